@@ -1,0 +1,90 @@
+"""What the command lines of all steps share: arguments, one-line errors, all-or-nothing output."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """An argument parser that shows a module's docstring as it is written."""
+    return argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def add_spec(p: argparse.ArgumentParser, block: str) -> None:
+    """The ``--spec`` option: a step's settings as JSON text or as a YAML/JSON file."""
+    p.add_argument(
+        "--spec",
+        default="{}",
+        metavar="JSON|FILE",
+        help=f"settings of the {block!r} block of config.yaml, as JSON text or a YAML file",
+    )
+
+
+def read_spec(text: str) -> tuple[Any, str]:
+    """Plain settings and the name under which errors mention them.
+
+    Raises:
+        InputError: neither JSON text nor a readable file.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text), "--spec"
+        except json.JSONDecodeError as error:
+            raise InputError(f"--spec: not valid JSON: {error}") from None
+    from .config import read_yaml
+
+    return read_yaml(Path(text)), text
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """A temporary folder beside ``out``; its files move into ``out`` only when all are written."""
+    out.mkdir(parents=True, exist_ok=True)
+    temporary = out.parent / f".{out.name}.{os.getpid()}.partial"
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in sorted(temporary.iterdir()):
+            os.replace(file, out / file.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented JSON; non-finite numbers are refused rather than written as invalid JSON."""
+    path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """JSON of a file.
+
+    Raises:
+        InputError: missing file or invalid JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run the step that writes it first") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: not valid JSON: {error}") from None
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a step; bad input ends with one line on stderr and exit code 2."""
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(1)

@@ -1,0 +1,147 @@
+"""Multi-block masks (I-JEPA, Assran et al. 2023, section 3) for a whole batch at once.
+
+Block *sizes* are shared by the batch, so that every tensor is dense; block *positions* are drawn
+for every sample. Positions are uniform over all placements that fit, the last row and column
+included. Contexts are brought to one length by dropping visible tokens in a random order, never
+in raster order: the visit frequency keeps every symmetry of the grid.
+
+Shapes: B samples, H x W grid of N tokens, M target blocks, T tokens a block, K context tokens.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import counter
+
+_ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class BlockMasks:
+    """Token indices of one batch, row-major over the H x W grid.
+
+    context: int64 (B, K), visible tokens, no overlap with any target of the same sample.
+    targets: int64 (B, M, T), one rectangular block a row; blocks may overlap each other.
+    """
+
+    context: np.ndarray
+    targets: np.ndarray
+
+
+def block_size(
+    grid: tuple[int, int], scale: float, aspect: float, leave: int = 0
+) -> tuple[int, int]:
+    """Height and width of a block covering about ``scale`` of the grid at ``aspect`` = h/w.
+
+    The size is clamped to the grid; the longer side shrinks until ``leave`` tokens stay outside.
+    """
+    rows, cols = grid
+    area = scale * rows * cols
+    h = min(max(round((area * aspect) ** 0.5), 1), rows)
+    w = min(max(round((area / aspect) ** 0.5), 1), cols)
+    while h * w > rows * cols - leave and h * w > 1:
+        h, w = (h - 1, w) if h >= w else (h, w - 1)
+    return h, w
+
+
+class MultiBlockMasks:
+    """Sampler of context and target masks; a pure function of (seed, step, epoch, sample index).
+
+    Args:
+        grid: tokens (rows, columns), each at least 1 and at least 2 tokens together.
+        blocks: number of target blocks M.
+        scale: range of the share of the grid that a target block covers.
+        aspect: range of a target block's height/width.
+        context_scale: range of the share covered by the context block, before targets are removed.
+        min_context: share of the tokens that should stay visible; layouts below it are redrawn.
+
+    Raises:
+        ValueError: the grid has fewer than 2 tokens.
+    """
+
+    def __init__(
+        self,
+        grid: tuple[int, int],
+        seed: int,
+        blocks: int = 4,
+        scale: tuple[float, float] = (0.15, 0.2),
+        aspect: tuple[float, float] = (0.75, 1.5),
+        context_scale: tuple[float, float] = (0.85, 1.0),
+        min_context: float = 0.1,
+    ):
+        if grid[0] * grid[1] < 2:
+            raise ValueError(f"a {grid[0]}x{grid[1]} grid has no room for a context and a target")
+        self.grid, self.blocks = grid, blocks
+        self.scale, self.aspect, self.context_scale = scale, aspect, context_scale
+        self.min_context = max(1, round(min_context * grid[0] * grid[1]))
+        self._sizes = counter.key(seed, "mask sizes")
+        self._places = [counter.key(seed, f"mask places {i}") for i in range(_ATTEMPTS)]
+        self._order = counter.key(seed, "mask order")
+
+    def sizes(self, step: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(h, w) of the target blocks and of the context block at an optimizer step."""
+        u_scale, u_aspect, u_context = counter.uniform(self._sizes, step, 0, 3)[0]
+        scale = self.scale[0] + u_scale * (self.scale[1] - self.scale[0])
+        aspect = self.aspect[0] + u_aspect * (self.aspect[1] - self.aspect[0])
+        context = self.context_scale[0] + u_context * (
+            self.context_scale[1] - self.context_scale[0]
+        )
+        return block_size(self.grid, scale, aspect, leave=1), block_size(self.grid, context, 1.0)
+
+    def visible(
+        self, step: int, epoch: np.ndarray, index: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw the layouts: bool (B, N) tokens that the context may use, and int64 (B, M, T)."""
+        target, context = self.sizes(step)
+        visible, corners = self._layout(self._places[0], target, context, epoch, index)
+        for attempt in range(1, _ATTEMPTS):
+            poor = np.flatnonzero(visible.sum(1) < self.min_context)
+            if len(poor) == 0:
+                break
+            v, c = self._layout(self._places[attempt], target, context, epoch[poor], index[poor])
+            better = v.sum(1) > visible[poor].sum(1)
+            visible[poor[better]], corners[poor[better]] = v[better], c[better]
+        empty = np.flatnonzero(~visible.any(1))
+        if len(empty):  # all blocks onto the first one: at least one token stays outside it
+            corners[empty] = corners[empty, :1]
+            visible[empty] = ~self._cover(corners[empty], target)
+        cols = self.grid[1]
+        offsets = (np.arange(target[0])[:, None] * cols + np.arange(target[1])).ravel()
+        top_left = corners[..., 0] * cols + corners[..., 1]
+        return visible, top_left[..., None] + offsets
+
+    def _layout(self, stream, target, context, epoch, index):
+        """One draw: (visible bool (B, N), corners int64 (B, M, 2) as (row, column))."""
+        u = counter.uniform(stream, epoch, index, 2 * (self.blocks + 1))
+        u = u.reshape(len(u), self.blocks + 1, 2)
+        room = np.array([self.grid[0] - target[0] + 1, self.grid[1] - target[1] + 1])
+        corners = (u[:, : self.blocks] * room).astype(np.int64)
+        visible = ~self._cover(corners, target)
+        if context != self.grid:
+            room = np.array([self.grid[0] - context[0] + 1, self.grid[1] - context[1] + 1])
+            visible &= self._cover((u[:, self.blocks :] * room).astype(np.int64), context)
+        return visible, corners
+
+    def _cover(self, corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """bool (B, N): tokens inside any of the (B, M) blocks at ``corners``."""
+        rows = np.arange(self.grid[0]) - corners[..., 0, None]
+        cols = np.arange(self.grid[1]) - corners[..., 1, None]
+        rows = (rows >= 0) & (rows < size[0])
+        cols = (cols >= 0) & (cols < size[1])
+        covered = rows[:, 0, :, None] & cols[:, 0, None, :]
+        for m in range(1, corners.shape[1]):
+            covered |= rows[:, m, :, None] & cols[:, m, None, :]
+        return covered.reshape(len(corners), -1)
+
+    def context(self, visible: np.ndarray, length: int, step: int) -> np.ndarray:
+        """Keep ``length`` visible tokens a sample, the first ones in a random order of the grid."""
+        order = np.argsort(counter.uniform(self._order, step, 0, visible.shape[1])[0])
+        shuffled = visible[:, order]
+        keep = shuffled & (np.cumsum(shuffled, 1, dtype=np.int32) <= length)
+        return order[np.nonzero(keep)[1].reshape(len(visible), length)]
+
+    def __call__(self, step: int, epoch: np.ndarray, index: np.ndarray) -> BlockMasks:
+        """Masks of one batch whose samples all live in this process."""
+        visible, targets = self.visible(step, epoch, index)
+        return BlockMasks(self.context(visible, int(visible.sum(1).min()), step), targets)

@@ -1,0 +1,118 @@
+"""The prepared store: ``images.npy`` (uint8, memory-mapped), ``splits.csv``, ``manifest.json``."""
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..cli import read_json
+from ..errors import InputError
+from .sources import SPLITS
+
+FIELDS = ("index", "split", "label", "source")
+
+
+@dataclass(frozen=True)
+class Store:
+    """A prepared data set.
+
+    images: uint8 (n, H, W, C), memory-mapped, read-only.
+    labels: int64 (n,), -1 = no label.
+    split: int64 (n,), 0 train, 1 val, 2 test.
+    manifest: counts, classes, pixel statistics of the training part, hashes.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    split: np.ndarray
+    manifest: dict[str, Any]
+
+    def rows(self, name: str) -> np.ndarray:
+        """Sample numbers of the split ``name``, ascending."""
+        return np.flatnonzero(self.split == SPLITS.index(name))
+
+
+def open_store(folder: Path) -> Store:
+    """Open what ``prepare`` wrote.
+
+    Raises:
+        InputError: missing or inconsistent files.
+    """
+    manifest = read_json(folder / "manifest.json")
+    try:
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / 'images.npy'}: cannot be read: {error}") from None
+    labels, split = read_splits(folder / "splits.csv")
+    if len(images) != len(labels):
+        raise InputError(
+            f"{folder}: {len(images)} images but {len(labels)} rows in splits.csv; prepare it again"
+        )
+    return Store(images, labels, split, manifest)
+
+
+def read_splits(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(labels, split codes), int64 (n,) each, of a ``splits.csv``.
+
+    Raises:
+        InputError: missing file or a malformed row, named by number.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; run jepa_steps.prepare first")
+    labels, split = [], []
+    with path.open(newline="", encoding="utf-8") as file:
+        for number, row in enumerate(csv.DictReader(file), 2):
+            try:
+                labels.append(int(row["label"]))
+                split.append(SPLITS.index(row["split"]))
+            except (KeyError, TypeError, ValueError):
+                raise InputError(
+                    f"{path}: line {number}: found {row}, expected the columns {', '.join(FIELDS)}, "
+                    f"an integer label and a split of {', '.join(SPLITS)}"
+                ) from None
+    return np.array(labels, dtype=np.int64), np.array(split, dtype=np.int64)
+
+
+def write_splits(path: Path, split: np.ndarray, labels: np.ndarray, names: list[str]) -> None:
+    """Write ``splits.csv``, one row a sample in the order of ``images.npy``."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(FIELDS)
+        for i, (s, label, name) in enumerate(zip(split, labels, names, strict=True)):
+            writer.writerow([i, SPLITS[s], label, name])
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class ImageWriter:
+    """Append images to an ``.npy`` file whose length is known only at the end.
+
+    Plain writes rather than a memory map: mapped pages count as resident memory.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int, int]):
+        self._file = path.open("wb")
+        self._shape, self.n = shape, 0
+        self._header()
+
+    def _header(self) -> None:
+        # numpy pads headers so that the first axis may grow without moving the data.
+        self._file.seek(0)
+        header = {"descr": "|u1", "fortran_order": False, "shape": (self.n, *self._shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def append(self, images: np.ndarray) -> None:
+        """Write uint8 (n, H, W, C)."""
+        self._file.write(np.ascontiguousarray(images).data)
+        self.n += len(images)
+
+    def close(self) -> None:
+        self._header()
+        self._file.close()

@@ -1,0 +1,73 @@
+"""JEPA objectives: pure functions of tensors, one per published formula.
+
+``statistics`` arguments say over which rows variance and covariance are taken; under several
+ranks the caller passes the gathered, global batch.
+
+Shapes: B samples, K kept tokens, R rows of any kind, D width.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def ema_target_loss(prediction: Tensor, target: Tensor, kind: str = "smooth_l1") -> Tensor:
+    """Distance to the layer-normed embedding of a stop-gradient target encoder (I-JEPA, V-JEPA).
+
+    Args:
+        prediction, target: (..., D), same shape; the target gets no gradient.
+        kind: "smooth_l1" (beta 1, the released I-JEPA code) or "l2" (the paper's text).
+
+    Returns:
+        scalar float32, mean over all elements.
+    """
+    target = F.layer_norm(target.detach().float(), target.shape[-1:])
+    distance = F.smooth_l1_loss if kind == "smooth_l1" else F.mse_loss
+    return distance(prediction.float(), target)
+
+
+def variance_loss(x_RD: Tensor, gamma: float = 1.0, eps: float = 1e-4) -> Tensor:
+    """VICReg v(Z) = 1/D sum_d max(0, gamma - sqrt(Var(z_d) + eps)) (Bardes et al. 2022, eq. 1-2).
+
+    Var is the unbiased variance over the R rows.
+    """
+    std = torch.sqrt(x_RD.float().var(dim=0) + eps)
+    return F.relu(gamma - std).mean()
+
+
+def covariance_loss(x_RD: Tensor) -> Tensor:
+    """VICReg c(Z) = 1/D sum_{i != j} C_ij^2, C = Zc^T Zc / (R - 1) (Bardes et al. 2022, eq. 3-4)."""
+    x_RD = x_RD.float()
+    centred = x_RD - x_RD.mean(dim=0)
+    cov_DD = centred.T @ centred / (len(x_RD) - 1)
+    return (cov_DD.square().sum() - cov_DD.diagonal().square().sum()) / x_RD.shape[1]
+
+
+def between_sample_rows(tokens_BKD: Tensor, index_BK: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """What varies between samples: position-centred tokens (B*K, D) and pooled embeddings (B, D).
+
+    Statistics over plain flattened tokens are satisfied by an encoder that codes position only;
+    removing each position's mean over the batch takes that solution away.
+
+    Args:
+        tokens_BKD: embeddings of the K tokens that each sample kept.
+        index_BK: int64 positions of those tokens in the grid of ``n`` tokens.
+    """
+    D = tokens_BKD.shape[-1]
+    flat, index = tokens_BKD.float().reshape(-1, D), index_BK.reshape(-1)
+    count = torch.zeros(n, device=flat.device).index_add(0, index, torch.ones_like(flat[:, 0]))
+    mean_ND = torch.zeros(n, D, device=flat.device).index_add(0, index, flat)
+    mean_ND = mean_ND / count.clamp(min=1)[:, None]
+    return flat - mean_ND[index], tokens_BKD.float().mean(dim=1)
+
+
+def regularisation(
+    rows: tuple[Tensor, ...], gamma: float = 1.0, eps: float = 1e-4
+) -> tuple[Tensor, Tensor]:
+    """Variance and covariance terms, averaged and summed over row sets as VICReg does for branches.
+
+    VICReg takes the mean of the two branches' variance terms and the sum of their covariance terms.
+    """
+    variance = torch.stack([variance_loss(x, gamma, eps) for x in rows]).mean()
+    covariance = torch.stack([covariance_loss(x) for x in rows]).sum()
+    return variance, covariance

@@ -1,0 +1,45 @@
+"""Predictors: from context tokens to the embeddings of what the context did not see.
+
+Shapes: B samples, K context tokens, M target blocks, T tokens a block, D encoder width,
+E predictor width.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from .transformer import Transformer, initialise, sincos_positions
+
+
+class MaskedPredictor(nn.Module):
+    """Narrow transformer over context tokens and mask tokens at target positions (I-JEPA).
+
+    Every target block is predicted on its own: attention joins the context with one block.
+    """
+
+    def __init__(
+        self,
+        grid: tuple[int, int],
+        dim: int,
+        width: int,
+        depth: int,
+        heads: int,
+        mlp_ratio: float = 4.0,
+    ):
+        super().__init__()
+        self.enter = nn.Linear(dim, width)
+        self.mask_token = nn.Parameter(torch.zeros(width))
+        self.register_buffer("positions", sincos_positions(grid, width), persistent=False)
+        self.transformer = Transformer(width, depth, heads, mlp_ratio)
+        self.leave = nn.Linear(width, dim)
+        initialise(self)
+        nn.init.trunc_normal_(self.mask_token, std=0.02)
+
+    def forward(self, context_BKD: Tensor, context_BK: Tensor, targets_BMT: Tensor) -> Tensor:
+        """Predicted target embeddings (B, M, T, D)."""
+        B, M, T = targets_BMT.shape
+        K = context_BK.shape[1]
+        context_BKE = self.enter(context_BKD) + self.positions[context_BK]
+        queries_BMTE = self.mask_token + self.positions[targets_BMT]
+        context_BMKE = context_BKE[:, None].expand(B, M, K, -1)
+        x = torch.cat([context_BMKE, queries_BMTE.to(context_BMKE.dtype)], dim=2).flatten(0, 1)
+        return self.leave(self.transformer(x)[:, K:]).view(B, M, T, -1)

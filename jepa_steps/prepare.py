@@ -1,0 +1,182 @@
+"""Prepare a data set: decode once, split, measure, hash.
+
+    python -m jepa_steps.prepare --spec '{"source": "folder", "path": "photos", "image_size": 96}' \\
+        --out data/photos
+
+Reads a folder, .npz, IDX files or a torchvision data set; writes images.npy (uint8, memory-mapped
+by every later step), splits.csv and manifest.json (counts, pixel statistics of the training part,
+duplicates, hashes). An unreadable image stops it with one line, or is left out and listed
+(on_error: skip).
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .cli import add_spec, parser, read_spec, run, staged, write_json
+from .config import ImageDataset, parse, resolved
+from .data import splits
+from .data.decode import array_image, open_image, to_pixels
+from .data.sources import SPLITS, Source, read_source
+from .data.store import ImageWriter, sha256, write_splits
+from .errors import InputError
+
+_CHUNK = 64  # images decoded per task; 64 RGB images of 224 pixels are 10 MB
+
+
+def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
+    """Run the step; returns the manifest.
+
+    Raises:
+        InputError: a source that cannot be used; nothing is left behind then.
+    """
+    source = read_source(dataset)
+    with staged(out) as folder:
+        kept, digests, skipped = _decode(source, dataset, folder / "images.npy", workers)
+        labels, names = source.labels[kept], [source.names[i] for i in kept]
+        groups = np.unique(digests, return_inverse=True)[1]
+        s = dataset.split
+        split = splits.assign(source.given[kept], labels, groups, s.val, s.test, s.seed)
+        for code, name in enumerate(SPLITS):
+            if not (split == code).any():
+                raise InputError(
+                    f"{dataset.path}: no sample in the {name} part of {len(split)} images; "
+                    "add images or change split"
+                )
+        write_splits(folder / "splits.csv", split, labels, names)
+        manifest = _manifest(dataset, source, folder, split, labels, groups, names, skipped)
+        write_json(folder / "manifest.json", manifest)
+    return manifest
+
+
+def _decode(
+    source: Source, dataset: ImageDataset, path: Path, workers: int
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Decode every sample into ``path``: (kept sample numbers, 16-byte digests, skipped reasons)."""
+    size, channels = dataset.image_size, dataset.channels
+    n, budget = len(source.names), int(dataset.max_skipped * len(source.names))
+    writer = ImageWriter(path, (size, size, channels))
+    kept, digests, skipped = [], [], []
+    tasks = (
+        ([source.items(i) for i in range(a, min(a + _CHUNK, n))], source.names[a : a + _CHUNK], dataset)
+        for a in range(0, n, _CHUNK)
+    )
+    for number, (images, good, reasons) in enumerate(_in_order(tasks, workers, n)):
+        if reasons and dataset.on_error == "fail":
+            raise InputError(f"{reasons[0]}; set on_error: skip to leave such files out")
+        skipped += reasons
+        if len(skipped) > budget:
+            raise InputError(
+                f"{len(skipped)} unreadable images, expected at most {budget} "
+                f"(max_skipped {dataset.max_skipped:g} of {n}); the last: {skipped[-1]}"
+            )
+        writer.append(images)
+        kept += [number * _CHUNK + i for i in good]
+        digests += [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
+    writer.close()
+    return np.array(kept, dtype=np.int64), np.array(digests, dtype="S16"), skipped
+
+
+def _in_order(tasks: Iterator[tuple], workers: int, n: int) -> Iterator[tuple]:
+    """Decode tasks in parallel; at most two a worker are in flight, so memory stays bounded."""
+    if workers == 1 or n <= 4 * _CHUNK:
+        yield from (_decode_chunk(*task) for task in tasks)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        pending = [pool.submit(_decode_chunk, *task) for task in islice(tasks, 2 * workers)]
+        try:
+            while pending:
+                yield pending.pop(0).result()
+                pending += [pool.submit(_decode_chunk, *task) for task in islice(tasks, 1)]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _decode_chunk(
+    items: list, names: list[str], dataset: ImageDataset
+) -> tuple[np.ndarray, list[int], list[str]]:
+    """(uint8 (k, H, W, C), positions of the k readable items, reasons of the others)."""
+    size, channels = dataset.image_size, dataset.channels
+    images, good, reasons = [], [], []
+    for i, (item, name) in enumerate(zip(items, names, strict=True)):
+        try:
+            if isinstance(item, Path):
+                image = open_image(item, dataset.max_pixels)
+            else:
+                image = array_image(item, name)
+            images.append(to_pixels(image, size, channels))
+            good.append(i)
+        except InputError as error:
+            reasons.append(str(error))
+        except ValueError as error:
+            reasons.append(f"{item if isinstance(item, Path) else name}: {error}")
+    return np.stack(images) if images else np.empty((0, size, size, channels), np.uint8), good, reasons
+
+
+def _manifest(dataset, source, folder, split, labels, groups, names, skipped) -> dict[str, Any]:
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    mean, std = pixel_statistics(images, np.flatnonzero(split == 0))
+    leaks = splits.across_splits(groups, split)
+    return {
+        "settings": resolved(dataset),
+        "images": {"count": len(images), "shape": list(images.shape[1:]), "dtype": "uint8"},
+        "classes": source.classes,
+        "counts": {
+            name: {
+                "samples": int((split == code).sum()),
+                "per_class": np.bincount(
+                    labels[(split == code) & (labels >= 0)], minlength=len(source.classes)
+                ).tolist(),
+            }
+            for code, name in enumerate(SPLITS)
+        },
+        "pixels": {"mean": mean, "std": std, "fitted_on": "train"},
+        "duplicates": {
+            "copies": int(len(groups) - len(np.unique(groups))),
+            "across_splits": len(leaks),
+            "examples": [[names[i] for i in group] for group in leaks[:20]],
+        },
+        "skipped": skipped,
+        "sha256": {name: sha256(folder / name) for name in ("images.npy", "splits.csv")},
+    }
+
+
+def pixel_statistics(images: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel over ``rows``, in units of full scale (0 to 1).
+
+    Exact: integer counts of the 256 levels, no floating-point sum depends on the order.
+    """
+    channels = images.shape[3]
+    counts = np.zeros((channels, 256), np.int64)
+    for a in range(0, len(rows), 1024):
+        block = images[rows[a : a + 1024]].reshape(-1, channels)
+        for c in range(channels):
+            counts[c] += np.bincount(block[:, c], minlength=256)
+    levels = np.arange(256) / 255
+    share = counts / counts.sum(1, keepdims=True)
+    mean = share @ levels
+    std = np.sqrt((share * (levels - mean[:, None]) ** 2).sum(1))
+    return mean.tolist(), np.maximum(std, 1 / 255).tolist()
+
+
+def main(argv: list[str] | None = None) -> None:
+    p = parser(__doc__)
+    add_spec(p, "datasets.NAME")
+    p.add_argument("--out", type=Path, required=True, help="folder for the prepared data set")
+    p.add_argument("--workers", type=int, default=os.cpu_count(), help="decoding processes")
+    args = p.parse_args(argv)
+    manifest = prepare(parse(ImageDataset, *read_spec(args.spec)), args.out, max(args.workers, 1))
+    counts = {name: part["samples"] for name, part in manifest["counts"].items()}
+    leaks = manifest["duplicates"]["across_splits"]
+    print(f"{args.out}: {counts}, {len(manifest['skipped'])} skipped, {leaks} duplicates across splits")
+
+
+if __name__ == "__main__":
+    run(main)
