@@ -55,6 +55,7 @@ def staged(out: Path) -> Iterator[Path]:
     try:
         yield temporary
         for file in sorted(temporary.iterdir()):
+            file.chmod(0o644)  # safetensors writes for the owner only; results are shared
             os.replace(file, out / file.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

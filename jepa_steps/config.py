@@ -300,6 +300,8 @@ class Embed(Settings):
     """Training samples whose token embeddings are stored, for token statistics."""
     snapshot_samples: Annotated[int, Field(ge=2)] = 1024
     """Training samples embedded by every snapshot, for statistics over training."""
+    threads: Annotated[int, Field(ge=1)] = 2
+    """CPU threads; part of the settings because sums depend on it to the bit."""
 
 
 class Monitor(Settings):
@@ -325,11 +327,11 @@ class Rank(Settings):
 class Probe(Settings):
     """Linear probes and neighbours on frozen embeddings."""
 
-    logistic_c: list[Annotated[float, Field(gt=0)]] = [0.001, 0.01, 0.1, 1.0, 10.0, 100.0]
+    logistic_c: tuple[Annotated[float, Field(gt=0)], ...] = (0.001, 0.01, 0.1, 1.0, 10.0)
     """Inverse regularisation strengths swept on the validation part."""
     knn_k: Annotated[int, Field(ge=1)] = 20
     """Neighbours of the weighted kNN (cosine, temperature 0.07)."""
-    few_labels: list[Annotated[int, Field(ge=1)]] = [1, 5, 10, 100]
+    few_labels: tuple[Annotated[int, Field(ge=1)], ...] = (1, 5, 10, 100)
     """Labels a class in the few-label probes; sizes a class cannot fill are left out."""
     few_draws: Annotated[int, Field(ge=1)] = 10
     """Random label subsets for each size; the same ones for every experiment on a data set."""
@@ -459,11 +461,16 @@ def parse(model: type[S], value: Any, source: str) -> S:
         InputError: one line naming ``source``, the field, what was found and what was expected.
     """
     try:
-        return model.model_validate_json(json.dumps(value), strict=True)
+        return model.model_validate(_frozen(value), strict=True)
     except ValidationError as error:
         raise InputError(_line(error, source)) from None
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{source}: not plain numbers, texts, lists and maps: {error}") from None
+
+
+def _frozen(value: Any) -> Any:
+    """Lists become tuples, which is what strict validation of fixed-length settings takes."""
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def read_yaml(path: Path) -> Any:
@@ -503,7 +510,7 @@ def parse_training(value: Any, source: str) -> Training:
 
 def schema() -> dict[str, Any]:
     """JSON Schema of config.yaml."""
-    return {"$schema": "http://json-schema.org/draft-07/schema#", **Config.model_json_schema()}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
 
 
 def resolved(settings: BaseModel) -> dict[str, Any]:

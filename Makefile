@@ -1,0 +1,38 @@
+# The targets of the project; "make" alone lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-slow lint report-zip clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(BIN)/.installed ## make .venv from pinned versions
+$(BIN)/.installed: constraints.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,torchvision]'
+	@touch $@
+
+run: setup ## run the default experiments and print the path of the report
+	@snakemake --quiet rules host reason
+	@echo && echo "report: $(CURDIR)/results/report/report.html"
+
+test: setup ## the fast tests
+	@pytest -n 2
+
+test-slow: setup ## Snakemake, DVC and several processes for real
+	@pytest -m slow
+
+lint: setup ## format and lint checks
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+report-zip: setup ## the figures and run times as a Snakemake report
+	snakemake --report results/snakemake-report.zip
+
+clean: ## remove results, not data or checkpoints
+	rm -rf results logs

@@ -1,0 +1,57 @@
+"""Resume checkpoints: complete, atomic, verified.
+
+A checkpoint is ``step-<n>.pt`` with its sha256 beside it in ``step-<n>.json``, which is written
+last: a checkpoint without a matching manifest does not count. The previous one is kept.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..data.store import sha256
+
+
+def save(folder: Path, step: int, state: dict[str, Any], keep: int = 2) -> None:
+    """Write the checkpoint of ``step`` and drop all but the newest ``keep``."""
+    path = folder / f"step-{step:09d}.pt"
+    atomic_write(path, lambda temporary: torch.save(state, temporary))
+    manifest = json.dumps({"step": step, "sha256": sha256(path)})
+    atomic_write(path.with_suffix(".json"), lambda t: t.write_text(manifest))
+    for old in sorted(folder.glob("step-*.pt"))[:-keep]:
+        old.with_suffix(".json").unlink(missing_ok=True)
+        old.unlink()
+
+
+def load_newest(folder: Path, log: Callable[[str], None]) -> dict[str, Any] | None:
+    """The newest valid checkpoint, or None; damaged ones are named and passed over."""
+    for path in sorted(folder.glob("step-*.pt"), reverse=True):
+        try:
+            manifest = json.loads(path.with_suffix(".json").read_text())
+        except (OSError, ValueError):
+            log(f"{path}: no valid manifest, trying the previous checkpoint")
+            continue
+        if sha256(path) == manifest["sha256"]:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        log(f"{path}: sha256 differs from its manifest, trying the previous checkpoint")
+    return None
+
+
+def atomic_write(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a temporary file in the same folder, flush it to disk, rename it into place."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,34 @@
+"""Floating-point operations of a step, and the peak they are measured against."""
+
+import time
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+# Dense bf16 tensor-core peaks from the vendors' data sheets, FLOP/s.
+_GPU_PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "V100": 125e12}
+
+
+def count(module: nn.Module, *batch: torch.Tensor) -> int:
+    """Forward and backward operations of one batch (2 a multiply-add), measured by torch."""
+    with FlopCounterMode(display=False) as counter:
+        module(*batch)[0].backward()
+    module.zero_grad(set_to_none=True)
+    return counter.get_total_flops()
+
+
+def peak(device: torch.device) -> tuple[float, str]:
+    """(FLOP/s, how it was obtained): data sheet for known GPUs, else a timed fp32 product."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        for key, value in _GPU_PEAKS.items():
+            if key in name:
+                return value, f"{name} dense bf16, data sheet"
+    a = torch.randn(1024, 1024, device=device)
+    best = float("inf")
+    for _ in range(6):
+        start = time.perf_counter()
+        (a @ a).sum().item()
+        best = min(best, time.perf_counter() - start)
+    return 2 * 1024**3 / best, "timed 1024x1024 fp32 product"

@@ -1,0 +1,50 @@
+"""The record of a run: ``metrics.csv`` (what was learned, reproducible to the byte) and
+``timing.csv`` (how fast, not reproducible); TensorBoard is a view of both."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+
+class Record:
+    """Append rows to ``metrics.csv`` and ``timing.csv`` in the run folder.
+
+    On resume, rows after the checkpoint's step are dropped, so that the history has every step
+    once.
+    """
+
+    def __init__(self, folder: Path, resume_step: int):
+        self._paths = {name: folder / f"{name}.csv" for name in ("metrics", "timing")}
+        for path in self._paths.values():
+            _truncate(path, resume_step)
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=resume_step)
+
+    def write(self, table: str, row: dict[str, Any]) -> None:
+        """Add a row; its first column is ``step``. Floats keep all their digits."""
+        path = self._paths[table]
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row), lineterminator="\n")
+            if new:
+                writer.writeheader()
+            writer.writerow({k: repr(v) if isinstance(v, float) else v for k, v in row.items()})
+        for name, value in row.items():
+            if name != "step":
+                self._board.add_scalar(f"{table}/{name}", value, row["step"])
+
+    def close(self) -> None:
+        self._board.close()
+
+
+def _truncate(path: Path, step: int) -> None:
+    if not path.exists():
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = file.read().splitlines(keepends=True)
+    # A row cut off by a kill has no line end; rows past the checkpoint will be written again.
+    keep = [r for r in lines[1:] if r.endswith("\n") and int(r.split(",")[0]) <= step]
+    path.write_text("".join(lines[:1] + keep) if keep else "", encoding="utf-8")
+    if not keep:
+        path.unlink()

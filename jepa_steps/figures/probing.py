@@ -1,0 +1,82 @@
+"""Figures of probes."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
+
+from .style import COLOURS, MARKERS, message, new
+
+empty = message
+
+
+def confusion(y: np.ndarray, predicted: np.ndarray) -> Figure:
+    """Confusion matrix of the linear probe, rows normalised; numbers up to 12 classes."""
+    matrix = confusion_matrix(y, predicted)
+    share = matrix / matrix.sum(1, keepdims=True).clip(min=1)
+    figure, (axes,) = new(3.8, 3.4)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axes.grid(False)
+    axes.set(xlabel="predicted class", ylabel="class")
+    if len(matrix) <= 12:
+        axes.set(xticks=range(len(matrix)), yticks=range(len(matrix)))
+        for i, j in np.argwhere(matrix > 0):
+            colour = "white" if share[i, j] > 0.5 else "black"
+            axes.text(j, i, matrix[i, j], ha="center", va="center", fontsize=7, color=colour)
+    return figure
+
+
+def components(rows: np.ndarray, y: np.ndarray, most: int = 2000) -> Figure:
+    """The first two principal components of the test embeddings, by class."""
+    rows, y = rows[:most] - rows[:most].mean(0), y[:most]
+    _, _, vt = np.linalg.svd(rows, full_matrices=False)
+    if len(vt) < 2:
+        return message("fewer than two dimensions")
+    axes_2 = vt[:2] * np.sign(vt[:2][np.arange(2), np.abs(vt[:2]).argmax(1)])[:, None]
+    x = rows @ axes_2.T
+    figure, (axes,) = new(4.2, 3.4)
+    labels = np.unique(y)
+    for i, label in enumerate(labels[:20]):
+        axes.scatter(
+            *x[y == label].T,
+            s=9,
+            color=COLOURS[i % 8],
+            marker=MARKERS[(i + i // 8) % 8],
+            label=str(label),
+        )
+    axes.set(xlabel="component 1", ylabel="component 2")
+    if len(labels) <= 20:
+        axes.legend(ncols=2, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def few_labels(curves: dict[str, dict[str, dict]]) -> Figure:
+    """Accuracy over labels a class; ``curves`` maps experiment to probe.json's few_label."""
+    if not any(curves.values()):
+        return message("no few-label probes")
+    figure, (axes,) = new(5.2, 3.2)
+    for i, (name, curve) in enumerate(curves.items()):
+        k = [int(size) for size in curve]
+        mean = np.array([point["accuracy"] for point in curve.values()])
+        low, high = np.array([point["accuracy_interval"] for point in curve.values()]).T
+        style = {"color": COLOURS[i % 8], "marker": MARKERS[i % 8]}
+        axes.errorbar(k, mean, [mean - low, high - mean], capsize=2, lw=1, label=name, **style)
+    axes.set(xlabel="labels a class", ylabel="test accuracy", xscale="log")
+    axes.set_xticks(k, [str(v) for v in k])
+    axes.minorticks_off()
+    axes.legend(fontsize=8)
+    return figure
+
+
+def comparison(rows: list[tuple[str, float, list[float]]]) -> Figure:
+    """Accuracies with intervals, one row an experiment."""
+    figure, (axes,) = new(5.2, 0.5 + 0.36 * len(rows))
+    for i, (_, value, (low, high)) in enumerate(rows):
+        colour = COLOURS[i % 8]
+        axes.plot([low, high], [i, i], color=colour, lw=2)
+        axes.plot(value, i, marker=MARKERS[i % 8], color=colour)
+        axes.annotate(f"{value:.3f}", (high, i), (4, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
+    axes.invert_yaxis()
+    axes.margins(x=0.12, y=0.12)
+    axes.set(xlabel="linear probe, test accuracy, 95 % interval")
+    return figure

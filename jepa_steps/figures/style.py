@@ -1,0 +1,47 @@
+"""How all figures look, and how they are written: the same bytes for the same numbers."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+# Okabe & Ito's palette: distinguishable with any colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+matplotlib.rcParams.update(
+    {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "jepa-steps",
+        "font.family": "sans-serif",
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.25,
+        "legend.frameon": False,
+    }
+)
+
+
+def new(width: float = 4.6, height: float = 3.0, panels: int = 1) -> tuple[Figure, list]:
+    """A figure with ``panels`` axes side by side; sizes in inches of one panel."""
+    figure, axes = plt.subplots(1, panels, figsize=(width * panels, height), layout="constrained")
+    return figure, list(axes) if panels > 1 else [axes]
+
+
+def message(text: str) -> Figure:
+    """A small figure that says why there is nothing to draw."""
+    figure, (axes,) = new(3.6, 0.8)
+    axes.axis("off")
+    axes.text(0.5, 0.5, text, ha="center", va="center", color="#666666")
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write SVG without a date, so that equal figures are equal files."""
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

@@ -1,0 +1,44 @@
+"""Floors: encoders that are not trained by prediction, behind the encoder's interface.
+
+Shapes: B samples, C x H x W pixels, P = C * H * W values, D components.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class RawPixels(nn.Module):
+    """The normalised pixels as one token: (B, C, H, W) -> (B, 1, P)."""
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        return x_BCHW.flatten(1)[:, None]
+
+
+class PcaProjection(nn.Module):
+    """Projection on principal components: (B, C, H, W) -> (B, 1, D)."""
+
+    def __init__(self, values: int, dim: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(values))
+        self.register_buffer("components", torch.zeros(dim, values))
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        return ((x_BCHW.flatten(1) - self.mean) @ self.components.T)[:, None]
+
+
+def principal_components(blocks, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (P,) and leading eigenvectors (dim, P) of the covariance of all rows, in float64.
+
+    Streams over ``blocks``, arrays (n, P), so that the rows need not fit into memory; the sign of
+    each component makes its largest entry positive.
+    """
+    n, total, second = 0, 0.0, 0.0
+    for block in blocks:
+        rows = np.asarray(block, dtype=np.float64)
+        n, total, second = n + len(rows), total + rows.sum(0), second + rows.T @ rows
+    mean = total / n
+    _, vectors = np.linalg.eigh(second / n - np.outer(mean, mean))
+    components = vectors[:, ::-1][:, :dim].T
+    signs = np.sign(components[np.arange(len(components)), np.abs(components).argmax(1)])
+    return mean, components * signs[:, None]

@@ -1,0 +1,152 @@
+"""Train an encoder on prepared data, or build one of the floors it is compared with.
+
+    python -m jepa_steps.train --spec train.yaml --data data/digits --out results/train/mine
+    torchrun --nproc-per-node 2 -m jepa_steps.train ...        several processes, same result
+
+Writes encoder.safetensors and encoder.json (all that loading needs), snapshots.safetensors,
+metrics.csv, timing.csv and summary.json. Resume checkpoints and TensorBoard events live under
+--checkpoints, in a folder named by a digest of data, settings and code: after a crash or SIGTERM
+(exit code 75) the same command goes on where it stopped.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from .cli import add_spec, parser, read_json, read_spec, run, staged, write_json
+from .config import ImageDataset, JepaTraining, PcaEncoder, Training, check_fit, parse_training, resolved
+from .data.store import Store, open_store
+from .engine.distributed import world
+from .engine.loop import SNAPSHOTS, Trainer
+from .errors import InputError
+from .model.export import build, save_description
+from .model.floors import principal_components
+
+_CODE = ("train.py", "config.py", "data", "model", "engine")
+
+
+def train_jepa(train: JepaTraining, store: Store, out: Path, checkpoints: Path) -> None:
+    """Train, then collect the results from the run folder into ``out``."""
+    folder = checkpoints / run_digest(train, store)
+    with world() as w:
+        if w.main:
+            folder.mkdir(parents=True, exist_ok=True)
+        with _lock(folder) if w.main else nullcontext():
+            trainer = Trainer(train, store, folder, w)
+            summary = trainer.run()
+            if w.main:
+                if not (folder / "summary.json").exists():
+                    write_json(folder / "summary.json", summary)
+                _collect(trainer, train, store, folder, out)
+
+
+def _collect(trainer: Trainer, train: JepaTraining, store: Store, folder: Path, out: Path) -> None:
+    with staged(out) as temporary:
+        weights = trainer.jepa.exported().state_dict()
+        save_file(_plain(weights), temporary / "encoder.safetensors")
+        snapshots = {
+            f"{fraction:g}/{name}": tensor
+            for fraction in SNAPSHOTS
+            for name, tensor in load_file(folder / f"snapshot-{fraction:g}.safetensors").items()
+        }
+        save_file(snapshots, temporary / "snapshots.safetensors")
+        save_description(temporary / "encoder.json", train, store.manifest)
+        for name in ("metrics.csv", "timing.csv", "summary.json"):
+            shutil.copyfile(folder / name, temporary / name)
+
+
+def build_floor(train: Training, store: Store, out: Path) -> None:
+    """Write an encoder that is not trained by prediction, in the same files."""
+    size, _, channels = store.images.shape[1:]
+    module = build(train, size, channels)
+    if isinstance(train, PcaEncoder):
+        mean, components = _fit_pca(store, train.dim)
+        module.mean.copy_(torch.from_numpy(mean))
+        module.components.copy_(torch.from_numpy(components))
+    with staged(out) as temporary:
+        save_file(_plain(module.state_dict()), temporary / "encoder.safetensors")
+        save_file({}, temporary / "snapshots.safetensors")
+        save_description(temporary / "encoder.json", train, store.manifest)
+        (temporary / "metrics.csv").write_text("step,epoch,loss\n")
+        (temporary / "timing.csv").write_text("step,samples_per_second,mfu\n")
+        count = sum(t.numel() for t in module.state_dict().values())
+        write_json(temporary / "summary.json", {"steps": 0, "parameters": {"encoder": count}})
+
+
+def _fit_pca(store: Store, dim: int):
+    rows = store.rows("train")
+    pixels = store.manifest["pixels"]
+
+    def blocks() -> Iterator[Any]:
+        for a in range(0, len(rows), 1024):
+            block = store.images[rows[a : a + 1024]] / 255.0
+            block = (block - pixels["mean"]) / pixels["std"]
+            yield block.transpose(0, 3, 1, 2).reshape(len(block), -1)
+
+    return principal_components(blocks(), dim)
+
+
+def _plain(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+
+
+def run_digest(train: Training, store: Store) -> str:
+    """Name of the run folder: what must be equal for a checkpoint to be continued."""
+    code = hashlib.sha256()
+    package = Path(__file__).parent
+    for entry in _CODE:
+        path = package / entry
+        for file in [path] if path.is_file() else sorted(path.glob("*.py")):
+            code.update(file.read_bytes())
+    content = {
+        "train": resolved(train),
+        "data": store.manifest["sha256"],
+        "pixels": store.manifest["pixels"],
+        "code": code.hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Refuse a second job on one run folder; the kernel drops the lock of a dead process."""
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{folder}: another process is training in this folder") from None
+        yield
+
+
+def main(argv: list[str] | None = None) -> None:
+    p = parser(__doc__)
+    add_spec(p, "experiments.NAME.train")
+    p.add_argument("--data", type=Path, required=True, help="folder written by prepare")
+    p.add_argument("--out", type=Path, required=True, help="folder for the results")
+    p.add_argument(
+        "--checkpoints", type=Path, default=Path("checkpoints"), help="where runs can be resumed"
+    )
+    args = p.parse_args(argv)
+    train = parse_training(*read_spec(args.spec))
+    store = open_store(args.data)
+    dataset = ImageDataset.model_validate(read_json(args.data / "manifest.json")["settings"])
+    try:
+        check_fit(dataset, train, "--spec")
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    if isinstance(train, JepaTraining):
+        train_jepa(train, store, args.out, args.checkpoints)
+    else:
+        build_floor(train, store, args.out)
+
+
+if __name__ == "__main__":
+    run(main)

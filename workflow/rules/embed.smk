@@ -1,0 +1,30 @@
+rule embed:
+    input:
+        encoder=multiext(
+            "results/train/{experiment}/",
+            "encoder.safetensors",
+            "encoder.json",
+            "snapshots.safetensors",
+        ),
+        data=prepared,
+        code=code("embed.py", "config.py", "data", "model"),
+    output:
+        multiext(
+            "results/embed/{experiment}/",
+            "embeddings.npy",
+            "tokens.npy",
+            "snapshots.npy",
+            "embed.json",
+        ),
+    log:
+        "logs/embed/{experiment}.log",
+    threads: 2
+    resources:
+        mem_mb=4000,
+    params:
+        spec=spec("embed"),
+        data=dataset_of,
+    shell:
+        "python -m jepa_steps.embed --spec {params.spec:q} --data {params.data:q} "
+        "--encoder results/train/{wildcards.experiment} "
+        "--out results/embed/{wildcards.experiment} 2>&1 | tee {log:q}"

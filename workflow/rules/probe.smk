@@ -1,0 +1,28 @@
+rule probe:
+    input:
+        embeddings="results/embed/{experiment}/embeddings.npy",
+        splits=lambda w: f"{dataset_of(w)}/splits.csv",
+        code=code("probe.py", "config.py", "metrics", "figures"),
+    output:
+        multiext(
+            "results/probe/{experiment}/",
+            "probe.json",
+            "classes.csv",
+            "predictions.csv",
+            "probe.safetensors",
+            "components.svg",
+        ),
+        report(
+            "results/probe/{experiment}/confusion.svg",
+            caption="../report/confusion.rst",
+            category="Probe",
+            subcategory="{experiment}",
+            labels={"figure": "confusion"},
+        ),
+    log:
+        "logs/probe/{experiment}.log",
+    params:
+        spec=spec("probe"),
+    shell:
+        "python -m jepa_steps.probe --spec {params.spec:q} --embeddings {input.embeddings:q} "
+        "--splits {input.splits:q} --out results/probe/{wildcards.experiment} 2>&1 | tee {log:q}"

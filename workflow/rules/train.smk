@@ -1,0 +1,29 @@
+rule train:
+    input:
+        data=prepared,
+        code=code("train.py", "config.py", "data", "model", "engine"),
+    output:
+        multiext(
+            "results/train/{experiment}/",
+            "encoder.safetensors",
+            "encoder.json",
+            "snapshots.safetensors",
+            "metrics.csv",
+            "timing.csv",
+            "summary.json",
+        ),
+    log:
+        "logs/train/{experiment}.log",
+    benchmark:
+        "benchmarks/snakemake/train/{experiment}.tsv"
+    threads: threads_of
+    resources:
+        mem_mb=4000,
+        runtime="4h",
+    params:
+        spec=spec("train"),
+        data=dataset_of,
+    shell:
+        "python -m jepa_steps.train --spec {params.spec:q} --data {params.data:q} "
+        "--out results/train/{wildcards.experiment} "
+        "--checkpoints checkpoints/{wildcards.experiment} 2>&1 | tee {log:q}"
