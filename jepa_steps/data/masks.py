@@ -77,7 +77,7 @@ class MultiBlockMasks:
         self.min_context = max(1, round(min_context * grid[0] * grid[1]))
         self._sizes = counter.key(seed, "mask sizes")
         self._places = [counter.key(seed, f"mask places {i}") for i in range(_ATTEMPTS)]
-        self._order = counter.key(seed, "mask order")
+        self._order, self._enter = counter.key(seed, "mask order"), counter.key(seed, "mask enter")
 
     def sizes(self, step: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """(h, w) of the target blocks and of the context block at an optimizer step."""
@@ -134,14 +134,23 @@ class MultiBlockMasks:
             covered |= rows[:, m, :, None] & cols[:, m, None, :]
         return covered.reshape(len(corners), -1)
 
-    def context(self, visible: np.ndarray, length: int, step: int) -> np.ndarray:
-        """Keep ``length`` visible tokens a sample, the first ones in a random order of the grid."""
-        order = np.argsort(counter.uniform(self._order, step, 0, visible.shape[1])[0])
-        shuffled = visible[:, order]
+    def context(
+        self, visible: np.ndarray, length: int, step: int, epoch: np.ndarray, index: np.ndarray
+    ) -> np.ndarray:
+        """Keep ``length`` visible tokens a sample: the first ones in a random order of the grid.
+
+        The order is drawn for the step; every sample enters it at a place of its own.
+        """
+        n = visible.shape[1]
+        order = np.argsort(counter.uniform(self._order, step, 0, n)[0])
+        enter = (counter.uniform(self._enter, epoch, index, 1) * n).astype(np.int64)
+        turned = np.concatenate([order, order])[enter + np.arange(n)]
+        shuffled = np.take_along_axis(visible, turned, 1)
         keep = shuffled & (np.cumsum(shuffled, 1, dtype=np.int32) <= length)
-        return order[np.nonzero(keep)[1].reshape(len(visible), length)]
+        return turned[keep].reshape(len(visible), length)
 
     def __call__(self, step: int, epoch: np.ndarray, index: np.ndarray) -> BlockMasks:
         """Masks of one batch whose samples all live in this process."""
         visible, targets = self.visible(step, epoch, index)
-        return BlockMasks(self.context(visible, int(visible.sum(1).min()), step), targets)
+        length = int(visible.sum(1).min())
+        return BlockMasks(self.context(visible, length, step, epoch, index), targets)

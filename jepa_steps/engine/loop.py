@@ -91,7 +91,7 @@ class Trainer:
         epoch, index = epoch[mine], index[mine]
         visible, targets = self.masks.visible(step, epoch, index)
         length = smallest(int(visible.sum(1).min()), self.world)
-        context = self.masks.context(visible, length, step)
+        context = self.masks.context(visible, length, step, epoch, index)
         x = self.images(index)
         if self.varies:
             x = self.augment(x, epoch, index)

@@ -32,7 +32,8 @@ class VisionTransformer(nn.Module):
         # Unit-variance pixels must enter on the scale of the position codes (rms 0.7). With a std of
         # 0.02 and patches of few pixels the content is a whisper, and every objective settles on
         # coding position only.
-        nn.init.normal_(self.tokenizer.embed.weight, std=self.tokenizer.embed.in_features**-0.5)
+        values = self.tokenizer.embed.in_features
+        nn.init.normal_(self.tokenizer.embed.weight, std=(3 * values) ** -0.5)
 
     def forward(self, x_BCHW: Tensor, keep_BK: Tensor | None = None) -> Tensor:
         """Token embeddings (B, K, D) of the tokens in ``keep_BK``, or of all N tokens."""

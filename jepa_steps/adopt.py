@@ -1,0 +1,81 @@
+"""Make Snakemake accept what DVC restored.
+
+    dvc pull && python -m jepa_steps.adopt
+
+After dvc pull, dvc checkout, git checkout or dvc exp apply, files carry new times and Snakemake has
+no record of how they came about, so it would train everything again. If DVC says that the files
+match dvc.lock, this records them as made with the present settings. It refuses otherwise.
+"""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+from .cli import parser, run
+from .errors import InputError
+
+
+def restored_outputs() -> list[str]:
+    """Outputs of stages whose outputs and dependencies are all present and as in dvc.lock.
+
+    Raises:
+        InputError: not a DVC project, or a stage differs from dvc.lock.
+    """
+    logging.getLogger("dvc").setLevel(logging.ERROR)
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            changed = _changed(repo.status())
+            if changed:
+                raise InputError(
+                    f"dvc.lock does not match {', '.join(changed)}; nothing adopted. "
+                    "Run 'dvc repro' (or 'snakemake'), or 'dvc checkout' the matching version first"
+                )
+            outputs: list[str] = []
+            for stage in repo.index.stages:
+                files = [Path(x.fs_path) for x in (*stage.outs, *stage.deps) if x.protocol == "local"]
+                if all(file.exists() for file in files):
+                    outputs += [str(Path(out.fs_path).relative_to(repo.root_dir)) for out in stage.outs]
+            return outputs
+    except DvcException as error:
+        raise InputError(f"DVC: {error}") from None
+
+
+def _changed(status: dict) -> list[str]:
+    """Stages that differ in more than absent files."""
+    names = []
+    for stage, changes in status.items():
+        for change in changes:
+            if not isinstance(change, dict):
+                names.append(stage)
+                continue
+            kinds = {kind for entries in change.values() for kind in _kinds(entries)}
+            if kinds - {"deleted", "not in cache"}:
+                names.append(stage)
+    return sorted(set(names))
+
+
+def _kinds(entries: dict | str) -> list[str]:
+    if isinstance(entries, str):
+        return [entries]
+    return [kind for value in entries.values() for kind in _kinds(value)]
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser(__doc__).parse_args(argv)
+    outputs = restored_outputs()
+    if not outputs:
+        raise InputError("no stage has all of its files; run 'dvc pull' first")
+    # --forceall records every job, not only those that would run; --keep-incomplete never deletes.
+    command = [sys.executable, "-m", "snakemake", "--touch", "--forceall", "--keep-incomplete"]
+    result = subprocess.run([*command, "--quiet", "all", "--", *outputs], capture_output=True, text=True)
+    if result.returncode:
+        raise InputError(f"snakemake --touch failed: {result.stderr.strip().splitlines()[-1]}")
+    print(f"adopted {len(outputs)} files")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,59 @@
+import pytest
+import torch
+
+from jepa_steps.engine import checkpoint
+
+
+def save_two(folder):
+    for step in (1, 2):
+        checkpoint.save(folder, step, {"step": step, "w": torch.arange(1000.0) + step})
+
+
+def newest(folder):
+    log = []
+    return checkpoint.load_newest(folder, log.append), log
+
+
+def test_newest_is_loaded_and_two_are_kept(tmp_path):
+    save_two(tmp_path)
+    checkpoint.save(tmp_path, 3, {"step": 3})
+    assert newest(tmp_path)[0]["step"] == 3
+    assert len(list(tmp_path.glob("*.pt"))) == 2 and len(list(tmp_path.glob("*.json"))) == 2
+
+
+@pytest.mark.parametrize("place", [0, 100, 1000, 3000, -1])
+def test_a_flipped_bit_is_found_and_the_previous_checkpoint_taken(tmp_path, place):
+    save_two(tmp_path)
+    path = max(tmp_path.glob("*.pt"))
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    state, log = newest(tmp_path)
+    assert state["step"] == 1 and path.name in log[0]
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.99])
+def test_a_truncated_file_is_found(tmp_path, share):
+    save_two(tmp_path)
+    path = max(tmp_path.glob("*.pt"))
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    assert newest(tmp_path)[0]["step"] == 1
+
+
+def test_a_checkpoint_without_manifest_does_not_count(tmp_path):
+    save_two(tmp_path)
+    max(tmp_path.glob("*.json")).unlink()
+    assert newest(tmp_path)[0]["step"] == 1
+
+
+def test_a_failed_write_leaves_nothing_and_keeps_the_old_file(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("old")
+
+    def fail(temporary):
+        temporary.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        checkpoint.atomic_write(path, fail)
+    assert [p.name for p in tmp_path.iterdir()] == ["a"] and path.read_text() == "old"

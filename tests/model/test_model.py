@@ -1,0 +1,86 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import TINY
+
+from jepa_steps.config import parse_training
+from jepa_steps.data.masks import MultiBlockMasks
+from jepa_steps.model.encoder import VisionTransformer
+from jepa_steps.model.jepa import Jepa, build_encoder
+from jepa_steps.model.tokenizers import PatchTokenizer
+from jepa_steps.model.transformer import sincos_positions
+
+
+def tiny(**changes):
+    return parse_training({**TINY, **changes}, "test")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_patches_equal_a_strided_convolution(channels):
+    tokenizer = PatchTokenizer(12, 4, channels, 20)
+    x = torch.randn(3, channels, 12, 12)
+    kernel = tokenizer.embed.weight.view(20, 4, 4, channels).permute(0, 3, 1, 2)
+    conv = F.conv2d(x, kernel, tokenizer.embed.bias, stride=4).flatten(2).transpose(1, 2)
+    assert torch.allclose(tokenizer(x), conv, atol=1e-5)
+
+
+def test_visible_tokens_are_embedded_as_in_the_whole():
+    tokenizer = PatchTokenizer(8, 2, 1, 12)
+    x, keep = torch.randn(4, 1, 8, 8), torch.stack([torch.randperm(16)[:5] for _ in range(4)])
+    whole = tokenizer(x)
+    assert torch.allclose(tokenizer(x, keep), torch.stack([w[k] for w, k in zip(whole, keep, strict=True)]))
+
+
+def test_encoding_shape_and_that_hidden_pixels_do_not_leak():
+    encoder = build_encoder(tiny().model, 8, 1, 0)
+    x = torch.randn(2, 1, 8, 8)
+    assert encoder(x).shape == (2, 16, 32)
+    keep = torch.tensor([[0, 1, 4]] * 2)
+    changed = x.clone()
+    changed[:, :, 4:, 4:] += 10
+    assert torch.equal(encoder(x, keep), encoder(changed, keep))
+
+
+def test_position_codes_are_distinct_and_separable():
+    codes = sincos_positions((4, 6), 32)
+    assert codes.shape == (24, 32)
+    assert torch.pdist(codes).min() > 0.1
+    assert torch.equal(codes.view(4, 6, 32)[0, :, 16:], codes.view(4, 6, 32)[3, :, 16:])  # column half
+
+
+def test_depth_scaling_survives_initialisation():
+    encoder = VisionTransformer(8, 1, 2, 64, 6, 2)
+    stds = [float(b.attention.proj.weight.std()) for b in encoder.transformer.blocks]
+    for number, std in enumerate(stds, 1):
+        assert std == pytest.approx(stds[0] * number**-0.5, rel=0.1)
+
+
+def test_initial_weights_depend_on_the_seed_only():
+    torch.manual_seed(5)
+    a = build_encoder(tiny().model, 8, 1, 0).state_dict()
+    torch.manual_seed(6)
+    b = build_encoder(tiny().model, 8, 1, 0).state_dict()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    c = build_encoder(tiny().model, 8, 1, 1).state_dict()
+    assert not torch.equal(a["tokenizer.embed.weight"], c["tokenizer.embed.weight"])
+
+
+@pytest.mark.parametrize("kind", ["ema_target", "vicreg", "ema_target+vicreg"])
+def test_gradients_reach_all_trained_parameters_and_no_others(kind):
+    jepa = Jepa(tiny(objective={"kind": kind}), 8, 1)
+    masks = MultiBlockMasks(jepa.encoder.grid, 0, 2)(0, *[torch.arange(8).numpy()] * 2)
+    context, targets = torch.from_numpy(masks.context), torch.from_numpy(masks.targets)
+    loss, parts = jepa(torch.randn(8, 1, 8, 8), context, targets)
+    loss.backward()
+    for name, p in jepa.named_parameters():
+        if name.startswith("target_encoder"):
+            assert p.grad is None, name
+        else:
+            assert p.grad is not None and p.grad.abs().sum() > 0 or name.endswith("bias"), name
+    assert set(parts) >= ({"prediction"} if "ema" in kind else {"invariance"})
+
+
+def test_the_exported_encoder_is_the_moving_average_where_there_is_one():
+    jepa = Jepa(tiny(), 8, 1)
+    assert jepa.exported() is jepa.target_encoder
+    assert Jepa(tiny(objective={"kind": "vicreg"}), 8, 1).exported().training

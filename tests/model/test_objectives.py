@@ -1,0 +1,81 @@
+import pytest
+import torch
+
+from jepa_steps.model.objectives import (
+    between_sample_rows,
+    covariance_loss,
+    ema_target_loss,
+    regularisation,
+    variance_loss,
+)
+
+torch.manual_seed(0)
+X, Y = torch.randn(40, 12), torch.randn(40, 12) * 0.3 + 2
+
+
+def written_out_variance(x, gamma=1.0, eps=1e-4):
+    x = x.double()
+    n, d = x.shape
+    total = 0.0
+    for j in range(d):
+        mean = x[:, j].sum() / n
+        var = ((x[:, j] - mean) ** 2).sum() / (n - 1)
+        total += max(0.0, gamma - float((var + eps) ** 0.5))
+    return total / d
+
+
+def written_out_covariance(x):
+    x = x.double()
+    n, d = x.shape
+    mean = x.sum(0) / n
+    total = 0.0
+    for i in range(d):
+        for j in range(d):
+            if i != j:
+                total += float(((x[:, i] - mean[i]) * (x[:, j] - mean[j])).sum() / (n - 1)) ** 2
+    return total / d
+
+
+@pytest.mark.parametrize("x", [X, Y])
+def test_vicreg_terms_equal_the_papers_formula(x):
+    assert float(variance_loss(x)) == pytest.approx(written_out_variance(x), rel=1e-5)
+    assert float(covariance_loss(x)) == pytest.approx(written_out_covariance(x), rel=1e-5)
+
+
+def test_regularisation_follows_the_official_normalisation():
+    """facebookresearch/vicreg: variance terms of the branches are halved, covariances are added."""
+    variance, covariance = regularisation((X, Y))
+    assert float(variance) == pytest.approx((written_out_variance(X) + written_out_variance(Y)) / 2, rel=1e-5)
+    assert float(covariance) == pytest.approx(written_out_covariance(X) + written_out_covariance(Y), rel=1e-5)
+
+
+def test_position_code_does_not_satisfy_the_regulariser():
+    """An encoder that codes position only must pay the full variance term."""
+    codes = torch.randn(16, 12) * 3
+    tokens = codes.expand(32, 16, 12)
+    index = torch.arange(16).expand(32, 16)
+    assert float(variance_loss(tokens.reshape(-1, 12))) < 0.01  # what flattened statistics see
+    centred, pooled = between_sample_rows(tokens, index, 16)
+    assert float(variance_loss(centred)) > 0.98
+    assert float(variance_loss(pooled)) > 0.98
+
+
+def test_position_centring_with_different_visible_tokens():
+    tokens, index = torch.randn(50, 3, 4), torch.stack([torch.randperm(8)[:3] for _ in range(50)])
+    centred, _ = between_sample_rows(tokens, index, 8)
+    for position in range(8):
+        here = index.reshape(-1) == position
+        expected = tokens.reshape(-1, 4)[here] - tokens.reshape(-1, 4)[here].mean(0)
+        assert torch.allclose(centred[here], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["smooth_l1", "l2"])
+def test_ema_target_loss_is_the_distance_to_the_normalised_target(kind):
+    p, t = torch.randn(5, 3, 8, requires_grad=True), torch.randn(5, 3, 8, requires_grad=True)
+    loss = ema_target_loss(p, t, kind)
+    n = (t - t.mean(-1, keepdim=True)) / (t.var(-1, unbiased=False, keepdim=True) + 1e-5).sqrt()
+    d = (p - n).abs()
+    written = torch.where(d < 1, d**2 / 2, d - 0.5) if kind == "smooth_l1" else d**2
+    assert float(loss) == pytest.approx(float(written.mean()), rel=1e-5)
+    loss.backward()
+    assert t.grad is None and p.grad is not None

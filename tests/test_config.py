@@ -1,0 +1,97 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, TINY
+
+from jepa_steps import config
+from jepa_steps.errors import InputError
+
+DATASET = {"source": "digits", "path": "x", "image_size": 8, "channels": 1}
+
+
+def whole(train=None, **dataset):
+    return {
+        "datasets": {"d": {**DATASET, **dataset}},
+        "experiments": {"e": {"dataset": "d", "train": train or {"encoder": "raw"}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "says"),
+    [
+        (whole(chanels=1), "datasets.d", "did you mean 'channels'?"),
+        (whole({**TINY, "optimizer": {"learning_rate": 1}}), "experiments.e.train.optimizer", "'lr'|valid keys"),
+        (whole({**TINY, "optimizer": {"lr": -1.0}}), "experiments.e.train.optimizer.lr", "found -1"),
+        (whole({**TINY, "optimizer": {"lr": "1e-3"}}), "experiments.e.train.optimizer.lr", "1.0e-3"),
+        (whole({**TINY, "batch_size": 1.5}), "experiments.e.train.batch_size", "found 1.5"),
+        (whole({**TINY, "masks": {"scale": [0.3, 0.1]}}), "experiments.e.train.masks", "low <= high"),
+        (whole({**TINY, "model": {"patch_size": 3}}), "experiments.e.train.model.patch_size", "divisor"),
+        (whole({**TINY, "model": {"patch_size": 16}}), "experiments.e.train.model.patch_size", "divisor"),
+        (whole({**TINY, "model": {"patch_size": 2, "dim": 64, "heads": 5}}), "train.model", "multiple of heads"),
+        (whole({"encoder": "pca", "dim": 65}), "experiments.e.train.dim", "at most 64"),
+        (whole({"encoder": "random"}), "experiments.e.train", "'untrained'"),
+        (whole(image_size=0), "datasets.d.image_size", "found 0"),
+        (whole(split={"val": 0.6, "test": 0.5}), "datasets.d.split", "sum below"),
+        (whole(source="torchvision"), "datasets.d", "torchvision_class"),
+        ({**whole(), "datasets": {}}, "experiments.e.dataset", "found 'd'"),
+        ({**whole(), "experiments": {}}, "experiments", "at least one"),
+        ({"datasets": {"a b": DATASET}, "experiments": whole()["experiments"]}, "datasets.a b", "found 'a b'"),
+    ],
+)
+def test_bad_settings_name_field_and_remedy_in_one_line(value, field, says):
+    with pytest.raises(InputError) as error:
+        config.parse(config.Config, value, "config.yaml")
+    line = str(error.value)
+    assert "\n" not in line
+    assert line.startswith("config.yaml: ")
+    assert field in line
+    assert any(option in line for option in says.split("|"))
+
+
+def test_files_that_are_not_yaml_name_the_line(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("a: 1\nb: [\n")
+    with pytest.raises(InputError, match=r"c\.yaml: line \d: not valid YAML"):
+        config.load_config(path)
+    with pytest.raises(InputError, match="no such file"):
+        config.load_config(tmp_path / "none.yaml")
+
+
+def test_schema_file_is_in_step():
+    file = ROOT / "workflow" / "schemas" / "config.schema.json"
+    assert json.loads(file.read_text()) == config.schema(), "python -m jepa_steps.config schema > " + str(file)
+
+
+def test_every_setting_says_what_it_is():
+    def blocks(model):
+        yield model
+        for field in model.model_fields.values():
+            for part in [field.annotation, *getattr(field.annotation, "__args__", ())]:
+                if isinstance(part, type) and issubclass(part, config.Settings):
+                    yield from blocks(part)
+
+    seen = {b for m in (config.Config, config.ImageDataset, config.Experiment, config.JepaTraining) for b in blocks(m)}
+    assert len(seen) > 12
+    for block in seen:
+        assert block.__doc__
+        for name, field in block.model_fields.items():
+            assert field.description, f"{block.__name__}.{name}"
+
+
+@pytest.mark.parametrize("name", config.PRESETS)
+def test_presets_are_valid(name):
+    train = config.parse_training(config.PRESETS[name], name)
+    assert train.optimizer.clip_norm == 1.0
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.name)
+def test_shipped_configs_are_valid_and_written_out_in_full(file: Path):
+    loaded = config.load_config(file)
+    text = yaml.safe_load(file.read_text())
+    for name, experiment in loaded.experiments.items():
+        written = text["experiments"][name]
+        for block in ("train", "embed", "monitor", "rank", "probe"):
+            missing = set(config.resolved(getattr(experiment, block))) - set(written[block])
+            assert not missing, f"{name}.{block}: {missing}"
