@@ -94,7 +94,7 @@ def two_images(folder):
         (truncated, "4.png"),
         (files_beside_classes, "stray.png"),
         (text_file, "notes.txt: not an image"),
-        (no_images, "no images found"),
+        (no_images, "no images in this folder"),
         (two_images, "no sample in the"),
         (lambda folder: None, "does not exist"),
     ],

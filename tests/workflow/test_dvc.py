@@ -1,0 +1,165 @@
+"""Both doors for real: DVC and Snakemake on a small project, with a remote and clones."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, TINY
+
+pytestmark = pytest.mark.slow
+
+ENV = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    "GIT_AUTHOR_NAME": "t",
+    "GIT_AUTHOR_EMAIL": "t@example.org",
+    "GIT_COMMITTER_NAME": "t",
+    "GIT_COMMITTER_EMAIL": "t@example.org",
+    "DVC_NO_ANALYTICS": "1",
+}
+CONFIG = {
+    "datasets": {
+        "digits": {"source": "digits", "path": "config/cards/digits.md", "image_size": 8, "channels": 1}
+    },
+    "experiments": {
+        name: {
+            "dataset": "digits",
+            "train": train,
+            "embed": {"snapshot_samples": 200},
+            "monitor": {"dead_share": 0.25},
+            "rank": {"samples": 2000},
+            "probe": {"few_labels": [5], "few_draws": 2, "bootstrap": 100, "logistic_c": [0.1]},
+        }
+        for name, train in (("mine", TINY), ("digits-jepa", {**TINY, "seed": 1}), ("raw", {"encoder": "raw"}))
+    },
+}
+
+
+def sh(cwd: Path, command: str, check: bool = True) -> str:
+    result = subprocess.run(command, shell=True, cwd=cwd, env=ENV, capture_output=True, text=True)  # noqa: S602
+    assert not check or result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout + result.stderr
+
+
+def planned(cwd: Path) -> dict[str, int]:
+    """Jobs that Snakemake would run, by rule."""
+    text = sh(cwd, "snakemake -n")
+    if "Nothing to be done" in text:
+        return {}
+    table = text[text.index("Job stats") :].splitlines()[3:]
+    rows = [line.split() for line in table[: table.index("")]]
+    return {name: int(count) for name, count in rows if name not in ("total", "all")}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A copy of the repository with a small config, reproduced through DVC and pushed."""
+    folder = tmp_path_factory.mktemp("project") / "origin"
+    for name in subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
+    sh(folder, "git init -q && git add -A && git commit -qm start")
+    sh(folder, f"dvc remote add -d store {folder.parent / 'remote'} && git commit -qam remote")
+    sh(folder, "dvc repro")
+    sh(folder, "git add -A && git commit -qm results && dvc push")
+    return folder
+
+
+@pytest.fixture
+def clone(project, tmp_path) -> Path:
+    sh(tmp_path, f"git clone -q {project} clone")
+    return tmp_path / "clone"
+
+
+def test_after_repro_both_tools_have_nothing_to_do(project):
+    assert planned(project) == {}
+    assert "up to date" in sh(project, "dvc status")
+
+
+def test_clone_pull_adopt(clone):
+    sh(clone, "dvc pull")
+    assert "train" in planned(clone)  # what adopt is for
+    sh(clone, "python -m jepa_steps.adopt")
+    assert planned(clone) == {}
+    assert "up to date" in sh(clone, "dvc status")
+
+
+def edit_lr(folder: Path, lr: float) -> None:
+    path = folder / "config" / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["experiments"]["mine"]["train"]["optimizer"]["lr"] = lr
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def test_one_changed_setting_reruns_the_same_steps_in_both_tools(clone):
+    sh(clone, "dvc pull && python -m jepa_steps.adopt")
+    edit_lr(clone, 0.002)
+    one = {"train": 1, "embed": 1, "monitor": 1, "rank": 1, "probe": 1, "report": 1}
+    assert planned(clone) == one
+    refusal = subprocess.run([sys.executable, "-m", "jepa_steps.adopt"], cwd=clone, env=ENV, capture_output=True, text=True)
+    assert refusal.returncode == 2 and "train@mine" in refusal.stderr and refusal.stderr.count("\n") == 1
+    ran = [line for line in sh(clone, "dvc repro").splitlines() if line.startswith("Running stage")]
+    assert sorted(line.split("'")[1].split("@")[0] for line in ran) == sorted(one)
+    assert planned(clone) == {} and "up to date" in sh(clone, "dvc status")
+
+
+def test_snakemake_first_then_commit_then_back_in_time(clone):
+    sh(clone, "dvc pull && python -m jepa_steps.adopt")
+    edit_lr(clone, 0.003)
+    sh(clone, "snakemake")
+    sh(clone, "dvc commit -f --no-relink && git commit -qam lr")
+    assert planned(clone) == {} and "up to date" in sh(clone, "dvc status")
+    assert "didn't change" in sh(clone, "dvc repro")
+    assert "mine" in sh(clone, "dvc metrics diff HEAD~1")
+    sh(clone, "git checkout -q HEAD~1 && dvc checkout && python -m jepa_steps.adopt")
+    assert planned(clone) == {} and "up to date" in sh(clone, "dvc status")
+
+
+def test_exp_run_with_a_changed_setting_and_what_compares_it(clone):
+    sh(clone, "dvc pull && python -m jepa_steps.adopt")
+    out = sh(clone, "dvc exp run -S 'config/config.yaml:experiments.mine.train.optimizer.lr=0.004'")
+    ran = {line.split("'")[1] for line in out.splitlines() if line.startswith("Running stage")}
+    assert ran == {f"{s}@mine" for s in ("train", "embed", "monitor", "rank", "probe")} | {"report"}
+    assert "experiments.mine.train.optimizer.lr" in sh(clone, "dvc params diff")
+    assert "logistic" in sh(clone, "dvc metrics show")
+    assert "mine.effective_rank" in sh(clone, "dvc metrics diff --all")
+    assert "index.html" in sh(clone, "dvc plots show results/report/history.csv")
+
+
+def test_partial_pull_is_adopted_in_part_and_deletes_nothing(clone):
+    before = sh(clone, "git ls-files results").split()
+    stages = " ".join(f"{s}@raw" for s in ("train", "embed", "monitor", "rank", "probe"))
+    sh(clone, f"dvc pull prepare@digits {stages}")
+    sh(clone, "python -m jepa_steps.adopt")
+    assert "Nothing to be done" in sh(clone, "snakemake -n -- results/probe/raw/probe.json")
+    assert all((clone / name).exists() for name in before)
+
+
+def test_kill_9_and_resume(clone):
+    sh(clone, "dvc pull && python -m jepa_steps.adopt")
+    config = yaml.safe_load((clone / "config/config.yaml").read_text())
+    config["experiments"]["mine"]["train"] |= {"steps": 3000, "checkpoint_every": 50}
+    (clone / "config/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    target = "results/train/mine/encoder.safetensors"
+    process = subprocess.Popen(
+        ["snakemake", target], cwd=clone, env=ENV, start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    deadline = time.time() + 120
+    while not list((clone / "checkpoints/mine").glob("*/step-*00.pt")) and time.time() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (clone / target).exists()
+    sh(clone, f"snakemake --unlock && snakemake {target}")
+    summary = yaml.safe_load((clone / "results/train/mine/summary.json").read_text())
+    assert summary["this_run"]["resumed_at_step"] >= 50
+    rows = (clone / "results/train/mine/metrics.csv").read_text().splitlines()[1:]
+    assert [int(r.split(",")[0]) for r in rows] == list(range(10, 3001, 10))

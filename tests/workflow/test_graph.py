@@ -1,0 +1,152 @@
+"""Snakemake's graph and DVC's are the same: files, settings, code."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+
+def snakemake(*arguments, cwd=ROOT, check=True) -> str:
+    command = [sys.executable, "-m", "snakemake", "--nocolor", *arguments]
+    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    assert not check or result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def rules() -> dict[str, dict]:
+    """Stage name as in DVC -> inputs, outputs and settings of the job, from a dry run."""
+    text = snakemake("-n", "--forceall", "--printshellcmds")
+    jobs = {}
+    for block in re.split(r"\n(?=(?:local)?rule \w+:)", text):
+        head = re.match(r"(?:local)?rule (\w+):\n", block)
+        if not head or head[1] == "all":
+            continue
+        lines = {k: v for k, v in re.findall(r"^    (input|output|wildcards): (.*)$", block, re.M)}
+        name = head[1]
+        if "wildcards" in lines:
+            name += "@" + lines["wildcards"].split("=")[1]
+        shell = shlex.split(block[block.index("python -m") :].splitlines()[0])
+        spec = json.loads(shell[shell.index("--spec") + 1]) if "--spec" in shell else None
+        jobs[name] = {
+            "input": set(lines["input"].split(", ")),
+            "output": set(lines["output"].split(", ")),
+            "spec": spec,
+        }
+    return jobs
+
+
+@pytest.fixture(scope="module")
+def stages() -> dict[str, dict]:
+    from dvc.repo import Repo
+
+    found = {}
+    with Repo(str(ROOT)) as repo:
+        for stage in repo.index.stages:
+            paths = [Path(d.fs_path) for d in stage.deps if d.protocol == "local"]
+            files = {str(p.relative_to(ROOT)) for p in paths if not p.is_dir() and p.is_absolute()}
+            folders = {str(p.relative_to(ROOT)) for p in paths if p.suffix == ""}
+            params = [d for d in stage.deps if type(d).__name__ == "ParamsDependency"]
+            found[stage.name] = {
+                "deps": files - folders - {"config/config.yaml"},
+                "folders": folders,
+                "outs": {str(Path(o.fs_path).relative_to(ROOT)) for o in stage.outs},
+                "params": [p for d in params for p in d.params],
+                "cmd": stage.cmd,
+            }
+    return found
+
+
+def test_the_same_stages(rules, stages):
+    assert set(rules) == set(stages) and len(rules) > 10
+
+
+def test_the_same_outputs(rules, stages):
+    for name, job in rules.items():
+        assert job["output"] == stages[name]["outs"], name
+
+
+def test_the_same_inputs(rules, stages):
+    for name, job in rules.items():
+        stage = stages[name]
+        inside = {f for f in job["input"] if any(f.startswith(folder + "/") for folder in stage["folders"])}
+        assert job["input"] - inside == stage["deps"], name
+        for folder in stage["folders"]:
+            assert any(f.startswith(folder + "/") for f in inside), f"{name}: {folder} only in dvc.yaml"
+
+
+def test_the_same_settings(rules, stages):
+    import yaml
+
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    for name, job in rules.items():
+        if job["spec"] is None:
+            assert stages[name]["params"] == [], name
+            continue
+        (path,) = stages[name]["params"]
+        value = config
+        for key in path.split("."):
+            value = value[key]
+        assert job["spec"] == value, name
+
+
+def test_each_stage_runs_its_own_rule_and_nothing_else(rules, stages):
+    for name, stage in stages.items():
+        rule = name.split("@")[0]
+        target = stage["cmd"].split(" -- ")[1]
+        assert stage["cmd"] == f"snakemake --allowed-rules {rule} --force -- {target}"
+        assert target in rules[name]["output"]
+
+
+def test_listed_code_is_all_the_code_a_step_imports(rules):
+    """A step's inputs hold every module of the package that it loads."""
+    for name, job in rules.items():
+        rule = name.split("@")[0]
+        listing = (
+            f"import sys, jepa_steps.{rule}; print('\\n'.join(m.__file__ for n, m in sys.modules.items() "
+            "if n.startswith('jepa_steps') and getattr(m, '__file__', None)))"
+        )
+        run = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, cwd=ROOT, check=True)
+        loaded = {str(Path(p).relative_to(ROOT)) for p in run.stdout.split()}
+        shared = {f"jepa_steps/{f}" for f in ("__init__.py", "cli.py", "errors.py")}
+        assert loaded - shared <= job["input"], f"{rule}: {sorted(loaded - shared - job['input'])}"
+
+
+def test_planning_imports_no_torch():
+    command = [sys.executable, "-X", "importtime", "-m", "snakemake", "-n", "--quiet"]
+    trace = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stderr
+    modules = {line.split("|")[-1].strip() for line in trace.splitlines() if line.startswith("import time:")}
+    assert "jepa_steps.config" in modules
+    assert not modules & {"torch", "sklearn", "matplotlib", "dvc"}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"train": {"encoder": "raw", "seed": 1}}, "unknown key 'seed'"),
+        ({"dataset": "digit"}, "experiments.digits-raw.dataset: found 'digit'"),
+    ],
+)
+def test_a_bad_config_stops_planning_with_one_clear_line(tmp_path, change, says):
+    import yaml
+
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    config["experiments"]["digits-raw"] |= change
+    file = tmp_path / "bad.yaml"
+    file.write_text(yaml.safe_dump(config))
+    out = snakemake("-n", "-s", str(ROOT / "Snakefile"), "--configfile", str(file), cwd=tmp_path, check=False)
+    assert says in out and "Traceback" not in out
+
+
+def test_lint_finds_nothing_but_the_missing_container():
+    """The environment is the pinned .venv; there is no image of the project to name."""
+    out = snakemake("--lint", "json", check=False)
+    report = json.loads(out[out.index("{") : out.rindex("}") + 1])
+    titles = {lint["title"] for rule in report["rules"] for lint in rule["lints"]}
+    assert titles <= {"Specify a conda environment or container for each rule."}
+    assert not [lint for file in report["snakefiles"] for lint in file["lints"]]
