@@ -15,9 +15,7 @@ from .errors import InputError
 
 def parser(doc: str) -> argparse.ArgumentParser:
     """An argument parser that shows a module's docstring as it is written."""
-    return argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def add_spec(p: argparse.ArgumentParser, block: str) -> None:

@@ -1,8 +1,8 @@
 """Every setting of the project: type, unit, bounds, default and reason. Defaults live only here.
 
-    python -m jepa_steps.config check config/config.yaml     validate, name the nearest valid key
-    python -m jepa_steps.config schema                       JSON Schema for editors and Snakemake
-    python -m jepa_steps.config preset ijepa-vitb            a block to paste into config.yaml
+python -m jepa_steps.config check config/config.yaml     validate, name the nearest valid key
+python -m jepa_steps.config schema                       JSON Schema for editors and Snakemake
+python -m jepa_steps.config preset ijepa-vitb            a block to paste into config.yaml
 """
 
 import difflib
@@ -33,8 +33,10 @@ class Settings(BaseModel):
             for key in value:
                 if key not in cls.model_fields:
                     near = difflib.get_close_matches(str(key), cls.model_fields, 1, cutoff=0.5)
-                    hint = f"did you mean {near[0]!r}?" if near else "valid keys: " + ", ".join(
-                        cls.model_fields
+                    hint = (
+                        f"did you mean {near[0]!r}?"
+                        if near
+                        else "valid keys: " + ", ".join(cls.model_fields)
                     )
                     raise ValueError(f"unknown key {key!r}; {hint}")
         return value

@@ -15,7 +15,7 @@ import numpy as np
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_json
 from .config import Monitor, parse
-from .data.store import read_splits
+from .data.store import read_array, read_splits
 from .errors import InputError
 from .figures import training as figures
 from .figures.style import save
@@ -75,22 +75,6 @@ def _over_training(embed: Path, description: dict, rows_of: np.ndarray) -> list[
             }
         )
     return result
-
-
-def read_array(path: Path) -> np.ndarray:
-    """A memory-mapped array.
-
-    Raises:
-        InputError: missing or damaged file, no rows, or not-finite embeddings.
-    """
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not a readable .npy file: {error}") from None
-    for a in range(0, len(array), 4096):
-        if not np.isfinite(array[a : a + 4096]).all():
-            raise InputError(f"{path}: rows {a} to {a + 4096} hold NaN or infinity; training diverged")
-    return array
 
 
 def read_history(path: Path) -> dict[str, list[float]]:

@@ -24,7 +24,8 @@ from .cli import add_spec, parser, read_spec, run, staged, write_json
 from .config import ImageDataset, parse, resolved
 from .data import splits
 from .data.decode import array_image, open_image, to_pixels
-from .data.sources import SPLITS, Source, read_source
+from .data.sources import Source, read_source
+from .data.splits import SPLITS
 from .data.store import ImageWriter, sha256, write_splits
 from .errors import InputError
 

@@ -19,12 +19,11 @@ from threadpoolctl import threadpool_limits
 from .cli import add_spec, parser, read_spec, run, staged, write_json
 from .config import Probe, parse
 from .data import counter
-from .data.store import read_splits
+from .data.store import read_array, read_splits
 from .errors import InputError
 from .figures import probing
 from .figures.style import save
 from .metrics import probes
-from .monitor import read_array
 
 
 def probe(embeddings: Path, splits: Path, settings: Probe, out: Path) -> dict[str, Any]:

@@ -17,13 +17,12 @@ import numpy as np
 from .cli import add_spec, parser, read_spec, run, staged, write_json
 from .config import Rank, parse
 from .data import counter
-from .data.store import read_splits
+from .data.store import read_array, read_splits
 from .errors import InputError
 from .figures import spectra
 from .figures.style import save
 from .metrics import spectrum
 from .metrics.moments import moments
-from .monitor import read_array
 
 
 def rank(embeddings: Path, splits: Path | None, settings: Rank, out: Path) -> dict[str, Any]:

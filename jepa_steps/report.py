@@ -168,7 +168,9 @@ def _write_history(path: Path, results: Path, names: list[str]) -> None:
         writer.writerow(["experiment", "step", "epoch", "loss", "gradient_norm", "lr"])
         for name in names:
             for row in _table(results / "train" / name / "metrics.csv"):
-                writer.writerow([name, *(row[k] for k in ("step", "epoch", "loss", "gradient_norm", "lr"))])
+                writer.writerow(
+                    [name, *(row[k] for k in ("step", "epoch", "loss", "gradient_norm", "lr"))]
+                )
 
 
 def _markdown(rows: list[dict], against: list[dict]) -> str:

@@ -22,14 +22,26 @@ def whole(train=None, **dataset):
     ("value", "field", "says"),
     [
         (whole(chanels=1), "datasets.d", "did you mean 'channels'?"),
-        (whole({**TINY, "optimizer": {"learning_rate": 1}}), "experiments.e.train.optimizer", "'lr'|valid keys"),
+        (
+            whole({**TINY, "optimizer": {"learning_rate": 1}}),
+            "experiments.e.train.optimizer",
+            "'lr'|valid keys",
+        ),
         (whole({**TINY, "optimizer": {"lr": -1.0}}), "experiments.e.train.optimizer.lr", "found -1"),
         (whole({**TINY, "optimizer": {"lr": "1e-3"}}), "experiments.e.train.optimizer.lr", "1.0e-3"),
         (whole({**TINY, "batch_size": 1.5}), "experiments.e.train.batch_size", "found 1.5"),
         (whole({**TINY, "masks": {"scale": [0.3, 0.1]}}), "experiments.e.train.masks", "low <= high"),
         (whole({**TINY, "model": {"patch_size": 3}}), "experiments.e.train.model.patch_size", "divisor"),
-        (whole({**TINY, "model": {"patch_size": 16}}), "experiments.e.train.model.patch_size", "divisor"),
-        (whole({**TINY, "model": {"patch_size": 2, "dim": 64, "heads": 5}}), "train.model", "multiple of heads"),
+        (
+            whole({**TINY, "model": {"patch_size": 16}}),
+            "experiments.e.train.model.patch_size",
+            "divisor",
+        ),
+        (
+            whole({**TINY, "model": {"patch_size": 2, "dim": 64, "heads": 5}}),
+            "train.model",
+            "multiple of heads",
+        ),
         (whole({"encoder": "pca", "dim": 65}), "experiments.e.train.dim", "at most 64"),
         (whole({"encoder": "random"}), "experiments.e.train", "'untrained'"),
         (whole(image_size=0), "datasets.d.image_size", "found 0"),
@@ -37,7 +49,11 @@ def whole(train=None, **dataset):
         (whole(source="torchvision"), "datasets.d", "torchvision_class"),
         ({**whole(), "datasets": {}}, "experiments.e.dataset", "found 'd'"),
         ({**whole(), "experiments": {}}, "experiments", "at least one"),
-        ({"datasets": {"a b": DATASET}, "experiments": whole()["experiments"]}, "datasets.a b", "found 'a b'"),
+        (
+            {"datasets": {"a b": DATASET}, "experiments": whole()["experiments"]},
+            "datasets.a b",
+            "found 'a b'",
+        ),
     ],
 )
 def test_bad_settings_name_field_and_remedy_in_one_line(value, field, says):
@@ -61,7 +77,9 @@ def test_files_that_are_not_yaml_name_the_line(tmp_path):
 
 def test_schema_file_is_in_step():
     file = ROOT / "workflow" / "schemas" / "config.schema.json"
-    assert json.loads(file.read_text()) == config.schema(), "python -m jepa_steps.config schema > " + str(file)
+    assert json.loads(file.read_text()) == config.schema(), (
+        "python -m jepa_steps.config schema > " + str(file)
+    )
 
 
 def test_every_setting_says_what_it_is():
@@ -72,7 +90,11 @@ def test_every_setting_says_what_it_is():
                 if isinstance(part, type) and issubclass(part, config.Settings):
                     yield from blocks(part)
 
-    seen = {b for m in (config.Config, config.ImageDataset, config.Experiment, config.JepaTraining) for b in blocks(m)}
+    seen = {
+        b
+        for m in (config.Config, config.ImageDataset, config.Experiment, config.JepaTraining)
+        for b in blocks(m)
+    }
     assert len(seen) > 12
     for block in seen:
         assert block.__doc__

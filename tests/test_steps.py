@@ -17,7 +17,9 @@ STEPS = (prepare, train, embed, monitor, rank, probe, report)
 
 @pytest.mark.parametrize("module", [s.__name__ for s in (*STEPS, config)] + ["jepa_steps.adopt"])
 def test_help_explains_the_step_in_a_screenful(module):
-    result = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, cwd=ROOT)
+    result = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, cwd=ROOT
+    )
     lines = result.stdout.splitlines()
     assert result.returncode == 0 and 8 < len(lines) <= 40
     assert f"python -m {module}" in result.stdout
@@ -144,15 +146,26 @@ def test_bad_npz(step, tmp_path, arrays, says):
 def test_bad_idx(step, tmp_path):
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03" + b"\0\0\0\x09" * 3 + b"xx")
     spec = {"source": "idx", "path": str(tmp_path), "image_size": 6, "channels": 1}
-    refused(step(prepare, "--spec", spec, "--out", tmp_path / "out"), "train-images-idx3-ubyte: found 2 bytes")
+    refused(
+        step(prepare, "--spec", spec, "--out", tmp_path / "out"),
+        "train-images-idx3-ubyte: found 2 bytes",
+    )
 
 
 def test_skipping_stops_at_its_budget(step, tmp_path):
     folder = images(tmp_path / "photos")
     for i in range(3):
         (folder / "a" / f"{i}.png").write_bytes(b"junk")
-    spec = {"source": "folder", "path": str(folder), "image_size": 6, "on_error": "skip", "max_skipped": 0.1}
-    refused(step(prepare, "--spec", spec, "--out", tmp_path / "out", "--workers", 1), "expected at most 2")
+    spec = {
+        "source": "folder",
+        "path": str(folder),
+        "image_size": 6,
+        "on_error": "skip",
+        "max_skipped": 0.1,
+    }
+    refused(
+        step(prepare, "--spec", spec, "--out", tmp_path / "out", "--workers", 1), "expected at most 2"
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,14 +188,25 @@ def test_bad_training_settings(step, tmp_path, digits, spec, says):
 def test_missing_and_mismatched_inputs(step, tmp_path, digits):
     out = tmp_path / "out"
     refused(step(train, "--spec", TINY, "--data", tmp_path, "--out", out), "manifest.json: no such file")
-    refused(step(embed, "--encoder", tmp_path, "--data", digits, "--out", out), "encoder.json: no such file")
+    refused(
+        step(embed, "--encoder", tmp_path, "--data", digits, "--out", out), "encoder.json: no such file"
+    )
     refused(step(rank, "--embeddings", tmp_path / "x.npy", "--out", out), "x.npy")
-    refused(step(report, "--results", tmp_path, "--experiments", "a", "--out", out), "encoder.json: no such file")
+    refused(
+        step(report, "--results", tmp_path, "--experiments", "a", "--out", out),
+        "encoder.json: no such file",
+    )
     np.save(tmp_path / "few.npy", np.zeros((5, 3)))
     splits = digits / "splits.csv"
-    refused(step(probe, "--embeddings", tmp_path / "few.npy", "--splits", splits, "--out", out), "for 5 embeddings")
+    refused(
+        step(probe, "--embeddings", tmp_path / "few.npy", "--splits", splits, "--out", out),
+        "for 5 embeddings",
+    )
     np.save(tmp_path / "nan.npy", np.full((1797, 3), np.nan))
-    refused(step(probe, "--embeddings", tmp_path / "nan.npy", "--splits", splits, "--out", out), "NaN or infinity")
+    refused(
+        step(probe, "--embeddings", tmp_path / "nan.npy", "--splits", splits, "--out", out),
+        "NaN or infinity",
+    )
     np.save(tmp_path / "flat.npy", np.zeros(9))
     refused(step(rank, "--embeddings", tmp_path / "flat.npy", "--out", out), "found shape (9,)")
     assert not out.exists()
@@ -193,7 +217,10 @@ def test_damaged_encoder_is_named(step, tmp_path, digits):
     step(train, "--spec", {"encoder": "pca", "dim": 4}, "--data", digits, "--out", folder)
     data = (folder / "encoder.safetensors").read_bytes()
     (folder / "encoder.safetensors").write_bytes(data[:100])
-    refused(step(embed, "--encoder", folder, "--data", digits, "--out", tmp_path / "o"), "encoder.safetensors")
+    refused(
+        step(embed, "--encoder", folder, "--data", digits, "--out", tmp_path / "o"),
+        "encoder.safetensors",
+    )
 
 
 def test_the_command_line_exits_with_2_and_no_traceback(tmp_path):
@@ -208,9 +235,29 @@ def run_all(step, tmp_path, data, spec, name):
     folder = {s: results / s / name for s in ("train", "embed", "monitor", "rank", "probe")}
     splits, rows = data / "splits.csv", folder["embed"] / "embeddings.npy"
     calls = [
-        (train, "--spec", spec, "--data", data, "--out", folder["train"], "--checkpoints", tmp_path / "runs"),
+        (
+            train,
+            "--spec",
+            spec,
+            "--data",
+            data,
+            "--out",
+            folder["train"],
+            "--checkpoints",
+            tmp_path / "runs",
+        ),
         (embed, "--data", data, "--encoder", folder["train"], "--out", folder["embed"]),
-        (monitor, "--embed", folder["embed"], "--data", data, "--train", folder["train"], "--out", folder["monitor"]),
+        (
+            monitor,
+            "--embed",
+            folder["embed"],
+            "--data",
+            data,
+            "--train",
+            folder["train"],
+            "--out",
+            folder["monitor"],
+        ),
         (rank, "--embeddings", rows, "--splits", splits, "--out", folder["rank"]),
         (probe, "--embeddings", rows, "--splits", splits, "--out", folder["probe"]),
     ]
@@ -222,9 +269,15 @@ def run_all(step, tmp_path, data, spec, name):
 
 
 def test_all_steps_and_the_report(step, tmp_path, digits):
-    for name, spec in (("mine", TINY), ("raw", {"encoder": "raw"}), ("pca", {"encoder": "pca", "dim": 8})):
+    for name, spec in (
+        ("mine", TINY),
+        ("raw", {"encoder": "raw"}),
+        ("pca", {"encoder": "pca", "dim": 8}),
+    ):
         results = run_all(step, tmp_path, digits, spec, name)
-    code, out, err = step(report, "--results", results, "--experiments", "mine", "raw", "pca", "--out", results / "report")
+    code, _out, err = step(
+        report, "--results", results, "--experiments", "mine", "raw", "pca", "--out", results / "report"
+    )
     assert code == 0, err
     page = (results / "report" / "report.html").read_text()
     assert "mine" in page and "below" in page
@@ -234,15 +287,24 @@ def test_all_steps_and_the_report(step, tmp_path, digits):
     metrics = json.loads((results / "report" / "metrics.json").read_text())
     assert metrics["raw"]["logistic"] > 0.9 > metrics["raw"]["majority"] + 0.5
     first = {p.name: p.read_bytes() for p in (results / "report").iterdir()}
-    step(report, "--results", results, "--experiments", "mine", "raw", "pca", "--out", results / "report")
+    step(
+        report, "--results", results, "--experiments", "mine", "raw", "pca", "--out", results / "report"
+    )
     assert first == {p.name: p.read_bytes() for p in (results / "report").iterdir()}
 
 
 def test_probe_and_monitor_twice_give_the_same_bytes(step, tmp_path, digits):
     for run in ("a", "b"):
         run_all(step, tmp_path / run, digits, {"encoder": "pca", "dim": 8}, "pca")
-    for name in ("embed/pca/embeddings.npy", "probe/pca/probe.json", "probe/pca/probe.safetensors", "monitor/pca/monitor.json"):
-        assert (tmp_path / "a/results" / name).read_bytes() == (tmp_path / "b/results" / name).read_bytes(), name
+    for name in (
+        "embed/pca/embeddings.npy",
+        "probe/pca/probe.json",
+        "probe/pca/probe.safetensors",
+        "monitor/pca/monitor.json",
+    ):
+        assert (tmp_path / "a/results" / name).read_bytes() == (
+            tmp_path / "b/results" / name
+        ).read_bytes(), name
 
 
 def test_data_without_labels_go_through_all_steps(step, tmp_path):
@@ -255,7 +317,9 @@ def test_data_without_labels_go_through_all_steps(step, tmp_path):
     spec = {"source": "folder", "path": str(folder), "image_size": 8, "channels": 1}
     assert step(prepare, "--spec", spec, "--out", data, "--workers", 1)[0] == 0
     results = run_all(step, tmp_path, data, TINY, "mine")
-    code, _, err = step(report, "--results", results, "--experiments", "mine", "--out", results / "report")
+    code, _, err = step(
+        report, "--results", results, "--experiments", "mine", "--out", results / "report"
+    )
     assert code == 0, err
     assert json.loads((results / "probe/mine/probe.json").read_text())["labels"] == 0
 

@@ -23,9 +23,7 @@ class RandomResizedCrop:
         flip: probability of a horizontal flip.
     """
 
-    def __init__(
-        self, seed: int, scale: tuple[float, float], aspect: tuple[float, float], flip: float
-    ):
+    def __init__(self, seed: int, scale: tuple[float, float], aspect: tuple[float, float], flip: float):
         self.scale, self.aspect, self.flip = scale, aspect, flip
         self._stream = counter.key(seed, "augment")
 

@@ -47,6 +47,4 @@ def uniform(stream: int, epoch: np.ndarray | int, index: np.ndarray | int, n: in
 
 def generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:
     """A numpy generator for draws that are not per sample: permutations, splits, bootstraps."""
-    return np.random.Generator(
-        np.random.Philox(np.random.SeedSequence([key(seed, purpose), *counters]))
-    )
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([key(seed, purpose), *counters])))

@@ -29,9 +29,7 @@ class BlockMasks:
     targets: np.ndarray
 
 
-def block_size(
-    grid: tuple[int, int], scale: float, aspect: float, leave: int = 0
-) -> tuple[int, int]:
+def block_size(grid: tuple[int, int], scale: float, aspect: float, leave: int = 0) -> tuple[int, int]:
     """Height and width of a block covering about ``scale`` of the grid at ``aspect`` = h/w.
 
     The size is clamped to the grid; the longer side shrinks until ``leave`` tokens stay outside.
@@ -84,14 +82,10 @@ class MultiBlockMasks:
         u_scale, u_aspect, u_context = counter.uniform(self._sizes, step, 0, 3)[0]
         scale = self.scale[0] + u_scale * (self.scale[1] - self.scale[0])
         aspect = self.aspect[0] + u_aspect * (self.aspect[1] - self.aspect[0])
-        context = self.context_scale[0] + u_context * (
-            self.context_scale[1] - self.context_scale[0]
-        )
+        context = self.context_scale[0] + u_context * (self.context_scale[1] - self.context_scale[0])
         return block_size(self.grid, scale, aspect, leave=1), block_size(self.grid, context, 1.0)
 
-    def visible(
-        self, step: int, epoch: np.ndarray, index: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def visible(self, step: int, epoch: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Draw the layouts: bool (B, N) tokens that the context may use, and int64 (B, M, T)."""
         target, context = self.sizes(step)
         visible, corners = self._layout(self._places[0], target, context, epoch, index)

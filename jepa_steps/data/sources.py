@@ -12,8 +12,8 @@ import numpy as np
 
 from ..config import ImageDataset
 from ..errors import InputError
+from .splits import SPLITS
 
-SPLITS = ("train", "val", "test")
 _SPLIT_FOLDERS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
 _SKIPPED_FILES = {"thumbs.db", "desktop.ini", "license", "readme", "readme.md", "readme.txt"}
 

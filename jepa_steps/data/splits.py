@@ -4,6 +4,8 @@ import numpy as np
 
 from . import counter
 
+SPLITS = ("train", "val", "test")
+
 
 def assign(
     given: np.ndarray,
@@ -30,10 +32,7 @@ def assign(
         int64 (n,).
     """
     split = given.copy()
-    if (given == -1).any():
-        pool = np.flatnonzero(given == -1)
-    else:
-        pool = np.flatnonzero(given == 0)
+    pool = np.flatnonzero(given == -1) if (given == -1).any() else np.flatnonzero(given == 0)
     shares = {
         1: 0.0 if (given == 1).any() else val,
         2: 0.0 if (given == 2).any() else test,

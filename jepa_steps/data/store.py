@@ -10,7 +10,7 @@ import numpy as np
 
 from ..cli import read_json
 from ..errors import InputError
-from .sources import SPLITS
+from .splits import SPLITS
 
 FIELDS = ("index", "split", "label", "source")
 
@@ -74,6 +74,22 @@ def read_splits(path: Path) -> tuple[np.ndarray, np.ndarray]:
                     f"an integer label and a split of {', '.join(SPLITS)}"
                 ) from None
     return np.array(labels, dtype=np.int64), np.array(split, dtype=np.int64)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """A memory-mapped array.
+
+    Raises:
+        InputError: missing or damaged file, no rows, or not-finite embeddings.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not a readable .npy file: {error}") from None
+    for a in range(0, len(array), 4096):
+        if not np.isfinite(array[a : a + 4096]).all():
+            raise InputError(f"{path}: rows {a} to {a + 4096} hold NaN or infinity; training diverged")
+    return array
 
 
 def write_splits(path: Path, split: np.ndarray, labels: np.ndarray, names: list[str]) -> None:

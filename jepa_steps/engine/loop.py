@@ -77,9 +77,7 @@ class Trainer:
         self.varies = (a.crop_scale, a.crop_aspect, a.flip) != ((1.0, 1.0), (1.0, 1.0), 0.0)
         self.step, self.sums, self.count = 0, {}, 0
         self.bf16 = train.precision == "bf16" or (
-            train.precision == "auto"
-            and world.device.type == "cuda"
-            and torch.cuda.is_bf16_supported()
+            train.precision == "auto" and world.device.type == "cuda" and torch.cuda.is_bf16_supported()
         )
 
     # ------------------------------------------------------------------------------- one step

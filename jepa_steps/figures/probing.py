@@ -74,7 +74,9 @@ def comparison(rows: list[tuple[str, float, list[float]]]) -> Figure:
         colour = COLOURS[i % 8]
         axes.plot([low, high], [i, i], color=colour, lw=2)
         axes.plot(value, i, marker=MARKERS[i % 8], color=colour)
-        axes.annotate(f"{value:.3f}", (high, i), (4, 0), textcoords="offset points", va="center", fontsize=8)
+        axes.annotate(
+            f"{value:.3f}", (high, i), (4, 0), textcoords="offset points", va="center", fontsize=8
+        )
     axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
     axes.invert_yaxis()
     axes.margins(x=0.12, y=0.12)

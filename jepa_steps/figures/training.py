@@ -30,7 +30,11 @@ def rates(history: dict[str, list[float]]) -> Figure:
     if not history.get("loss"):
         return message("a floor: not trained")
     figure, panels = new(3.2, 2.6, 3)
-    names = (("lr", "learning rate"), ("ema_momentum", "EMA momentum"), ("gradient_norm", "gradient norm"))
+    names = (
+        ("lr", "learning rate"),
+        ("ema_momentum", "EMA momentum"),
+        ("gradient_norm", "gradient norm"),
+    )
     for axes, (name, label), colour in zip(panels, names, COLOURS, strict=False):
         axes.plot(history["step"], history[name], color=colour)
         axes.set(xlabel="optimizer step", ylabel=label)

@@ -79,7 +79,9 @@ def logistic_probe(data: Split3, grid: list[float]) -> tuple[np.ndarray, dict]:
 def ridge_probe(data: Split3) -> tuple[np.ndarray, dict]:
     """(predicted labels (m,), choice) of the ridge classifier; strength chosen on val."""
     scores = {
-        a: float((RidgeClassifier(a).fit(data.train, data.train_y).predict(data.val) == data.val_y).mean())
+        a: float(
+            (RidgeClassifier(a).fit(data.train, data.train_y).predict(data.val) == data.val_y).mean()
+        )
         for a in _RIDGE_ALPHAS
     }
     best = max(scores, key=lambda a: (scores[a], a))

@@ -1,9 +1,9 @@
 """The encoder that users load: weights, settings and preprocessing in one folder, no pickle.
 
-    from jepa_steps import load_encoder
-    encoder = load_encoder("results/train/digits-jepa")
-    tokens = encoder.encode(images)      # uint8 (B, H, W, C) -> float32 (B, N, D)
-    embedding = encoder.embed(images)    # -> float32 (B, D)
+from jepa_steps import load_encoder
+encoder = load_encoder("results/train/digits-jepa")
+tokens = encoder.encode(images)      # uint8 (B, H, W, C) -> float32 (B, N, D)
+embedding = encoder.embed(images)    # -> float32 (B, D)
 """
 
 from pathlib import Path

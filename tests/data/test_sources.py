@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jepa_steps import prepare
-from jepa_steps.data.sources import SPLITS
+from jepa_steps.data.splits import SPLITS
 from jepa_steps.data.store import open_store
 
 RNG = np.random.default_rng(0)
@@ -82,7 +82,12 @@ def test_npz_with_given_parts(step, tmp_path, names):
 
 
 def write_idx(path, array):
-    data = b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}i", *array.shape) + array.tobytes()
+    data = (
+        b"\0\0\x08"
+        + bytes([array.ndim])
+        + struct.pack(f">{array.ndim}i", *array.shape)
+        + array.tobytes()
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     (gzip.open if path.suffix == ".gz" else open)(path, "wb").write(data)
 
@@ -109,7 +114,12 @@ def test_torchvision_by_name_equals_reading_the_files(step, tmp_path):
         pytest.skip("torchvision is not installed")
     parts = mnist(tmp_path / "tv" / "MNIST" / "raw")
     store = prepared(
-        step, tmp_path, source="torchvision", torchvision_class="MNIST", path=str(tmp_path / "tv"), channels=1
+        step,
+        tmp_path,
+        source="torchvision",
+        torchvision_class="MNIST",
+        path=str(tmp_path / "tv"),
+        channels=1,
     )
     assert np.array_equal(store.images[..., 0], np.concatenate([parts["train"], parts["t10k"]]))
     assert len(store.rows("test")) == 10
@@ -142,6 +152,9 @@ def test_many_workers_write_the_same_bytes(step, tmp_path):
 def test_statistics_come_from_train_only(step, tmp_path):
     for split, value in (("train", 10), ("val", 200), ("test", 250)):
         for k, name in enumerate(("a", "b")):
-            save_all(tmp_path / "p" / split / name, np.stack([np.full((6, 6, 3), value + k + 2 * i) for i in range(3)]).astype(np.uint8))
+            save_all(
+                tmp_path / "p" / split / name,
+                np.stack([np.full((6, 6, 3), value + k + 2 * i) for i in range(3)]).astype(np.uint8),
+            )
     store = prepared(step, tmp_path, source="folder", path=str(tmp_path / "p"))
     assert store.manifest["pixels"]["mean"] == pytest.approx([12.5 / 255] * 3)

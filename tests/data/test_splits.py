@@ -20,7 +20,10 @@ def test_split_is_stratified_and_seeded():
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 20)), min_size=30, max_size=120), st.integers(0, 5))
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 20)), min_size=30, max_size=120),
+    st.integers(0, 5),
+)
 def test_copies_never_stand_on_two_sides(rows, seed):
     labels, groups = np.array(rows).T
     split = assign(unknown(len(rows)), labels, groups, 0.2, 0.2, seed)

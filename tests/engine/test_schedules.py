@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -17,7 +18,7 @@ def test_the_floor_is_a_ratio_of_the_peak():
 
 def test_decay_is_the_cosine_and_never_rises():
     values = [warmup_cosine(s, 200, 20, 0.0) for s in range(20, 200)]
-    assert all(a > b for a, b in zip(values, values[1:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(values))
     assert values[89] == pytest.approx(0.5 * (1 + math.cos(math.pi * 90 / 180)))
 
 

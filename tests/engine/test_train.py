@@ -29,7 +29,16 @@ def hashes(folder: Path) -> dict[str, str]:
 
 def trained(step, tmp_path, digits, name="a", spec=TINY) -> Path:
     out = tmp_path / name
-    arguments = ("--spec", spec, "--data", digits, "--out", out, "--checkpoints", tmp_path / f"{name}-runs")
+    arguments = (
+        "--spec",
+        spec,
+        "--data",
+        digits,
+        "--out",
+        out,
+        "--checkpoints",
+        tmp_path / f"{name}-runs",
+    )
     code, _, err = step(train, *arguments)
     assert code == 0, err
     return out
@@ -78,7 +87,9 @@ def test_rerun_of_a_finished_run_collects_the_same_results(step, tmp_path, digit
 
 
 @pytest.mark.parametrize("after", [1, 14, 15, 22, 39])
-def test_interrupted_at_any_step_and_resumed_gives_the_same_bytes(step, tmp_path, digits, monkeypatch, after):
+def test_interrupted_at_any_step_and_resumed_gives_the_same_bytes(
+    step, tmp_path, digits, monkeypatch, after
+):
     whole = hashes(trained(step, tmp_path, digits, "whole"))
     plain = Trainer.train_step
 
@@ -124,7 +135,10 @@ def test_a_checkpoint_without_any_part_would_be_noticed(step, tmp_path, digits, 
 
     monkeypatch.setattr(Trainer, "store_for_test", open_store(digits), raising=False)
     monkeypatch.setattr(Trainer, "resume", forgetting)
-    assert hashes(trained(step, tmp_path, digits, "killed"))["encoder.safetensors"] != whole["encoder.safetensors"]
+    assert (
+        hashes(trained(step, tmp_path, digits, "killed"))["encoder.safetensors"]
+        != whole["encoder.safetensors"]
+    )
 
 
 def test_ranks_draw_the_same_batch_that_one_process_draws(store, tmp_path):
@@ -166,7 +180,9 @@ def test_sigkill_and_resume_give_the_same_bytes(step, tmp_path, digits):
 @pytest.mark.slow
 def test_sigterm_writes_a_checkpoint_and_leaves_with_its_own_code(step, tmp_path, digits):
     spec = {**TINY, "steps": 2000, "checkpoint_every": 2000}
-    process = subprocess.Popen(command(tmp_path, digits, spec), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(tmp_path, digits, spec), cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
     while not list((tmp_path / "runs").glob("*/metrics.csv")):
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
@@ -182,7 +198,16 @@ def test_a_second_job_on_one_run_folder_is_refused(step, tmp_path, digits, store
     folder.mkdir(parents=True)
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        arguments = ("--spec", TINY, "--data", digits, "--out", tmp_path / "a", "--checkpoints", tmp_path / "a-runs")
+        arguments = (
+            "--spec",
+            TINY,
+            "--data",
+            digits,
+            "--out",
+            tmp_path / "a",
+            "--checkpoints",
+            tmp_path / "a-runs",
+        )
         code, _, err = step(train, *arguments)
     assert code == 2 and "another process is training" in err
 
@@ -195,7 +220,9 @@ def test_two_ranks_equal_one_process(step, tmp_path, digits, kind):
     one = trained(step, tmp_path, digits, "one", spec)
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command(tmp_path, digits, spec, *launcher), cwd=ROOT, env=environment, check=True, timeout=120)
+    subprocess.run(
+        command(tmp_path, digits, spec, *launcher), cwd=ROOT, env=environment, check=True, timeout=120
+    )
 
     def losses(folder):
         return [float(r.split(",")[2]) for r in (folder / "metrics.csv").read_text().splitlines()[1:]]

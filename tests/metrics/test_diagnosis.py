@@ -47,7 +47,14 @@ def planted(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["collapse", "positional collapse", "dimensional collapse", "dead dimensions", "divergence", "no learning"],
+    [
+        "collapse",
+        "positional collapse",
+        "dimensional collapse",
+        "dead dimensions",
+        "divergence",
+        "no learning",
+    ],
 )
 def test_planted_faults_are_named_with_evidence_and_a_valid_remedy(name):
     result = judged(*planted(name))

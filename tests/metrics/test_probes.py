@@ -19,9 +19,10 @@ def test_standardisation_uses_training_statistics_and_zeroes_constant_dimensions
 def test_logistic_probe_beats_majority_and_chooses_on_val():
     probabilities, choice = probes.logistic_probe(DATA, [0.01, 1.0])
     assert probabilities.shape == (300, 3) and np.allclose(probabilities.sum(1), 1)
-    assert choice["c"] == max(choice["val_accuracy"], key=choice["val_accuracy"].get, default=0) or float(
-        max(choice["val_accuracy"].values())
-    ) == choice["val_accuracy"][f"{choice['c']:g}"]
+    assert (
+        choice["c"] == max(choice["val_accuracy"], key=choice["val_accuracy"].get, default=0)
+        or float(max(choice["val_accuracy"].values())) == choice["val_accuracy"][f"{choice['c']:g}"]
+    )
     assert (probabilities.argmax(1) == DATA.test_y).mean() > 0.5
 
 

@@ -28,7 +28,9 @@ def test_visible_tokens_are_embedded_as_in_the_whole():
     tokenizer = PatchTokenizer(8, 2, 1, 12)
     x, keep = torch.randn(4, 1, 8, 8), torch.stack([torch.randperm(16)[:5] for _ in range(4)])
     whole = tokenizer(x)
-    assert torch.allclose(tokenizer(x, keep), torch.stack([w[k] for w, k in zip(whole, keep, strict=True)]))
+    assert torch.allclose(
+        tokenizer(x, keep), torch.stack([w[k] for w, k in zip(whole, keep, strict=True)])
+    )
 
 
 def test_encoding_shape_and_that_hidden_pixels_do_not_leak():
@@ -76,7 +78,7 @@ def test_gradients_reach_all_trained_parameters_and_no_others(kind):
         if name.startswith("target_encoder"):
             assert p.grad is None, name
         else:
-            assert p.grad is not None and p.grad.abs().sum() > 0 or name.endswith("bias"), name
+            assert (p.grad is not None and p.grad.abs().sum() > 0) or name.endswith("bias"), name
     assert set(parts) >= ({"prediction"} if "ema" in kind else {"invariance"})
 
 

@@ -45,8 +45,12 @@ def test_vicreg_terms_equal_the_papers_formula(x):
 def test_regularisation_follows_the_official_normalisation():
     """facebookresearch/vicreg: variance terms of the branches are halved, covariances are added."""
     variance, covariance = regularisation((X, Y))
-    assert float(variance) == pytest.approx((written_out_variance(X) + written_out_variance(Y)) / 2, rel=1e-5)
-    assert float(covariance) == pytest.approx(written_out_covariance(X) + written_out_covariance(Y), rel=1e-5)
+    assert float(variance) == pytest.approx(
+        (written_out_variance(X) + written_out_variance(Y)) / 2, rel=1e-5
+    )
+    assert float(covariance) == pytest.approx(
+        written_out_covariance(X) + written_out_covariance(Y), rel=1e-5
+    )
 
 
 def test_position_code_does_not_satisfy_the_regulariser():

@@ -36,13 +36,17 @@ CONFIG = {
             "rank": {"samples": 2000},
             "probe": {"few_labels": [5], "few_draws": 2, "bootstrap": 100, "logistic_c": [0.1]},
         }
-        for name, train in (("mine", TINY), ("digits-jepa", {**TINY, "seed": 1}), ("raw", {"encoder": "raw"}))
+        for name, train in (
+            ("mine", TINY),
+            ("digits-jepa", {**TINY, "seed": 1}),
+            ("raw", {"encoder": "raw"}),
+        )
     },
 }
 
 
 def sh(cwd: Path, command: str, check: bool = True) -> str:
-    result = subprocess.run(command, shell=True, cwd=cwd, env=ENV, capture_output=True, text=True)  # noqa: S602
+    result = subprocess.run(command, shell=True, cwd=cwd, env=ENV, capture_output=True, text=True)
     assert not check or result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     return result.stdout + result.stderr
 
@@ -61,7 +65,9 @@ def planned(cwd: Path) -> dict[str, int]:
 def project(tmp_path_factory) -> Path:
     """A copy of the repository with a small config, reproduced through DVC and pushed."""
     folder = tmp_path_factory.mktemp("project") / "origin"
-    for name in subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split():
+    for name in subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split():
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
@@ -104,7 +110,9 @@ def test_one_changed_setting_reruns_the_same_steps_in_both_tools(clone):
     edit_lr(clone, 0.002)
     one = {"train": 1, "embed": 1, "monitor": 1, "rank": 1, "probe": 1, "report": 1}
     assert planned(clone) == one
-    refusal = subprocess.run([sys.executable, "-m", "jepa_steps.adopt"], cwd=clone, env=ENV, capture_output=True, text=True)
+    refusal = subprocess.run(
+        [sys.executable, "-m", "jepa_steps.adopt"], cwd=clone, env=ENV, capture_output=True, text=True
+    )
     assert refusal.returncode == 2 and "train@mine" in refusal.stderr and refusal.stderr.count("\n") == 1
     ran = [line for line in sh(clone, "dvc repro").splitlines() if line.startswith("Running stage")]
     assert sorted(line.split("'")[1].split("@")[0] for line in ran) == sorted(one)

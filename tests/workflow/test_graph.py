@@ -27,7 +27,7 @@ def rules() -> dict[str, dict]:
         head = re.match(r"(?:local)?rule (\w+):\n", block)
         if not head or head[1] == "all":
             continue
-        lines = {k: v for k, v in re.findall(r"^    (input|output|wildcards): (.*)$", block, re.M)}
+        lines = dict(re.findall(r"^    (input|output|wildcards): (.*)$", block, re.M))
         name = head[1]
         if "wildcards" in lines:
             name += "@" + lines["wildcards"].split("=")[1]
@@ -74,7 +74,9 @@ def test_the_same_outputs(rules, stages):
 def test_the_same_inputs(rules, stages):
     for name, job in rules.items():
         stage = stages[name]
-        inside = {f for f in job["input"] if any(f.startswith(folder + "/") for folder in stage["folders"])}
+        inside = {
+            f for f in job["input"] if any(f.startswith(folder + "/") for folder in stage["folders"])
+        }
         assert job["input"] - inside == stage["deps"], name
         for folder in stage["folders"]:
             assert any(f.startswith(folder + "/") for f in inside), f"{name}: {folder} only in dvc.yaml"
@@ -111,7 +113,9 @@ def test_listed_code_is_all_the_code_a_step_imports(rules):
             f"import sys, jepa_steps.{rule}; print('\\n'.join(m.__file__ for n, m in sys.modules.items() "
             "if n.startswith('jepa_steps') and getattr(m, '__file__', None)))"
         )
-        run = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, cwd=ROOT, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", listing], capture_output=True, text=True, cwd=ROOT, check=True
+        )
         loaded = {str(Path(p).relative_to(ROOT)) for p in run.stdout.split()}
         shared = {f"jepa_steps/{f}" for f in ("__init__.py", "cli.py", "errors.py")}
         assert loaded - shared <= job["input"], f"{rule}: {sorted(loaded - shared - job['input'])}"
@@ -120,7 +124,9 @@ def test_listed_code_is_all_the_code_a_step_imports(rules):
 def test_planning_imports_no_torch():
     command = [sys.executable, "-X", "importtime", "-m", "snakemake", "-n", "--quiet"]
     trace = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stderr
-    modules = {line.split("|")[-1].strip() for line in trace.splitlines() if line.startswith("import time:")}
+    modules = {
+        line.split("|")[-1].strip() for line in trace.splitlines() if line.startswith("import time:")
+    }
     assert "jepa_steps.config" in modules
     assert not modules & {"torch", "sklearn", "matplotlib", "dvc"}
 
@@ -139,14 +145,13 @@ def test_a_bad_config_stops_planning_with_one_clear_line(tmp_path, change, says)
     config["experiments"]["digits-raw"] |= change
     file = tmp_path / "bad.yaml"
     file.write_text(yaml.safe_dump(config))
-    out = snakemake("-n", "-s", str(ROOT / "Snakefile"), "--configfile", str(file), cwd=tmp_path, check=False)
+    out = snakemake(
+        "-n", "-s", str(ROOT / "Snakefile"), "--configfile", str(file), cwd=tmp_path, check=False
+    )
     assert says in out and "Traceback" not in out
 
 
 def test_lint_finds_nothing_but_the_missing_container():
     """The environment is the pinned .venv; there is no image of the project to name."""
-    out = snakemake("--lint", "json", check=False)
-    report = json.loads(out[out.index("{") : out.rindex("}") + 1])
-    titles = {lint["title"] for rule in report["rules"] for lint in rule["lints"]}
-    assert titles <= {"Specify a conda environment or container for each rule."}
-    assert not [lint for file in report["snakefiles"] for lint in file["lints"]]
+    found = set(re.findall(r"^    \* (.*?):?$", snakemake("--lint", check=False), re.M))
+    assert found == {"Specify a conda environment or container for each rule."}

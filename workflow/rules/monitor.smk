@@ -9,7 +9,7 @@ rule monitor:
         ),
         metrics="results/train/{experiment}/metrics.csv",
         splits=lambda w: f"{dataset_of(w)}/splits.csv",
-        code=code("monitor.py", "config.py", "metrics", "figures"),
+        code=code("monitor.py", "config.py", *TABLES, "metrics", "figures"),
     output:
         multiext(
             "results/monitor/{experiment}/",

@@ -2,7 +2,7 @@ rule probe:
     input:
         embeddings="results/embed/{experiment}/embeddings.npy",
         splits=lambda w: f"{dataset_of(w)}/splits.csv",
-        code=code("probe.py", "config.py", "metrics", "figures"),
+        code=code("probe.py", "config.py", *TABLES, "metrics", "figures"),
     output:
         multiext(
             "results/probe/{experiment}/",

@@ -2,7 +2,7 @@ rule rank:
     input:
         embeddings="results/embed/{experiment}/embeddings.npy",
         splits=lambda w: f"{dataset_of(w)}/splits.csv",
-        code=code("rank.py", "config.py", "metrics", "figures"),
+        code=code("rank.py", "config.py", *TABLES, "metrics", "figures"),
     output:
         "results/rank/{experiment}/rank.json",
         "results/rank/{experiment}/spectrum.csv",

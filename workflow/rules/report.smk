@@ -9,7 +9,14 @@ rule report:
                 for name in names
             ],
         ),
-        code=code("report.py", "metrics", "figures", "templates/report.html"),
+        code=code(
+            "report.py",
+            "config.py",
+            *TABLES,
+            "metrics",
+            "figures",
+            "templates/report.html",
+        ),
     output:
         multiext(
             "results/report/",
