@@ -1,6 +1,6 @@
 """One page that says how good each experiment is, next to its floors.
 
-    python -m jepa_steps.report --results results --experiments digits-jepa digits-raw --out results/report
+    python -m jepa_steps.report --experiments digits-jepa digits-raw --out results/report
 
 Reads results/{train,monitor,rank,probe}/<experiment>/ and writes report.html (self-contained, no
 outside requests), summary.csv, summary.md, and for DVC: metrics.json and history.csv, merged over

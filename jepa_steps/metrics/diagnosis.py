@@ -60,7 +60,8 @@ def diagnose(
             Finding(
                 "dimensional collapse",
                 "error",
-                f"effective rank {rank:.1f} of {width} (limit {limits.rank_share:.0%}, n = {ranks['n']})",
+                f"effective rank {rank:.1f} of {width} "
+                f"(limit {limits.rank_share:.0%}, n = {ranks['n']})",
                 "Raise the variance and covariance weights.",
                 {"train": {"objective": {"kind": "ema_target+vicreg", "covariance": 2.0}}},
             )
@@ -70,7 +71,8 @@ def diagnose(
             Finding(
                 "dead dimensions",
                 "warning",
-                f"{pooled['dead_share']:.0%} of the dimensions hardly vary (limit {limits.dead_share:.0%})",
+                f"{pooled['dead_share']:.0%} of the dimensions hardly vary "
+                f"(limit {limits.dead_share:.0%})",
                 "Raise the variance weight, or choose a smaller dim.",
                 {"train": {"objective": {"kind": "ema_target+vicreg", "variance": 50.0}}},
             )

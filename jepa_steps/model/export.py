@@ -86,9 +86,7 @@ class Encoder:
         x = images if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
         shape = (self.image_size, self.image_size, self.channels)
         if x.dtype != torch.uint8 or x.shape[1:] != shape:
-            raise InputError(
-                f"images: found {x.dtype} {tuple(x.shape)}, expected uint8 (B, {', '.join(map(str, shape))})"
-            )
+            raise InputError(f"images: found {x.dtype} {tuple(x.shape)}, expected uint8 (B, *{shape})")
         return (x.to(self.device).permute(0, 3, 1, 2).float() - self._mean) / self._std
 
     @torch.no_grad()
