@@ -12,9 +12,12 @@ from importlib.metadata import version
 
 import numpy as np
 import torch
-from lightly.data.ijepa_collate import IJEPAMaskCollator
 
 from jepa_steps.data.masks import MultiBlockMasks
+from jepa_steps.data.torchvision_source import import_datasets
+
+import_datasets()  # lightly imports torchvision, which needs help beside a CPU-only torch
+from lightly.data.ijepa_collate import IJEPAMaskCollator  # noqa: E402
 
 BATCH, GRID, REPEATS = 128, (16, 16), 7
 
@@ -37,9 +40,7 @@ def main() -> None:
         times["jepa-steps"].append(seconds(lambda i: ours(i, epoch, np.arange(BATCH) + BATCH * i), 100))
         times["lightly"].append(seconds(lambda i: theirs(images), 8))
     rate = {name: BATCH / min(t) for name, t in times.items()}
-    print(
-        f"{platform.processor() or platform.machine()}, lightly {version('lightly')}, torch {torch.__version__}"
-    )
+    print(print(f"{platform.machine()}, lightly {version('lightly')}, torch {torch.__version__}"))
     for name, value in rate.items():
         print(f"{name:12} {value:10,.0f} samples/s")
     print(f"ratio {rate['jepa-steps'] / rate['lightly']:.1f}")

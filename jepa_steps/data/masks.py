@@ -137,11 +137,15 @@ class MultiBlockMasks:
         """
         n = visible.shape[1]
         order = np.argsort(counter.uniform(self._order, step, 0, n)[0])
-        enter = (counter.uniform(self._enter, epoch, index, 1) * n).astype(np.int64)
-        turned = np.concatenate([order, order])[enter + np.arange(n)]
-        shuffled = np.take_along_axis(visible, turned, 1)
-        keep = shuffled & (np.cumsum(shuffled, 1, dtype=np.int32) <= length)
-        return turned[keep].reshape(len(visible), length)
+        enter = (counter.uniform(self._enter, epoch, index, 1)[:, 0] * n).astype(np.int64)
+        shuffled = visible[:, order]
+        # Rank of each visible token, counted cyclically from the sample's own place.
+        count = np.cumsum(shuffled, 1, dtype=np.int32)
+        before = np.where(enter > 0, count[np.arange(len(count)), enter - 1], 0)
+        rank = count - before[:, None]
+        rank += (rank <= 0) * count[:, -1:]
+        keep = shuffled & (rank <= length)
+        return order[np.nonzero(keep)[1]].reshape(len(visible), length)
 
     def __call__(self, step: int, epoch: np.ndarray, index: np.ndarray) -> BlockMasks:
         """Masks of one batch whose samples all live in this process."""
