@@ -45,23 +45,36 @@ def restored_outputs() -> list[str]:
 
 
 def _changed(status: dict) -> list[str]:
-    """Stages that differ in more than absent files."""
-    names = []
-    for stage, changes in status.items():
-        for change in changes:
-            if not isinstance(change, dict):
-                names.append(stage)
-                continue
-            kinds = {kind for entries in change.values() for kind in _kinds(entries)}
-            if kinds - {"deleted", "not in cache"}:
-                names.append(stage)
-    return sorted(set(names))
+    """Stages that differ in more than absent files.
+
+    A folder that a stage depends on counts as changed as soon as one file in it is absent; that is
+    excused, too.
+    """
+    entries = [
+        (stage, path, kind)
+        for stage, changes in status.items()
+        for change in changes
+        for path, kind in (_flat(change) if isinstance(change, dict) else [("", change)])
+    ]
+    absent = {path for _, path, kind in entries if kind in _ABSENT}
+    return sorted(
+        {
+            stage
+            for stage, path, kind in entries
+            if kind not in _ABSENT and not any(other.startswith(path + "/") for other in absent)
+        }
+    )
 
 
-def _kinds(entries: dict | str) -> list[str]:
-    if isinstance(entries, str):
-        return [entries]
-    return [kind for value in entries.values() for kind in _kinds(value)]
+_ABSENT = ("deleted", "not in cache")
+
+
+def _flat(change: dict) -> list[tuple[str, str]]:
+    """(path or setting, kind of change) of one entry of DVC's status, however nested."""
+    pairs = []
+    for key, value in change.items():
+        pairs += _flat(value) if isinstance(value, dict) else [(key, value)]
+    return pairs
 
 
 def main(argv: list[str] | None = None) -> None:

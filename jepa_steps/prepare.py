@@ -122,12 +122,15 @@ def _decode_chunk(
 
 
 def _manifest(dataset, source, folder, split, labels, groups, names, skipped) -> dict[str, Any]:
-    images = np.load(folder / "images.npy", mmap_mode="r")
-    mean, std = pixel_statistics(images, np.flatnonzero(split == 0))
+    mean, std = pixel_statistics(folder / "images.npy", np.flatnonzero(split == 0))
     leaks = splits.across_splits(groups, split)
     return {
         "settings": resolved(dataset),
-        "images": {"count": len(images), "shape": list(images.shape[1:]), "dtype": "uint8"},
+        "images": {
+            "count": len(split),
+            "shape": [dataset.image_size, dataset.image_size, dataset.channels],
+            "dtype": "uint8",
+        },
         "classes": source.classes,
         "counts": {
             name: {
@@ -149,17 +152,21 @@ def _manifest(dataset, source, folder, split, labels, groups, names, skipped) ->
     }
 
 
-def pixel_statistics(images: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:
+def pixel_statistics(path: Path, rows: np.ndarray) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel over ``rows``, in units of full scale (0 to 1).
 
-    Exact: integer counts of the 256 levels, no floating-point sum depends on the order.
+    Exact: integer counts of the 256 levels, no floating-point sum depends on the order. Plain
+    block reads: the pages of a memory map would count as resident memory.
     """
-    channels = images.shape[3]
-    counts = np.zeros((channels, 256), np.int64)
-    for a in range(0, len(rows), 1024):
-        block = images[rows[a : a + 1024]].reshape(-1, channels)
-        for c in range(channels):
-            counts[c] += np.bincount(block[:, c], minlength=256)
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        (n, *shape), _, _ = np.lib.format.read_array_header_1_0(file)
+        counts = np.zeros((shape[2], 256), np.int64)
+        for a in range(0, n, 1024):
+            block = np.fromfile(file, np.uint8, min(1024, n - a) * int(np.prod(shape)))
+            block = block.reshape(-1, *shape)[rows[(rows >= a) & (rows < a + 1024)] - a]
+            for c in range(shape[2]):
+                counts[c] += np.bincount(block[..., c].ravel(), minlength=256)
     levels = np.arange(256) / 255
     share = counts / counts.sum(1, keepdims=True)
     mean = share @ levels

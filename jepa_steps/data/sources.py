@@ -123,7 +123,7 @@ def _folder(path: Path, dataset: ImageDataset) -> Source:
         parts = [(p, _SPLIT_FOLDERS[p.name.lower()]) for p in top]
     else:
         parts = [(path, -1)]
-    files, split_codes, class_of = [], [], []
+    names, split_codes, class_of = [], [], []
     for folder, split in parts:
         folders = [p for p in _listed(folder) if p.is_dir()]
         loose = [p for p in _listed(folder) if p.is_file()]
@@ -136,7 +136,7 @@ def _folder(path: Path, dataset: ImageDataset) -> Source:
             if not found:
                 where = folder / name if name else folder
                 raise InputError(f"{where}: no images in this folder; add some or remove it")
-            files += found
+            names += [str(f.relative_to(path)) for f in found]
             split_codes += [split] * len(found)
             class_of += [name] * len(found)
     if None in class_of and any(class_of):
@@ -144,8 +144,9 @@ def _folder(path: Path, dataset: ImageDataset) -> Source:
     classes = sorted({c for c in class_of if c is not None})
     code = {name: i for i, name in enumerate(classes)}
     labels = np.array([code.get(c, -1) for c in class_of], dtype=np.int64)
-    names = [str(f.relative_to(path)) for f in files]
-    return Source(files.__getitem__, names, labels, classes, np.array(split_codes, dtype=np.int64))
+    return Source(
+        lambda i: path / names[i], names, labels, classes, np.array(split_codes, dtype=np.int64)
+    )
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """Both doors for real: DVC and Snakemake on a small project, with a remote and clones."""
 
+import json
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ ENV = {
     "GIT_COMMITTER_EMAIL": "t@example.org",
     "DVC_NO_ANALYTICS": "1",
 }
-CONFIG = {
+CONFIG: dict = {
     "datasets": {
         "digits": {"source": "digits", "path": "config/cards/digits.md", "image_size": 8, "channels": 1}
     },
@@ -71,7 +72,9 @@ def project(tmp_path_factory) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
+    (folder / "config" / "config.yaml").write_text(
+        yaml.safe_dump(json.loads(json.dumps(CONFIG)), sort_keys=False)
+    )
     sh(folder, "git init -q && git add -A && git commit -qm start")
     sh(folder, f"dvc remote add -d store {folder.parent / 'remote'} && git commit -qam remote")
     sh(folder, "dvc repro")
