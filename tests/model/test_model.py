@@ -52,7 +52,7 @@ def test_position_codes_are_distinct_and_separable():
 
 def test_depth_scaling_survives_initialisation():
     encoder = VisionTransformer(8, 1, 2, 64, 6, 2)
-    stds = [float(b.attention.proj.weight.std()) for b in encoder.transformer.blocks]
+    stds = [b.attention.proj.weight.std().item() for b in encoder.transformer.blocks]
     for number, std in enumerate(stds, 1):
         assert std == pytest.approx(stds[0] * number**-0.5, rel=0.1)
 
