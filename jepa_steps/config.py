@@ -231,8 +231,9 @@ class JepaTraining(Settings):
     """jepa: trained by prediction in embedding space."""
     seed: int = 0
     """Seed of weights, order, masks and augmentation."""
-    steps: Annotated[int, Field(ge=1)] = 10_000
-    """Optimizer steps; steps * batch_size / training images = epochs."""
+    steps: Annotated[int, Field(ge=10)] = 10_000
+    """Optimizer steps, at least 10 so that the snapshots fall on different steps; steps * batch_size
+    / training images = epochs."""
     batch_size: Annotated[int, Field(ge=2)] = 256
     """Images an optimizer step, over all ranks together."""
     model: Model

@@ -76,7 +76,7 @@ def _check_labels(source: Source, path: Path) -> None:
             )
 
 
-def _arrays(parts: list[tuple[np.ndarray, np.ndarray | None, int]], path: Path, classes=None):
+def _arrays(parts: list[tuple[np.ndarray, np.ndarray | None, int]], path: Path) -> Source:
     """A source over in-memory arrays: (images (n, H, W[, C]), labels (n,) or None, split code)."""
     images, labels, given, names = [], [], [], []
     for x, y, split in parts:
@@ -104,7 +104,7 @@ def _arrays(parts: list[tuple[np.ndarray, np.ndarray | None, int]], path: Path, 
         return images[part][i - starts[part]]
 
     text = [v.decode() if isinstance(v, bytes) else str(v) for v in known.tolist()]
-    return Source(item, names, codes, classes or text, given)
+    return Source(item, names, codes, text, given)
 
 
 def _digits(path: Path, dataset: ImageDataset) -> Source:
