@@ -1,11 +1,12 @@
 """What the command lines of all steps share: arguments, one-line errors, all-or-nothing output."""
 
 import argparse
+import csv
 import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,14 @@ def staged(out: Path) -> Iterator[Path]:
 def write_json(path: Path, value: Any) -> None:
     """Indented JSON; non-finite numbers are refused rather than written as invalid JSON."""
     path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Comma-separated UTF-8 with one header row and line feeds on every platform."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def read_json(path: Path) -> Any:

@@ -8,7 +8,6 @@ snapshots.npy (bounded samples of the training part, for statistics) and embed.j
 writes one row an image, and the file names beside it as .csv.
 """
 
-import csv
 import os
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .cli import add_spec, parser, read_spec, run, staged, write_json
+from .cli import add_spec, parser, read_spec, run, staged, write_csv, write_json
 from .config import Embed, ImageDataset, parse
 from .data import counter
 from .data.decode import open_image, to_pixels
@@ -88,8 +87,7 @@ def embed_images(folder: Path, images: Path, settings: Embed, out: Path) -> int:
         parts.append(pooled(encoder, np.stack(batch), settings))
     temporary = out.with_name(f".{out.name}.{os.getpid()}.npy")
     np.save(temporary, np.concatenate(parts))
-    with out.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([["file"], *([n] for n in source.names)])
+    write_csv(out.with_suffix(".csv"), ["file"], ([name] for name in source.names))
     os.replace(temporary, out)
     return len(source.names)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .cli import add_spec, parser, read_json, read_spec, run, staged, write_json
+from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import Monitor, parse
 from .data.store import read_array, read_splits
 from .errors import InputError
@@ -49,7 +49,7 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
     }
     with staged(out) as folder:
         write_json(folder / "monitor.json", result)
-        _write_rows(folder / "snapshots.csv", over_training)
+        write_csv(folder / "snapshots.csv", over_training[0], (row.values() for row in over_training))
         save(figures.losses(history), folder / "losses.svg")
         save(figures.rates(history), folder / "rates.svg")
         save(figures.over_training(over_training), folder / "over_training.svg")
@@ -89,13 +89,6 @@ def read_history(path: Path) -> dict[str, list[float]]:
         reader = csv.DictReader(file)
         rows = list(reader)
         return {name: [float(row[name]) for row in rows] for name in reader.fieldnames or []}
-
-
-def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -8,7 +8,6 @@ C is chosen on val, the probe refitted on train + val, test used once. Writes pr
 Data without labels get a probe.json that says so.
 """
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from safetensors.numpy import save_file
 from threadpoolctl import threadpool_limits
 
-from .cli import add_spec, parser, read_spec, run, staged, write_json
+from .cli import add_spec, parser, read_spec, run, staged, write_csv, write_json
 from .config import Probe, parse
 from .data import counter
 from .data.store import read_array, read_splits
@@ -101,7 +100,7 @@ def _interval(predicted: np.ndarray, data: probes.Split3, settings: Probe) -> li
 
 
 def _unlabelled(folder: Path) -> dict[str, Any]:
-    result = {"labels": 0, "reason": "no part may be without labels, and train needs two classes"}
+    result = {"labels": 0, "reason": "train, val and test need labels, and train two classes"}
     write_json(folder / "probe.json", result)
     (folder / "predictions.csv").write_text("index,label\n")
     (folder / "classes.csv").write_text("class,n,precision,recall\n")
@@ -113,20 +112,17 @@ def _unlabelled(folder: Path) -> dict[str, Any]:
 
 def _write_predictions(path: Path, rows: np.ndarray, y: np.ndarray, predictions: dict) -> None:
     names = [name for name in predictions if name != "majority"]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["index", "label", *names])
-        writer.writerows(zip(rows, y, *(predictions[n] for n in names), strict=True))
+    columns = zip(rows, y, *(predictions[n] for n in names), strict=True)
+    write_csv(path, ["index", "label", *names], columns)
 
 
 def _write_classes(path: Path, y: np.ndarray, predicted: np.ndarray) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["class", "n", "precision", "recall"])
-        for c in np.unique(y):
-            hits = int(((y == c) & (predicted == c)).sum())
-            precision = hits / max(int((predicted == c).sum()), 1)
-            writer.writerow([c, int((y == c).sum()), precision, hits / int((y == c).sum())])
+    rows = []
+    for c in np.unique(y):
+        n, called = int((y == c).sum()), int((predicted == c).sum())
+        hits = int(((y == c) & (predicted == c)).sum())
+        rows.append([c, n, hits / max(called, 1), hits / n])
+    write_csv(path, ["class", "n", "precision", "recall"], rows)
 
 
 def main(argv: list[str] | None = None) -> None:

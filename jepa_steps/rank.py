@@ -8,13 +8,12 @@ number; the number of rows beside them), spectrum.csv (singular values) and a fi
 only the training part is used, as in the workflow.
 """
 
-import csv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .cli import add_spec, parser, read_spec, run, staged, write_json
+from .cli import add_spec, parser, read_spec, run, staged, write_csv, write_json
 from .config import Rank, parse
 from .data import counter
 from .data.store import read_array, read_splits
@@ -44,10 +43,9 @@ def rank(embeddings: Path, splits: Path | None, settings: Rank, out: Path) -> di
     centred, raw = spectrum.singular_values(m), spectrum.singular_values(m, centred=False)
     with staged(out) as folder:
         write_json(folder / "rank.json", result)
-        with (folder / "spectrum.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["index", "singular_value_centred", "singular_value_raw"])
-            writer.writerows([i, *pair] for i, pair in enumerate(zip(centred, raw, strict=True), 1))
+        header = ["index", "singular_value_centred", "singular_value_raw"]
+        rows = ([i, *pair] for i, pair in enumerate(zip(centred, raw, strict=True), 1))
+        write_csv(folder / "spectrum.csv", header, rows)
         save(spectra.spectrum(centred, m.n), folder / "spectrum.svg")
     return result
 

@@ -17,7 +17,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from . import __version__
-from .cli import parser, read_json, run, staged, write_json
+from .cli import parser, read_json, run, staged, write_csv, write_json
 from .errors import InputError
 from .figures import probing
 from .figures.style import save
@@ -134,10 +134,7 @@ def report(results: Path, names: list[str], out: Path) -> None:
     experiments = [read_experiment(results, name) for name in names]
     rows, against = summary_rows(experiments), comparisons(experiments)
     with staged(out) as folder:
-        with (folder / "summary.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(folder / "summary.csv", rows[0], (row.values() for row in rows))
         (folder / "summary.md").write_text(_markdown(rows, against), encoding="utf-8")
         write_json(folder / "metrics.json", {r["experiment"]: _numbers(r) for r in rows})
         _write_history(folder / "history.csv", results, names)
@@ -163,14 +160,13 @@ def _figures(experiments: list[dict], folder: Path) -> None:
 
 def _write_history(path: Path, results: Path, names: list[str]) -> None:
     """Training curves of all experiments in one table, for ``dvc plots``."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["experiment", "step", "epoch", "loss", "gradient_norm", "lr"])
-        for name in names:
-            for row in _table(results / "train" / name / "metrics.csv"):
-                writer.writerow(
-                    [name, *(row[k] for k in ("step", "epoch", "loss", "gradient_norm", "lr"))]
-                )
+    columns = ("step", "epoch", "loss", "gradient_norm", "lr")
+    rows = (
+        [name, *(row[column] for column in columns)]
+        for name in names
+        for row in _table(results / "train" / name / "metrics.csv")
+    )
+    write_csv(path, ["experiment", *columns], rows)
 
 
 def _markdown(rows: list[dict], against: list[dict]) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from . import counter
+from .pixels import PixelNormalisation
 from .store import Store
 
 
@@ -52,8 +53,7 @@ class Images:
     def __init__(self, store: Store, device: torch.device):
         self._images, self._device = store.images, device
         pixels = store.manifest["pixels"]
-        self._mean = torch.tensor(pixels["mean"], device=device).view(1, -1, 1, 1) * 255
-        self._std = torch.tensor(pixels["std"], device=device).view(1, -1, 1, 1) * 255
+        self._normalise = PixelNormalisation(pixels["mean"], pixels["std"], device)
         self._resident = None
         if device.type == "cuda":
             room = torch.cuda.get_device_properties(device).total_memory / 4
@@ -65,5 +65,5 @@ class Images:
         if self._resident is not None:
             x = self._resident[torch.from_numpy(index).to(self._device)]
         else:
-            x = torch.from_numpy(self._images[index]).to(self._device)
-        return (x.permute(0, 3, 1, 2).float() - self._mean) / self._std
+            x = torch.from_numpy(self._images[index])
+        return self._normalise(x)

@@ -9,7 +9,6 @@ T tokens a block.
 
 import signal
 import sys
-import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,12 @@ from ..data.masks import MultiBlockMasks
 from ..data.store import Store
 from ..errors import InputError
 from ..model.jepa import Jepa
-from . import checkpoint, flops
+from . import checkpoint
 from .distributed import World, mean, smallest
 from .optimizer import adamw, update_ema
 from .record import Record
 from .schedules import linear, warmup_cosine
+from .speed import Speed
 
 # The finished encoder is the snapshot at 1.
 SNAPSHOTS = (0.0, 0.1, 0.25, 0.5, 0.75)
@@ -172,33 +172,32 @@ class Trainer:
         """Train to the end; returns the summary (speed, operations, memory)."""
         s = self.settings
         self.resume()
-        first, started = self.step, time.perf_counter()
-        record = Record(self.folder, first) if self.world.main else None
-        step_flops = flops.count(self.jepa, *self.batch(0)) * self.world.size
-        peak, peak_source = flops.peak(self.world.device)
+        speed = Speed(self)
+        record = Record(self.folder, self.step) if self.world.main else None
         snapshots = {round(f * s.steps): f for f in SNAPSHOTS}
         if self.step == 0:
             self.save_snapshot(0.0)
         stop = _stop_on_signal()
         bar = tqdm(
-            total=s.steps, initial=first, unit="step", disable=not self.world.main or None, leave=False
+            total=s.steps,
+            initial=self.step,
+            unit="step",
+            disable=not self.world.main or None,
+            leave=False,
         )
-        tick, ticked = time.perf_counter(), self.step
         while self.step < s.steps:
             self.train_step()
             bar.update()
             last = self.step == s.steps
             if self.step % s.log_every == 0 or last:
-                row = self.metrics()
-                now = time.perf_counter()
-                rate = (self.step - ticked) / (now - tick)
-                tick, ticked = now, self.step
-                mfu = rate * step_flops / (peak * self.world.size)
+                row, pace = self.metrics(), speed.lap()
                 if record:
                     record.write("metrics", row)
-                    speed = {"samples_per_second": rate * s.batch_size, "mfu": mfu}
-                    record.write("timing", {"step": self.step, **speed})
-                line = f"loss {row['loss']:.4f}, {rate * s.batch_size:.0f} images/s, MFU {mfu:.0%}"
+                    record.write("timing", {"step": self.step, **pace})
+                line = (
+                    f"loss {row['loss']:.4f}, {pace['samples_per_second']:.0f} images/s, "
+                    f"MFU {pace['mfu']:.0%}"
+                )
                 bar.set_postfix_str(line)
                 if bar.disable and self.world.main and (self.step % (10 * s.log_every) == 0 or last):
                     print(f"step {self.step}/{s.steps}: {line}", flush=True)
@@ -213,8 +212,11 @@ class Trainer:
         bar.close()
         if record:
             record.close()
-        seconds = time.perf_counter() - started
-        done = max(self.step - first, 1)
+        return self.summary(speed)
+
+    def summary(self, speed: Speed) -> dict[str, Any]:
+        """What summary.json holds."""
+        s = self.settings
         return {
             "steps": s.steps,
             "epochs": s.steps * s.batch_size / len(self.order.rows),
@@ -222,19 +224,11 @@ class Trainer:
                 "encoder": sum(p.numel() for p in self.jepa.encoder.parameters()),
                 "predictor": sum(p.numel() for p in self.jepa.predictor.parameters()),
             },
-            "flops_per_step": step_flops,
+            "flops_per_step": speed.step_flops,
             "ranks": self.world.size,
             "device": str(self.world.device),
             "precision": "bf16" if self.bf16 else "fp32",
-            "this_run": {
-                "resumed_at_step": first,
-                "seconds": seconds,
-                "samples_per_second": done * s.batch_size / seconds,
-                "mfu": done * step_flops / seconds / (peak * self.world.size),
-                "peak_flops": peak,
-                "peak_source": peak_source,
-                "peak_memory_bytes": _peak_memory(self.world.device),
-            },
+            "this_run": speed.total(),
         }
 
 
@@ -248,11 +242,3 @@ def _stop_on_signal() -> dict[str, int]:
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, note)
     return state
-
-
-def _peak_memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..cli import read_json, write_json
 from ..config import JepaTraining, PcaEncoder, RawEncoder, Training, parse_training, resolved
+from ..data.pixels import PixelNormalisation
 from ..errors import InputError
 from .floors import PcaProjection, RawPixels
 from .jepa import build_encoder
@@ -72,9 +73,7 @@ class Encoder:
         except RuntimeError as error:
             raise InputError(f"weights do not fit encoder.json: {error}".replace("\n", " ")) from None
         self.module.eval().requires_grad_(False).to(device)
-        self.device = torch.device(device)
-        self._mean = torch.tensor(config["mean"], device=device).view(1, -1, 1, 1) * 255
-        self._std = torch.tensor(config["std"], device=device).view(1, -1, 1, 1) * 255
+        self._normalise = PixelNormalisation(config["mean"], config["std"], device)
         self.trained = isinstance(train, JepaTraining)
 
     def preprocess(self, images: np.ndarray | Tensor) -> Tensor:
@@ -87,7 +86,7 @@ class Encoder:
         shape = (self.image_size, self.image_size, self.channels)
         if x.dtype != torch.uint8 or x.shape[1:] != shape:
             raise InputError(f"images: found {x.dtype} {tuple(x.shape)}, expected uint8 (B, *{shape})")
-        return (x.to(self.device).permute(0, 3, 1, 2).float() - self._mean) / self._std
+        return self._normalise(x)
 
     @torch.no_grad()
     def encode(self, images: np.ndarray | Tensor) -> Tensor:
