@@ -78,6 +78,7 @@ def _flat(change: dict) -> list[tuple[str, str]]:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """The command line; see the top of this file or ``--help``."""
     parser(__doc__).parse_args(argv)
     outputs = restored_outputs()
     if not outputs:

@@ -522,6 +522,7 @@ def resolved(settings: BaseModel) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """The command line; see the top of this file or ``--help``."""
     from .cli import parser
 
     p = parser(__doc__)

@@ -93,6 +93,7 @@ def embed_images(folder: Path, images: Path, settings: Embed, out: Path) -> int:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """The command line; see the top of this file or ``--help``."""
     p = parser(__doc__)
     add_spec(p, "experiments.NAME.embed")
     p.add_argument("--encoder", type=Path, required=True, help="folder written by train")

@@ -92,6 +92,7 @@ def read_history(path: Path) -> dict[str, list[float]]:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """The command line; see the top of this file or ``--help``."""
     p = parser(__doc__)
     add_spec(p, "experiments.NAME.monitor")
     p.add_argument("--embed", type=Path, required=True, help="folder written by embed")

@@ -175,6 +175,7 @@ def pixel_statistics(path: Path, rows: np.ndarray) -> tuple[list[float], list[fl
 
 
 def main(argv: list[str] | None = None) -> None:
+    """The command line; see the top of this file or ``--help``."""
     p = parser(__doc__)
     add_spec(p, "datasets.NAME")
     p.add_argument("--out", type=Path, required=True, help="folder for the prepared data set")

@@ -126,6 +126,7 @@ def _write_classes(path: Path, y: np.ndarray, predicted: np.ndarray) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """The command line; see the top of this file or ``--help``."""
     p = parser(__doc__)
     add_spec(p, "experiments.NAME.probe")
     p.add_argument("--embeddings", type=Path, required=True, help=".npy, float (rows, dimensions)")

@@ -51,6 +51,7 @@ def rank(embeddings: Path, splits: Path | None, settings: Rank, out: Path) -> di
 
 
 def main(argv: list[str] | None = None) -> None:
+    """The command line; see the top of this file or ``--help``."""
     p = parser(__doc__)
     add_spec(p, "experiments.NAME.rank")
     p.add_argument("--embeddings", type=Path, required=True, help=".npy, float (rows, dimensions)")

@@ -210,6 +210,7 @@ def _data_uri(results: Path, folder: Path, path: str) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """The command line; see the top of this file or ``--help``."""
     p = parser(__doc__)
     p.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
     p.add_argument("--experiments", nargs="+", required=True, help="names, in the order of the table")

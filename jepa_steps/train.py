@@ -127,6 +127,7 @@ def _lock(folder: Path) -> Iterator[None]:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """The command line; see the top of this file or ``--help``."""
     p = parser(__doc__)
     add_spec(p, "experiments.NAME.train")
     p.add_argument("--data", type=Path, required=True, help="folder written by prepare")

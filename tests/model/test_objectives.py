@@ -80,6 +80,6 @@ def test_ema_target_loss_is_the_distance_to_the_normalised_target(kind):
     n = (t - t.mean(-1, keepdim=True)) / (t.var(-1, unbiased=False, keepdim=True) + 1e-5).sqrt()
     d = (p - n).abs()
     written = torch.where(d < 1, d**2 / 2, d - 0.5) if kind == "smooth_l1" else d**2
-    assert float(loss) == pytest.approx(float(written.mean()), rel=1e-5)
+    assert loss.item() == pytest.approx(written.mean().item(), rel=1e-5)
     loss.backward()
     assert t.grad is None and p.grad is not None
