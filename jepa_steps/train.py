@@ -29,8 +29,7 @@ from .engine.loop import SNAPSHOTS, Trainer
 from .errors import InputError
 from .model.export import build, save_description
 from .model.floors import principal_components
-
-_CODE = ("train.py", "config.py", "data", "model", "engine")
+from .provenance import code_digest
 
 
 def train_jepa(train: JepaTraining, store: Store, out: Path, checkpoints: Path) -> None:
@@ -100,17 +99,11 @@ def _plain(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def run_digest(train: Training, store: Store) -> str:
     """Name of the run folder: what must be equal for a checkpoint to be continued."""
-    code = hashlib.sha256()
-    package = Path(__file__).parent
-    for entry in _CODE:
-        path = package / entry
-        for file in [path] if path.is_file() else sorted(path.glob("*.py")):
-            code.update(file.read_bytes())
     content = {
         "train": resolved(train),
         "data": store.manifest["sha256"],
         "pixels": store.manifest["pixels"],
-        "code": code.hexdigest(),
+        "code": code_digest("train"),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -3,12 +3,15 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+
+from jepa_steps.provenance import CODE, code_digest, code_files
 
 
 def snakemake(*arguments, cwd=ROOT, check=True) -> str:
@@ -71,14 +74,14 @@ def test_the_same_outputs(rules, stages):
         assert job["output"] == stages[name]["outs"], name
 
 
-def test_the_same_inputs(rules, stages):
+def test_the_same_inputs_and_code(rules, stages):
     for name, job in rules.items():
+        code = {f"jepa_steps/{entry}" for entry in CODE[name.split("@")[0]]}
         stage = stages[name]
-        inside = {
-            f for f in job["input"] if any(f.startswith(folder + "/") for folder in stage["folders"])
-        }
-        assert job["input"] - inside == stage["deps"], name
-        for folder in stage["folders"]:
+        results = {folder for folder in stage["folders"] if folder.startswith("results/")}
+        inside = {f for f in job["input"] if any(f.startswith(folder + "/") for folder in results)}
+        assert code | job["input"] - inside == stage["deps"] | stage["folders"] - results, name
+        for folder in results:
             assert any(f.startswith(folder + "/") for f in inside), f"{name}: {folder} only in dvc.yaml"
 
 
@@ -105,20 +108,37 @@ def test_each_stage_runs_its_own_rule_and_nothing_else(rules, stages):
         assert target in rules[name]["output"]
 
 
-def test_listed_code_is_all_the_code_a_step_imports(rules):
-    """A step's inputs hold every module of the package that it loads."""
-    for name, job in rules.items():
-        rule = name.split("@")[0]
-        listing = (
-            f"import sys, jepa_steps.{rule}; print('\\n'.join(m.__file__ for n, m in sys.modules.items() "
-            "if n.startswith('jepa_steps') and getattr(m, '__file__', None)))"
-        )
-        run = subprocess.run(
-            [sys.executable, "-c", listing], capture_output=True, text=True, cwd=ROOT, check=True
-        )
-        loaded = {str(Path(p).relative_to(ROOT)) for p in run.stdout.split()}
-        shared = {f"jepa_steps/{f}" for f in ("__init__.py", "cli.py", "errors.py")}
-        assert loaded - shared <= job["input"], f"{rule}: {sorted(loaded - shared - job['input'])}"
+@pytest.mark.parametrize("step", CODE)
+def test_listed_code_is_all_the_code_a_step_imports(step):
+    listing = (
+        f"import sys, jepa_steps.{step}; print('\\n'.join(m.__file__ for n, m in sys.modules.items() "
+        "if n.startswith('jepa_steps') and getattr(m, '__file__', None)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", listing], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    loaded = {Path(p) for p in run.stdout.split()}
+    shared = {ROOT / "jepa_steps" / f for f in ("__init__.py", "cli.py", "errors.py")}
+    assert loaded - shared <= set(code_files(step))
+
+
+@pytest.mark.parametrize(
+    ("file", "steps"),
+    [
+        ("engine/loop.py", {"train"}),
+        ("model/encoder.py", {"train", "embed"}),
+        ("metrics/probes.py", {"monitor", "rank", "probe", "report"}),
+        ("cli.py", set()),
+    ],
+)
+def test_a_change_of_code_runs_the_steps_that_use_it(file, steps, tmp_path):
+    package = tmp_path / "jepa_steps"
+    shutil.copytree(ROOT / "jepa_steps", package, ignore=shutil.ignore_patterns("__pycache__"))
+    before = {step: code_digest(step, package) for step in CODE}
+    assert before == {step: code_digest(step) for step in CODE}
+    with (package / file).open("a") as source:
+        source.write("# changed\n")
+    assert {step for step in CODE if code_digest(step, package) != before[step]} == steps
 
 
 def test_planning_imports_no_torch():

@@ -1,8 +1,6 @@
-# Paths, settings and source files that the rules share.
+# Paths and settings that the rules share.
 import json
-import os
 import sys
-from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
@@ -10,28 +8,13 @@ from snakemake.utils import validate
 sys.path.insert(0, workflow.basedir)
 import jepa_steps.config as settings
 from jepa_steps.errors import InputError
+from jepa_steps.provenance import code_digest
 
 try:
     settings.parse(settings.Config, config, "config")
 except InputError as error:
     raise WorkflowError(str(error))
 validate(config, "../schemas/config.schema.json", set_default=False)
-
-# Relative where possible: the same names as in dvc.yaml.
-BASE = os.path.relpath(workflow.basedir)
-
-
-def code(*names):
-    """The source files of a step: modules, or whole folders of the package."""
-    found = []
-    for name in names:
-        path = Path(BASE, "jepa_steps", name)
-        found += [path] if path.suffix else sorted(path.glob("*.py"))
-    return [os.path.normpath(p) for p in found]
-
-
-# The modules that read prepared tables, without those that decode images.
-TABLES = ["data/__init__.py", "data/counter.py", "data/splits.py", "data/store.py"]
 
 
 def spec(block):

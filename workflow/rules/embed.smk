@@ -7,7 +7,6 @@ rule embed:
             "snapshots.safetensors",
         ),
         data=prepared,
-        code=code("embed.py", "config.py", "data", "model"),
     output:
         multiext(
             "results/embed/{experiment}/",
@@ -22,6 +21,7 @@ rule embed:
     resources:
         mem_mb=4000,
     params:
+        code=code_digest("embed"),
         spec=spec("embed"),
         data=dataset_of,
     shell:

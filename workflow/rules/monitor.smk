@@ -9,7 +9,6 @@ rule monitor:
         ),
         metrics="results/train/{experiment}/metrics.csv",
         splits=lambda w: f"{dataset_of(w)}/splits.csv",
-        code=code("monitor.py", "config.py", *TABLES, "metrics", "figures"),
     output:
         multiext(
             "results/monitor/{experiment}/",
@@ -35,6 +34,7 @@ rule monitor:
     log:
         "logs/monitor/{experiment}.log",
     params:
+        code=code_digest("monitor"),
         spec=spec("monitor"),
         data=dataset_of,
     shell:

@@ -1,13 +1,13 @@
 rule prepare:
     input:
         source=lambda w: config["datasets"][w.dataset]["path"],
-        code=code("prepare.py", "config.py", "data"),
     output:
         multiext("data/{dataset}/", "images.npy", "splits.csv", "manifest.json"),
     log:
         "logs/prepare/{dataset}.log",
     threads: workflow.cores
     params:
+        code=code_digest("prepare"),
         spec=lambda w: json.dumps(config["datasets"][w.dataset]),
     shell:
         "python -m jepa_steps.prepare --spec {params.spec:q} --out data/{wildcards.dataset} "

@@ -2,7 +2,6 @@ rule probe:
     input:
         embeddings="results/embed/{experiment}/embeddings.npy",
         splits=lambda w: f"{dataset_of(w)}/splits.csv",
-        code=code("probe.py", "config.py", *TABLES, "metrics", "figures"),
     output:
         multiext(
             "results/probe/{experiment}/",
@@ -22,6 +21,7 @@ rule probe:
     log:
         "logs/probe/{experiment}.log",
     params:
+        code=code_digest("probe"),
         spec=spec("probe"),
     shell:
         "python -m jepa_steps.probe --spec {params.spec:q} --embeddings {input.embeddings:q} "

@@ -2,7 +2,6 @@ rule rank:
     input:
         embeddings="results/embed/{experiment}/embeddings.npy",
         splits=lambda w: f"{dataset_of(w)}/splits.csv",
-        code=code("rank.py", "config.py", *TABLES, "metrics", "figures"),
     output:
         "results/rank/{experiment}/rank.json",
         "results/rank/{experiment}/spectrum.csv",
@@ -16,6 +15,7 @@ rule rank:
     log:
         "logs/rank/{experiment}.log",
     params:
+        code=code_digest("rank"),
         spec=spec("rank"),
     shell:
         "python -m jepa_steps.rank --spec {params.spec:q} --embeddings {input.embeddings:q} "

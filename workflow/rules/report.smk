@@ -9,14 +9,6 @@ rule report:
                 for name in names
             ],
         ),
-        code=code(
-            "report.py",
-            "config.py",
-            *TABLES,
-            "metrics",
-            "figures",
-            "templates/report.html",
-        ),
     output:
         multiext(
             "results/report/",
@@ -35,6 +27,7 @@ rule report:
     log:
         "logs/report.log",
     params:
+        code=code_digest("report"),
         experiments=list(config["experiments"]),
     shell:
         "python -m jepa_steps.report --results results --experiments {params.experiments:q} "

@@ -1,7 +1,6 @@
 rule train:
     input:
         data=prepared,
-        code=code("train.py", "config.py", "data", "model", "engine"),
     output:
         multiext(
             "results/train/{experiment}/",
@@ -21,6 +20,7 @@ rule train:
         mem_mb=4000,
         runtime="4h",
     params:
+        code=code_digest("train"),
         spec=spec("train"),
         data=dataset_of,
     shell:
