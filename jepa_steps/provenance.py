@@ -8,13 +8,13 @@ _TABLES = ("data/__init__.py", "data/counter.py", "data/splits.py", "data/store.
 
 # Files and folders of the package that a step runs, beside cli.py and errors.py; as in dvc.yaml.
 CODE: dict[str, tuple[str, ...]] = {
-    "prepare": ("prepare.py", "config.py", "data"),
-    "train": ("train.py", "config.py", "provenance.py", "data", "model", "engine"),
-    "embed": ("embed.py", "config.py", "data", "model"),
-    "monitor": ("monitor.py", "config.py", *_TABLES, "metrics", "figures"),
-    "rank": ("rank.py", "config.py", *_TABLES, "metrics", "figures"),
-    "probe": ("probe.py", "config.py", *_TABLES, "metrics", "figures"),
-    "report": ("report.py", "config.py", *_TABLES, "metrics", "figures", "templates/report.html"),
+    "prepare": ("prepare.py", "config", "data"),
+    "train": ("train.py", "config", "provenance.py", "data", "model", "engine"),
+    "embed": ("embed.py", "config", "data", "model"),
+    "monitor": ("monitor.py", "config", *_TABLES, "metrics", "figures"),
+    "rank": ("rank.py", "config", *_TABLES, "metrics", "figures"),
+    "probe": ("probe.py", "config", *_TABLES, "metrics", "figures"),
+    "report": ("report.py", "config", *_TABLES, "metrics", "figures", "templates/report.html"),
 }
 
 

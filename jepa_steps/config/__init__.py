@@ -1,0 +1,35 @@
+"""Every setting of the project: type, unit, bounds, default and reason. Defaults live only here."""
+
+from .base import Settings
+from .datasets import ImageDataset
+from .experiments import Config, Experiment, check_fit
+from .judgement import Embed, Monitor, Probe, Rank
+from .presets import PRESETS
+from .reading import load_config, parse, parse_training, read_yaml, resolved, schema
+from .training import JepaTraining, Model, Objective, Optimizer, PcaEncoder, RawEncoder, Training
+
+__all__ = [
+    "PRESETS",
+    "Config",
+    "Embed",
+    "Experiment",
+    "ImageDataset",
+    "JepaTraining",
+    "Model",
+    "Monitor",
+    "Objective",
+    "Optimizer",
+    "PcaEncoder",
+    "Probe",
+    "Rank",
+    "RawEncoder",
+    "Settings",
+    "Training",
+    "check_fit",
+    "load_config",
+    "parse",
+    "parse_training",
+    "read_yaml",
+    "resolved",
+    "schema",
+]

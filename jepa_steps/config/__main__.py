@@ -1,0 +1,38 @@
+"""Check a config file, print its schema, or a preset.
+
+python -m jepa_steps.config check config/config.yaml     validate, name the nearest valid key
+python -m jepa_steps.config schema                       JSON Schema for editors and Snakemake
+python -m jepa_steps.config preset ijepa-vitb            a block to paste into config.yaml
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+from ..cli import parser, run
+from .presets import PRESETS
+from .reading import load_config, parse_training, resolved, schema
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line; see the top of this file or ``--help``."""
+    p = parser(__doc__)
+    sub = p.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    sub.add_parser("check", help="validate a config file").add_argument("file", type=Path)
+    sub.add_parser("schema", help="print the JSON Schema")
+    sub.add_parser("preset", help="print a training block").add_argument("name", choices=PRESETS)
+    args = p.parse_args(argv)
+    if args.command == "check":
+        config = load_config(args.file)
+        print(f"{args.file}: {len(config.datasets)} data sets, {len(config.experiments)} experiments")
+    elif args.command == "schema":
+        print(json.dumps(schema(), indent=2))
+    else:
+        block = resolved(parse_training(PRESETS[args.name], args.name))
+        yaml.safe_dump({"train": block}, sys.stdout, sort_keys=False)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,61 @@
+"""Settings of what follows training: embed, monitor, rank, probe."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import Settings, Share
+
+
+class Embed(Settings):
+    """From images to stored embeddings."""
+
+    pooling: Literal["mean", "max"] = "mean"
+    """How token embeddings become one embedding a sample."""
+    batch_size: Annotated[int, Field(ge=1)] = 512
+    """Images a forward pass; no influence on the result beyond rounding."""
+    token_samples: Annotated[int, Field(ge=2)] = 512
+    """Training samples whose token embeddings are stored, for token statistics."""
+    snapshot_samples: Annotated[int, Field(ge=2)] = 1024
+    """Training samples embedded by every snapshot, for statistics over training."""
+    threads: Annotated[int, Field(ge=1)] = 2
+    """CPU threads; part of the settings because sums depend on it to the bit."""
+
+
+class Monitor(Settings):
+    """Thresholds of the verdict; each is a scale-free number."""
+
+    position_share: Share = 0.95
+    """Positional collapse: share of token variance explained by position alone."""
+    rank_share: Share = 0.05
+    """Dimensional collapse: effective rank of the pooled embeddings over their width."""
+    relative_spread: Share = 0.02
+    """Collapse: spread of the pooled embeddings around their mean over their root mean square."""
+    dead_share: Share = 0.25
+    """Dead dimensions: share of dimensions with std under a tenth of the median std."""
+
+
+class Rank(Settings):
+    """Rank analysis of the embedding matrix."""
+
+    samples: Annotated[int, Field(ge=16)] = 25_600
+    """Training embeddings used, at most; 25,600 in the RankMe paper."""
+
+
+class Probe(Settings):
+    """Linear probes and neighbours on frozen embeddings."""
+
+    logistic_c: tuple[Annotated[float, Field(gt=0)], ...] = (0.001, 0.01, 0.1, 1.0, 10.0)
+    """Inverse regularisation strengths swept on the validation part."""
+    knn_k: Annotated[int, Field(ge=1)] = 20
+    """Neighbours of the weighted kNN (cosine, temperature 0.07)."""
+    few_labels: tuple[Annotated[int, Field(ge=1)], ...] = (1, 5, 10, 100)
+    """Labels a class in the few-label probes; sizes a class cannot fill are left out."""
+    few_draws: Annotated[int, Field(ge=1)] = 10
+    """Random label subsets for each size; the same ones for every experiment on a data set."""
+    max_train: Annotated[int, Field(ge=10)] = 50_000
+    """Training embeddings used by the probes, at most."""
+    bootstrap: Annotated[int, Field(ge=100)] = 2000
+    """Resamples of the test part behind each 95 % interval."""
+    seed: int = 0
+    """Seed of subsets and resamples."""

@@ -1,0 +1,189 @@
+"""Settings of encoders: trained ones and floors."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from .base import Range, Settings, Share, ordered
+
+
+class Model(Settings):
+    """Vision transformer."""
+
+    patch_size: Annotated[int, Field(ge=1)]
+    """Side of a patch, pixels; image_size must be a multiple of it."""
+    dim: Annotated[int, Field(ge=4, multiple_of=4)] = 384
+    """Embedding width D; a multiple of 4 (position codes) and of heads."""
+    depth: Annotated[int, Field(ge=1)] = 12
+    """Encoder blocks."""
+    heads: Annotated[int, Field(ge=1)] = 6
+    """Attention heads; width/heads of 32 to 64 is fastest."""
+    mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
+    """Hidden width of a block's MLP over dim."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "Model":
+        if self.dim % self.heads:
+            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}")
+        return self
+
+
+class Predictor(Settings):
+    """Masked predictor; narrower than the encoder so that the encoder does the work."""
+
+    dim: Annotated[int, Field(ge=4, multiple_of=4)] = 192
+    """Width; a multiple of 4 and of heads."""
+    depth: Annotated[int, Field(ge=1)] = 6
+    """Blocks; about half of the encoder's depth."""
+    heads: Annotated[int, Field(ge=1)] = 6
+    """Attention heads."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "Predictor":
+        if self.dim % self.heads:
+            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}")
+        return self
+
+
+class Masks(Settings):
+    """Multi-block masks (I-JEPA)."""
+
+    blocks: Annotated[int, Field(ge=1, le=16)] = 4
+    """Target blocks an image."""
+    scale: Range = (0.15, 0.2)
+    """Share of the tokens a target block covers, [low, high]."""
+    aspect: Range = (0.75, 1.5)
+    """Height/width of a target block, [low, high]."""
+    context_scale: Range = (0.85, 1.0)
+    """Share of the tokens of the context block, before targets are taken out of it."""
+    min_context: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Layouts that leave a smaller share of the tokens visible are redrawn."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> "Masks":
+        ordered("scale", self.scale, 0.9)
+        ordered("aspect", self.aspect)
+        ordered("context_scale", self.context_scale, 1.0)
+        return self
+
+
+class Augment(Settings):
+    """Random resized crop and flip, the same for context and target; the default is none."""
+
+    crop_scale: Range = (1.0, 1.0)
+    """Share of the image area that is kept, [low, high]; 0.3 to 1 in I-JEPA on ImageNet."""
+    crop_aspect: Range = (1.0, 1.0)
+    """Width/height of the crop, [low, high]."""
+    flip: Share = 0.0
+    """Probability of a horizontal flip; 0 where left and right matter, as in digits."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> "Augment":
+        ordered("crop_scale", self.crop_scale, 1.0)
+        ordered("crop_aspect", self.crop_aspect)
+        return self
+
+
+class Objective(Settings):
+    """What is minimised."""
+
+    kind: Literal["ema_target", "vicreg", "ema_target+vicreg"] = "ema_target"
+    """ema_target: predict a stop-gradient EMA encoder (I-JEPA). vicreg: predict the same encoder,
+    kept from collapse by variance and covariance terms. The sum: C-JEPA."""
+    distance: Literal["smooth_l1", "l2"] = "smooth_l1"
+    """Distance for ema_target."""
+    ema_momentum: tuple[Share, Share] = (0.996, 1.0)
+    """EMA momentum of the target encoder at the first and last step; linear between."""
+    invariance: Annotated[float, Field(ge=0)] = 25.0
+    """VICReg weight of the prediction error."""
+    variance: Annotated[float, Field(ge=0)] = 25.0
+    """VICReg weight of the variance hinge."""
+    covariance: Annotated[float, Field(ge=0)] = 1.0
+    """VICReg weight of the covariance term."""
+    gamma: Annotated[float, Field(gt=0)] = 1.0
+    """Standard deviation below which the variance hinge acts."""
+    eps: Annotated[float, Field(gt=0)] = 1e-4
+    """Added to the variance before the root."""
+
+
+class Optimizer(Settings):
+    """AdamW with warm-up and cosine decay, stepped per optimizer step."""
+
+    lr: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    """Peak learning rate."""
+    min_lr_ratio: Share = 0.01
+    """Final learning rate over the peak."""
+    warmup: Share = 0.1
+    """Share of the steps spent warming up linearly."""
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Decoupled decay of matrices; biases, norms and tokens are exempt."""
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    """Adam's moment decay rates."""
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are scaled down to this global norm."""
+
+
+class JepaTraining(Settings):
+    """A trained JEPA encoder."""
+
+    encoder: Literal["jepa"]
+    """jepa: trained by prediction in embedding space."""
+    seed: int = 0
+    """Seed of weights, order, masks and augmentation."""
+    steps: Annotated[int, Field(ge=10)] = 10_000
+    """Optimizer steps, at least 10 so that the snapshots fall on different steps; steps * batch_size
+    / training images = epochs."""
+    batch_size: Annotated[int, Field(ge=2)] = 256
+    """Images an optimizer step, over all ranks together."""
+    model: Model
+    """The encoder."""
+    predictor: Predictor = Predictor()
+    """The predictor."""
+    masks: Masks = Masks()
+    """What is hidden."""
+    augment: Augment = Augment()
+    """How images are varied."""
+    objective: Objective = Objective()
+    """What is minimised."""
+    optimizer: Optimizer = Optimizer()
+    """How."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Autocast type; auto = bf16 on GPUs that have it, fp32 elsewhere."""
+    threads: Annotated[int, Field(ge=1)] = 2
+    """CPU threads of one process; part of the settings because sums depend on it to the bit."""
+    log_every: Annotated[int, Field(ge=1)] = 50
+    """Steps averaged into one row of metrics.csv."""
+    checkpoint_every: Annotated[int, Field(ge=1)] = 500
+    """Steps between resume checkpoints."""
+
+
+class UntrainedEncoder(Settings):
+    """Floor: the same architecture with its initial weights."""
+
+    encoder: Literal["untrained"]
+    """untrained: random initial weights."""
+    seed: int = 0
+    """Seed of the weights."""
+    model: Model
+    """The encoder."""
+
+
+class PcaEncoder(Settings):
+    """Floor: principal components of the pixels, fitted on the training part."""
+
+    encoder: Literal["pca"]
+    """pca: a linear code of the pixels."""
+    dim: Annotated[int, Field(ge=1)]
+    """Components kept; choose the trained encoder's dim for a fair comparison."""
+
+
+class RawEncoder(Settings):
+    """Floor: the normalised pixels themselves."""
+
+    encoder: Literal["raw"]
+    """raw: no encoder."""
+
+
+Training = Annotated[
+    JepaTraining | UntrainedEncoder | PcaEncoder | RawEncoder, Field(discriminator="encoder")
+]
