@@ -23,6 +23,7 @@ from .errors import InputError
 from .figures import probing
 from .figures.style import save
 from .metrics import probes
+from .metrics.neighbours import knn_probe
 
 
 def probe(embeddings: Path, splits: Path, settings: Probe, out: Path) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def _run_probes(data: probes.Split3, settings: Probe):
     predictions = {
         "logistic": model.classes_[probabilities.argmax(1)],
         "ridge": ridge,
-        "knn": probes.knn_probe(both_x, both_y, data.test, settings.knn_k),
+        "knn": knn_probe(both_x, both_y, data.test, settings.knn_k),
         "majority": np.full(len(data.test_y), np.bincount(both_y).argmax()),
     }
     result: dict[str, Any] = {

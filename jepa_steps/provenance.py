@@ -5,11 +5,15 @@ from pathlib import Path
 
 # The modules that read prepared tables, without those that decode images.
 _TABLES = ("data/__init__.py", "data/counter.py", "data/splits.py", "data/store.py")
+# What training measures of its own embeddings.
+_MEASURES = tuple(
+    f"metrics/{name}.py" for name in ("__init__", "embedding", "moments", "neighbours", "spectrum")
+)
 
 # Files and folders of the package that a step runs, beside cli.py and errors.py; as in dvc.yaml.
 CODE: dict[str, tuple[str, ...]] = {
     "prepare": ("prepare.py", "config", "data"),
-    "train": ("train.py", "config", "provenance.py", "data", "model", "engine"),
+    "train": ("train.py", "config", "provenance.py", "data", "model", "engine", *_MEASURES),
     "embed": ("embed.py", "config", "data", "model"),
     "monitor": ("monitor.py", "config", *_TABLES, "metrics", "figures"),
     "rank": ("rank.py", "config", *_TABLES, "metrics", "figures"),

@@ -3,10 +3,11 @@
     python -m jepa_steps.train --spec train.yaml --data data/digits --out results/train/mine
     torchrun --nproc-per-node 2 -m jepa_steps.train ...        several processes, same result
 
-Writes encoder.safetensors and encoder.json (all that loading needs), snapshots.safetensors,
-metrics.csv, timing.csv and summary.json. Resume checkpoints and TensorBoard events live under
---checkpoints, in a folder named by a digest of data, settings and code: after a crash or SIGTERM
-(exit code 75) the same command goes on where it stopped.
+Writes encoder.safetensors and encoder.json (all that loading needs), snapshots.safetensors and
+best.safetensors (encoders along the way), metrics.csv, validation.csv, timing.csv and summary.json.
+Resume checkpoints and TensorBoard events live under --checkpoints, in a folder named by a digest of
+data, settings and code: after a crash or SIGTERM (exit code 75) the same command goes on where it
+stopped.
 """
 
 import fcntl
@@ -24,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_json
 from .config import ImageDataset, JepaTraining, PcaEncoder, Training, check_fit, parse_training, resolved
 from .data.store import Store, open_store
+from .engine import parallel
 from .engine.distributed import world
 from .engine.loop import SNAPSHOTS, Trainer
 from .errors import InputError
@@ -41,16 +43,28 @@ def train_jepa(train: JepaTraining, store: Store, out: Path, checkpoints: Path) 
         with _lock(folder) if w.main else nullcontext():
             trainer = Trainer(train, store, folder, w)
             summary = trainer.run()
+            weights = parallel.weights(trainer.jepa.exported())
             if w.main:
                 if not (folder / "summary.json").exists():
                     write_json(folder / "summary.json", summary)
-                _collect(trainer, train, store, folder, out)
+                _collect(trainer, weights, store, folder, out)
 
 
-def _collect(trainer: Trainer, train: JepaTraining, store: Store, folder: Path, out: Path) -> None:
+def _collect(
+    trainer: Trainer, weights: dict[str, torch.Tensor], store: Store, folder: Path, out: Path
+) -> None:
+    train = trainer.settings
     with staged(out) as temporary:
-        weights = trainer.jepa.exported().state_dict()
-        save_file(_plain(weights), temporary / "encoder.safetensors")
+        best = {name: load_file(folder / f"best-{name}.safetensors") for name in trainer.validation.best}
+        chosen = weights if train.select == "last" else best.get(train.select)
+        if chosen is None:
+            raise InputError(
+                f"select: found {train.select!r}, but no validation had it (labels missing, or every "
+                "one looked collapsed); set select to last and read what monitor says"
+            )
+        save_file(chosen, temporary / "encoder.safetensors")
+        flat = {f"{name}/{key}": t for name, state in best.items() for key, t in state.items()}
+        save_file(flat, temporary / "best.safetensors")
         snapshots = {
             f"{fraction:g}/{name}": tensor
             for fraction in SNAPSHOTS
@@ -58,7 +72,7 @@ def _collect(trainer: Trainer, train: JepaTraining, store: Store, folder: Path, 
         }
         save_file(snapshots, temporary / "snapshots.safetensors")
         save_description(temporary / "encoder.json", train, store.manifest)
-        for name in ("metrics.csv", "timing.csv", "summary.json"):
+        for name in ("metrics.csv", "validation.csv", "timing.csv", "summary.json"):
             shutil.copyfile(folder / name, temporary / name)
 
 
@@ -71,10 +85,12 @@ def build_floor(train: Training, store: Store, out: Path) -> None:
         module.mean.copy_(torch.from_numpy(mean))
         module.components.copy_(torch.from_numpy(components))
     with staged(out) as temporary:
-        save_file(_plain(module.state_dict()), temporary / "encoder.safetensors")
+        save_file(parallel.weights(module), temporary / "encoder.safetensors")
         save_file({}, temporary / "snapshots.safetensors")
+        save_file({}, temporary / "best.safetensors")
         save_description(temporary / "encoder.json", train, store.manifest)
         (temporary / "metrics.csv").write_text("step,epoch,loss\n")
+        (temporary / "validation.csv").write_text("step,val_loss\n")
         (temporary / "timing.csv").write_text("step,samples_per_second,mfu\n")
         count = sum(t.numel() for t in module.state_dict().values())
         write_json(temporary / "summary.json", {"steps": 0, "parameters": {"encoder": count}})
@@ -91,10 +107,6 @@ def _fit_pca(store: Store, dim: int):
             yield block.transpose(0, 3, 1, 2).reshape(len(block), -1)
 
     return principal_components(blocks(), dim)
-
-
-def _plain(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
 
 
 def run_digest(train: Training, store: Store) -> str:

@@ -37,6 +37,9 @@ class Predictor(Settings):
     """Blocks; about half of the encoder's depth."""
     heads: Annotated[int, Field(ge=1)] = 6
     """Attention heads."""
+    context: Literal["per_block", "shared"] = "per_block"
+    """per_block: context tokens are encoded anew with each target block (I-JEPA). shared: once, without
+    seeing mask tokens, and every block attends to them; cheaper the more blocks there are."""
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "Predictor":
@@ -58,6 +61,12 @@ class Masks(Settings):
     """Share of the tokens of the context block, before targets are taken out of it."""
     min_context: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     """Layouts that leave a smaller share of the tokens visible are redrawn."""
+    first_blocks: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Curriculum: target blocks at the first step; null = blocks."""
+    first_scale: Range | None = None
+    """Curriculum: scale at the first step; null = scale."""
+    ramp: Share = 0.5
+    """Curriculum: share of the steps after which blocks and scale are reached."""
 
     @model_validator(mode="after")
     def _ranges(self) -> "Masks":
@@ -105,22 +114,43 @@ class Objective(Settings):
     eps: Annotated[float, Field(gt=0)] = 1e-4
     """Added to the variance before the root."""
 
+    @property
+    def regularised(self) -> bool:
+        """True where a term couples the samples of the global batch."""
+        return self.kind != "ema_target"
+
 
 class Optimizer(Settings):
-    """AdamW with warm-up and cosine decay, stepped per optimizer step."""
+    """How the objective is minimised; schedules move with each optimizer step."""
 
+    kind: Literal["adamw", "adam", "sgd", "lamb", "muon"] = "adamw"
+    """adamw: the default. adam: without decay. sgd: with Nesterov-free momentum. lamb: for batches of
+    many thousands. muon: orthogonalised momentum for the matrices inside transformer blocks, adamw
+    for the rest."""
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-4
     """Peak learning rate."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """Shape of the decay after warm-up."""
     min_lr_ratio: Share = 0.01
-    """Final learning rate over the peak."""
+    """Final learning rate over the peak; unused by the constant schedule."""
     warmup: Share = 0.1
     """Share of the steps spent warming up linearly."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Decoupled decay of matrices; biases, norms and tokens are exempt."""
+    """Decoupled decay of matrices at the first step; biases, norms and tokens are exempt."""
+    final_weight_decay: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Decay at the last step, half a cosine away (I-JEPA: 0.04 to 0.4); null = constant."""
     betas: tuple[Share, Share] = (0.9, 0.999)
-    """Adam's moment decay rates."""
+    """Moment decay rates of adamw, adam and lamb."""
+    momentum: Share = 0.9
+    """Momentum of sgd and muon."""
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients are scaled down to this global norm."""
+
+    @model_validator(mode="after")
+    def _adam_does_not_decay(self) -> "Optimizer":
+        if self.kind == "adam" and (self.weight_decay or self.final_weight_decay):
+            raise ValueError("kind adam has no decoupled decay: set weight_decay to 0, or take adamw")
+        return self
 
 
 class JepaTraining(Settings):
@@ -147,8 +177,32 @@ class JepaTraining(Settings):
     """What is minimised."""
     optimizer: Optimizer = Optimizer()
     """How."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Autocast type; auto = bf16 on GPUs that have it, fp32 elsewhere."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Autocast type; auto = bf16 on GPUs that have it, fp32 elsewhere. fp16 scales the loss."""
+    tf32: bool = False
+    """Let GPUs multiply fp32 matrices in TF32: faster, about three decimal digits."""
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    """Pieces a batch is computed in, to save memory; the gradient is the whole batch's, for the
+    variance and covariance terms, too (at the price of a second forward pass)."""
+    recompute: bool = False
+    """Recompute each block's activations in the backward pass: less memory, about a third slower."""
+    compile: bool = False
+    """torch.compile each transformer block; worth it on GPUs."""
+    shard: bool = False
+    """Shard weights, gradients and optimizer state over the ranks (FSDP2) instead of copying them."""
+    skip_limit: Annotated[int, Field(ge=1)] = 20
+    """Steps in a row that may be skipped for NaN or infinity before training stops."""
+    diverged: Annotated[float, Field(gt=1)] = 10.0
+    """Training stops when the loss of a log interval exceeds this multiple of the first one's."""
+    validate_every: Annotated[int, Field(ge=1)] = 500
+    """Steps between validations: loss on val, effective rank, kNN where there are labels."""
+    validation_samples: Annotated[int, Field(ge=16)] = 2048
+    """Training samples (and val samples), at most, that a validation embeds."""
+    select: Literal["last", "rank", "knn", "loss"] = "last"
+    """The encoder that is exported: the last, or the best validation by effective rank, kNN or loss;
+    validations that look collapsed never win. All the bests are in best.safetensors."""
+    keep_checkpoints: Annotated[int, Field(ge=1)] = 2
+    """Resume checkpoints kept, the newest first."""
     threads: Annotated[int, Field(ge=1)] = 2
     """CPU threads of one process; part of the settings because sums depend on it to the bit."""
     log_every: Annotated[int, Field(ge=1)] = 50

@@ -1,21 +1,29 @@
-"""Training batches as a pure function of the step.
+"""Training batches as a pure function of their number.
 
 The training samples are visited in one endless stream: epoch after epoch, each a permutation of
-its own. Step s takes positions s * B to (s + 1) * B of the stream, so there is no short last batch
+its own. Batch k takes positions k * B to (k + 1) * B of the stream, so there is no short last batch
 and nothing to remember when a run resumes.
 
-Shapes: B samples of the global batch, b samples of this rank, H x W x C pixels.
+Shapes: B samples of the global batch, b samples of this rank, H x W x C pixels, K context tokens,
+M target blocks, T tokens a block.
 """
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..config import JepaTraining
 from . import counter
+from .augment import RandomResizedCrop
+from .masks import MultiBlockMasks
 from .pixels import PixelNormalisation
 from .store import Store
+
+if TYPE_CHECKING:
+    from ..engine.distributed import World
 
 
 class Order:
@@ -33,9 +41,9 @@ class Order:
     def _permute(self, epoch: int) -> np.ndarray:
         return counter.generator(self.seed, "order", epoch).permutation(self.rows)
 
-    def batch(self, step: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """(epoch, sample number), int64 (size,) each, of the global batch at ``step``."""
-        epoch, place = np.divmod(np.arange(step * size, (step + 1) * size), len(self.rows))
+    def batch(self, number: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """(epoch, sample number), int64 (size,) each, of the global batch ``number``."""
+        epoch, place = np.divmod(np.arange(number * size, (number + 1) * size), len(self.rows))
         index = np.empty(size, dtype=np.int64)
         for e in np.unique(epoch):
             here = epoch == e
@@ -67,3 +75,54 @@ class Images:
         else:
             x = torch.from_numpy(self._images[index])
         return self._normalise(x)
+
+
+class Batches:
+    """Augmented images with their context and target masks, this rank's share of each batch.
+
+    Rank r of R takes samples r, r + R, ... of the global batch, so that the samples and their draws
+    do not depend on R.
+
+    Args:
+        train: settings of the run.
+        store: prepared data.
+        grid: tokens (rows, columns) of the encoder.
+        world: this process among the ranks.
+    """
+
+    def __init__(self, train: JepaTraining, store: Store, grid: tuple[int, int], world: "World"):
+        m, a = train.masks, train.augment
+        self.rows, self._size, self._world = store.rows("train"), train.batch_size, world
+        self._images = Images(store, world.device)
+        self._order = Order(self.rows, train.seed)
+        self._masks = MultiBlockMasks(
+            grid, train.seed, m.blocks, m.scale, m.aspect, m.context_scale, m.min_context
+        )
+        self._augment = RandomResizedCrop(train.seed, a.crop_scale, a.crop_aspect, a.flip)
+        self._varies = (a.crop_scale, a.crop_aspect, a.flip) != ((1.0, 1.0), (1.0, 1.0), 0.0)
+
+    def samples(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """(epoch, sample number), int64 (B,) each, of the global batch ``number``."""
+        return self._order.batch(number, self._size)
+
+    def __call__(
+        self, number: int, blocks: int, scale: tuple[float, float]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Images float32 (b, C, H, W), context int64 (b, K), targets int64 (b, M, T).
+
+        Args:
+            number: which batch of the stream.
+            blocks: target blocks M.
+            scale: range of the share of the tokens that a block covers.
+        """
+        world = self._world
+        mine = slice(world.rank, None, world.size)
+        epoch, index = (part[mine] for part in self.samples(number))
+        masks = self._masks.with_targets(blocks, scale)
+        visible, targets = masks.visible(number, epoch, index)
+        length = world.smallest(int(visible.sum(1).min()))
+        context = masks.context(visible, length, number, epoch, index)
+        x = self._images(index)
+        if self._varies:
+            x = self._augment(x, epoch, index)
+        return x, *(torch.from_numpy(part).to(world.device) for part in (context, targets))

@@ -8,6 +8,7 @@ in raster order: the visit frequency keeps every symmetry of the grid.
 Shapes: B samples, H x W grid of N tokens, M target blocks, T tokens a block, K context tokens.
 """
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +77,12 @@ class MultiBlockMasks:
         self._sizes = counter.key(seed, "mask sizes")
         self._places = [counter.key(seed, f"mask places {i}") for i in range(_ATTEMPTS)]
         self._order, self._enter = counter.key(seed, "mask order"), counter.key(seed, "mask enter")
+
+    def with_targets(self, blocks: int, scale: tuple[float, float]) -> "MultiBlockMasks":
+        """The same sampler with other target blocks, for a curriculum."""
+        other = copy.copy(self)
+        other.blocks, other.scale = blocks, scale
+        return other
 
     def sizes(self, step: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """(h, w) of the target blocks and of the context block at an optimizer step."""

@@ -25,6 +25,20 @@ class World:
         """True on the rank that writes files."""
         return self.rank == 0
 
+    def smallest(self, value: int) -> int:
+        """The minimum of an integer over all ranks, agreed on without waiting for the GPU."""
+        if self.size == 1:
+            return value
+        tensor = torch.tensor(value)
+        dist.all_reduce(tensor, dist.ReduceOp.MIN)
+        return int(tensor)
+
+    def total(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The sum of a tensor over all ranks, in place."""
+        if self.size > 1:
+            dist.all_reduce(tensor)
+        return tensor
+
 
 @contextmanager
 def world() -> Iterator[World]:
@@ -46,25 +60,9 @@ def world() -> Iterator[World]:
     if size == 1:
         yield World(0, 1, device)
         return
-    dist.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(minutes=5))
+    backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
+    dist.init_process_group(backend, timeout=timedelta(minutes=5))
     try:
         yield World(dist.get_rank(), size, device)
     finally:
         dist.destroy_process_group()
-
-
-def smallest(value: int, w: World) -> int:
-    """The minimum of an integer over all ranks."""
-    if w.size == 1:
-        return value
-    tensor = torch.tensor(value, device=w.device)
-    dist.all_reduce(tensor, dist.ReduceOp.MIN)
-    return int(tensor)
-
-
-def mean(tensor: torch.Tensor, w: World) -> torch.Tensor:
-    """The mean of a tensor over all ranks (equal shares of the batch)."""
-    if w.size > 1:
-        dist.all_reduce(tensor)
-        tensor /= w.size
-    return tensor

@@ -1,19 +1,20 @@
 """Floating-point operations of a step, and the peak they are measured against."""
 
 import time
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 # Dense bf16 tensor-core peaks from the vendors' data sheets, FLOP/s.
 _GPU_PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "V100": 125e12}
 
 
-def count(module: nn.Module, *batch: torch.Tensor) -> int:
-    """Forward and backward operations of one batch (2 a multiply-add), measured by torch."""
-    with FlopCounterMode(display=False) as counter:
-        module(*batch)[0].backward()
+def count(module: nn.Module, loss: Callable[[], Tensor]) -> int:
+    """Forward and backward operations of ``loss()`` (2 a multiply-add), measured by torch."""
+    with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
+        loss().backward()
     module.zero_grad(set_to_none=True)
     return counter.get_total_flops()
 

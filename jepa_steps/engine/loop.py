@@ -1,38 +1,37 @@
 """The training loop, read from top to bottom.
 
-Everything random is a function of (seed, epoch, sample number) or (seed, step), so a checkpoint
-holds tensors and a step number and nothing else.
+Everything random is a function of (seed, epoch, sample number) or (seed, batch number), so a
+checkpoint holds tensors and a few numbers and nothing else.
 
-Shapes: B samples of the global batch, b samples of this rank, K context tokens, M target blocks,
-T tokens a block.
+A batch whose loss or gradient is not finite is passed over on every rank: ``step`` counts optimizer
+steps and drives the schedules, ``step + guard.skipped`` numbers the batches.
 """
 
 import signal
 import sys
-from contextlib import nullcontext
+import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from ..config import JepaTraining
-from ..data.augment import RandomResizedCrop
-from ..data.batches import Images, Order
-from ..data.masks import MultiBlockMasks
+from ..data.batches import Batches
 from ..data.store import Store
 from ..errors import InputError
 from ..model.jepa import Jepa
-from . import checkpoint
-from .distributed import World, mean, smallest
-from .optimizer import adamw, update_ema
-from .record import Record
-from .schedules import linear, warmup_cosine
+from . import checkpoint, memory, parallel, schedules
+from .distributed import World
+from .gradients import backward
+from .guard import Guard
+from .optimizer import optimizers, schedule, update_ema
+from .precision import Precision
+from .record import Means, Record
 from .speed import Speed
+from .validation import Validation
 
 # The finished encoder is the snapshot at 1.
 SNAPSHOTS = (0.0, 0.1, 0.25, 0.5, 0.75)
@@ -47,165 +46,177 @@ class Trainer:
         store: prepared data.
         folder: run folder, where checkpoints, snapshots and records live.
         world: this process among the ranks.
+
+    Raises:
+        InputError: a batch that does not divide into ranks and pieces.
     """
 
     def __init__(self, train: JepaTraining, store: Store, folder: Path, world: World):
         size, _, channels = store.images.shape[1:]
-        if train.batch_size % world.size:
+        parts = world.size * train.accumulate
+        if train.batch_size % parts:
             raise InputError(
-                f"batch_size: found {train.batch_size}, expected a multiple of {world.size} processes"
+                f"batch_size: found {train.batch_size}, expected a multiple of {parts} "
+                f"({world.size} processes x accumulate {train.accumulate})"
             )
         torch.set_num_threads(train.threads)
         self.settings, self.folder, self.world = train, folder, world
+        self.precision = Precision(train, world.device)
         self.jepa = Jepa(train, size, channels).to(world.device)
-        self.model = self.jepa if world.size == 1 else DistributedDataParallel(self.jepa)
-        self.optimizer = adamw(self.jepa, train.optimizer)
-        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self.images = Images(store, world.device)
-        self.order = Order(store.rows("train"), train.seed)
-        m, a = train.masks, train.augment
-        self.masks = MultiBlockMasks(
-            self.jepa.encoder.grid,
-            train.seed,
-            m.blocks,
-            m.scale,
-            m.aspect,
-            m.context_scale,
-            m.min_context,
-        )
-        self.augment = RandomResizedCrop(train.seed, a.crop_scale, a.crop_aspect, a.flip)
-        self.varies = (a.crop_scale, a.crop_aspect, a.flip) != ((1.0, 1.0), (1.0, 1.0), 0.0)
-        self.step, self.sums, self.count = 0, {}, 0
-        self.bf16 = train.precision == "bf16" or (
-            train.precision == "auto" and world.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        )
+        self.model = parallel.parallel(self.jepa, train, world)
+        self.optimizers = optimizers(self.jepa, train.optimizer)
+        self.parameters = [p for p in self.jepa.parameters() if p.requires_grad]
+        self.batches = Batches(train, store, self.jepa.encoder.grid, world)
+        self.validation = Validation(train, store, self.jepa, folder, world)
+        self.guard = Guard(folder, train.skip_limit, train.diverged)
+        self.means = Means()
+        self.step, self.update_to_weight, self.waited = 0, 0.0, 0.0
+        self._next: tuple[int, int, tuple[Tensor, ...]] | None = None
 
     # ------------------------------------------------------------------------------- one step
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """This rank's images (b, C, H, W), context (b, K) and targets (b, M, T) at ``step``."""
-        epoch, index = self.order.batch(step, self.settings.batch_size)
-        mine = slice(self.world.rank, None, self.world.size)
-        epoch, index = epoch[mine], index[mine]
-        visible, targets = self.masks.visible(step, epoch, index)
-        length = smallest(int(visible.sum(1).min()), self.world)
-        context = self.masks.context(visible, length, step, epoch, index)
-        x = self.images(index)
-        if self.varies:
-            x = self.augment(x, epoch, index)
-        device = self.world.device
-        return x, torch.from_numpy(context).to(device), torch.from_numpy(targets).to(device)
+    def batch(self, number: int, step: int) -> tuple[Tensor, ...]:
+        """This rank's share of batch ``number`` with the masks of optimizer step ``step``."""
+        start = time.perf_counter()
+        now = schedules.at(step, self.settings)
+        scale = (now["mask_scale_low"], now["mask_scale_high"])
+        batch = self.batches(number, int(now["mask_blocks"]), scale)
+        self.waited += time.perf_counter() - start
+        return batch
 
     def train_step(self) -> None:
-        """One optimizer step; sums of the metrics stay on the device."""
-        s, o = self.settings, self.settings.optimizer
-        warmup = round(o.warmup * s.steps)
-        lr = o.lr * warmup_cosine(self.step, s.steps, warmup, o.min_lr_ratio)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        autocast = torch.autocast(self.world.device.type, torch.bfloat16) if self.bf16 else nullcontext()
-        with autocast:
-            loss, parts = self.model(*self.batch(self.step))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, o.clip_norm)
-        self.optimizer.step()
-        momentum = 0.0
+        """One optimizer step, or one batch passed over; sums of the metrics stay on the device."""
+        number = self.step + self.guard.skipped
+        if self._next is None or self._next[:2] != (number, self.step):
+            self._next = (number, self.step, self.batch(number, self.step))
+        loss, parts = self.gradient(self._next[2])
+        # Drawn while an accelerator is still busy: the next line that reads a number waits for it.
+        if self.step + 1 < self.settings.steps:
+            self._next = (number + 1, self.step + 1, self.batch(number + 1, self.step + 1))
+        norm = parallel.whole(
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.optimizer.clip_norm)
+        )
+        if torch.isfinite(loss + norm):
+            self.update()
+            clipped = (norm > self.settings.optimizer.clip_norm).float()
+            self.means.add({"loss": loss, **parts, "gradient_norm": norm, "clipped_share": clipped})
+            self.step += 1
+            self.guard.stepped()
+        else:
+            samples = self.batches.samples(number)[1]
+            self.guard.skip(self.step, float(loss), float(norm), samples)
+        self.precision.update()
+
+    def gradient(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Fill the gradients; (loss over all ranks, this rank's parts), detached."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        pieces, scale = self.settings.accumulate, self.precision.scaler.scale
+        loss, parts = backward(self.model, self.jepa, batch, pieces, self.precision.autocast, scale)
+        self.precision.unscale(self.optimizers)
+        return self.world.total(loss) / self.world.size, parts
+
+    def update(self) -> None:
+        """Move the weights along the gradients, and the target encoder after them."""
+        now = schedules.at(self.step, self.settings)
+        measured = self.logs(self.step + 1)
+        before = [p.detach().clone() for p in self.parameters] if measured else []
+        for optimizer in self.optimizers:
+            schedule(optimizer, now["lr"], now["weight_decay"])
+            optimizer.step()
         if self.jepa.target_encoder is not None:
-            momentum = linear(self.step, s.steps, *s.objective.ema_momentum)
-            update_ema(self.jepa.target_encoder, self.jepa.encoder, momentum)
-        clipped = (norm > o.clip_norm).float()
-        values = {"loss": loss.detach(), **parts, "gradient_norm": norm, "clipped_share": clipped}
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0) + value
-        self.count += 1
-        self.step += 1
-        self.now = {"lr": lr, "ema_momentum": momentum}
+            update_ema(self.jepa.target_encoder, self.jepa.encoder, now["ema_momentum"])
+        if measured:
+            moves = [p.detach() - old for p, old in zip(self.parameters, before, strict=True)]
+            self.update_to_weight = float(_norm(moves) / _norm(before))
+
+    def logs(self, step: int) -> bool:
+        """Whether a row of metrics.csv ends with ``step``."""
+        return step % self.settings.log_every == 0 or step == self.settings.steps
 
     # ------------------------------------------------------------------------------ the record
 
     def metrics(self) -> dict[str, Any]:
-        """The means since the last call, over steps and ranks; one device transfer."""
-        names = list(self.sums)
-        values = mean(torch.stack([self.sums[n].double() for n in names]), self.world) / self.count
-        row = dict(zip(names, values.tolist(), strict=True))
-        self.sums, self.count = {}, 0
-        if not np.isfinite(row["loss"]):
-            raise InputError(
-                f"loss became {row['loss']} before step {self.step}; "
-                "lower optimizer.lr, lengthen optimizer.warmup, or check the images"
-            )
-        epoch = self.step * self.settings.batch_size / len(self.order.rows)
-        return {"step": self.step, "epoch": round(epoch, 6), **row, **self.now}
+        """The row of metrics.csv at this step: means since the last one, norms, scheduled values."""
+        row = self.means.take(self.world)
+        self.guard.watch(self.step, row["loss"])
+        batches = self.step + self.guard.skipped
+        return {
+            "step": self.step,
+            "epoch": round(batches * self.settings.batch_size / len(self.batches.rows), 6),
+            **row,
+            "weight_norm": float(_norm(self.parameters)),
+            "update_to_weight": self.update_to_weight,
+            "skipped": self.guard.skipped,
+            **schedules.at(self.step - 1, self.settings),
+        }
 
     def save_snapshot(self, fraction: float) -> None:
         """Write the encoder of this moment to the run folder."""
+        state = parallel.weights(self.jepa.exported())
         if self.world.main:
-            weights = {k: v.cpu().contiguous() for k, v in self.jepa.exported().state_dict().items()}
             path = self.folder / f"snapshot-{fraction:g}.safetensors"
-            checkpoint.atomic_write(path, lambda temporary: save_file(weights, temporary))
+            checkpoint.atomic_write(path, lambda temporary: save_file(state, temporary))
 
     def save(self) -> None:
         """Write a resume checkpoint."""
+        state = {
+            "step": self.step,
+            **parallel.training_state(self.jepa, self.optimizers),
+            "scaler": self.precision.scaler.state_dict(),
+            "guard": self.guard.state(),
+            "best": self.validation.best,
+            "means": self.means.state(),
+            "update_to_weight": self.update_to_weight,
+        }
         if self.world.main:
-            state = {
-                "step": self.step,
-                "model": self.jepa.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "sums": self.sums,
-                "count": self.count,
-            }
-            checkpoint.save(self.folder, self.step, state)
+            checkpoint.save(self.folder, self.step, state, self.settings.keep_checkpoints)
 
     def resume(self) -> None:
         """Continue from the newest valid checkpoint of the run folder, if there is one."""
         state = checkpoint.load_newest(self.folder, tqdm.write)
         if state is not None:
-            self.jepa.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.sums = {k: v.to(self.world.device) for k, v in state["sums"].items()}
-            self.step, self.count = state["step"], state["count"]
+            parallel.load_training_state(self.jepa, self.optimizers, state)
+            self.precision.scaler.load_state_dict(state["scaler"])
+            self.guard.load(state["guard"])
+            self.validation.best = state["best"]
+            self.means.load(state["means"], self.world.device)
+            self.step, self.update_to_weight = state["step"], state["update_to_weight"]
 
     # ----------------------------------------------------------------------------------- loop
 
     def run(self) -> dict[str, Any]:
         """Train to the end; returns the summary (speed, operations, memory)."""
-        s = self.settings
+        s, main = self.settings, self.world.main
         self.resume()
         speed = Speed(self)
-        record = Record(self.folder, self.step) if self.world.main else None
+        record = Record(self.folder, self.step) if main else None
         snapshots = {round(f * s.steps): f for f in SNAPSHOTS}
         if self.step == 0:
             self.save_snapshot(0.0)
         stop = _stop_on_signal()
-        bar = tqdm(
-            total=s.steps,
-            initial=self.step,
-            unit="step",
-            disable=not self.world.main or None,
-            leave=False,
-        )
+        bar = tqdm(total=s.steps, initial=self.step, unit="step", disable=not main or None, leave=False)
         while self.step < s.steps:
-            self.train_step()
-            bar.update()
-            last = self.step == s.steps
-            if self.step % s.log_every == 0 or last:
+            before = self.step
+            with memory.explained(s, speed.predicted_bytes, self.world.size):
+                self.train_step()
+            bar.update(self.step - before)
+            last, stepped = self.step == s.steps, self.step > before
+            if stepped and self.logs(self.step):
                 row, pace = self.metrics(), speed.lap()
                 if record:
                     record.write("metrics", row)
                     record.write("timing", {"step": self.step, **pace})
-                line = (
-                    f"loss {row['loss']:.4f}, {pace['samples_per_second']:.0f} images/s, "
-                    f"MFU {pace['mfu']:.0%}"
-                )
-                bar.set_postfix_str(line)
-                if bar.disable and self.world.main and (self.step % (10 * s.log_every) == 0 or last):
-                    print(f"step {self.step}/{s.steps}: {line}", flush=True)
-            if self.step in snapshots:
+                _show(bar, row, pace, main and (self.step % (10 * s.log_every) == 0 or last))
+            if stepped and (self.step % s.validate_every == 0 or last):
+                row = self.validation(self.step)
+                if record:
+                    record.write("validation", row)
+            if stepped and self.step in snapshots:
                 self.save_snapshot(snapshots[self.step])
-            if self.step % s.checkpoint_every == 0 or last:
+            if stepped and (self.step % s.checkpoint_every == 0 or last):
                 self.save()
-            if smallest(-stop["signal"], self.world) and not last:
+            if self.world.smallest(-stop["signal"]) and not last:
                 self.save()
                 print(f"stopped by a signal at step {self.step}; run again to go on", file=sys.stderr)
                 sys.exit(STOPPED)
@@ -219,17 +230,31 @@ class Trainer:
         s = self.settings
         return {
             "steps": s.steps,
-            "epochs": s.steps * s.batch_size / len(self.order.rows),
+            "skipped": self.guard.skipped,
+            "epochs": s.steps * s.batch_size / len(self.batches.rows),
             "parameters": {
                 "encoder": sum(p.numel() for p in self.jepa.encoder.parameters()),
                 "predictor": sum(p.numel() for p in self.jepa.predictor.parameters()),
             },
+            "best": self.validation.best,
             "flops_per_step": speed.step_flops,
             "ranks": self.world.size,
             "device": str(self.world.device),
-            "precision": "bf16" if self.bf16 else "fp32",
+            "precision": self.precision.name,
             "this_run": speed.total(),
         }
+
+
+def _norm(tensors: list[Tensor]) -> Tensor:
+    return parallel.whole(torch.nn.utils.get_total_norm([t.detach() for t in tensors]))
+
+
+def _show(bar: tqdm, row: dict[str, Any], pace: dict[str, float], plain: bool) -> None:
+    """The state of training: beside the bar on a terminal, else as a line now and then."""
+    line = f"loss {row['loss']:.4f}, {pace['samples_per_second']:.0f} images/s, MFU {pace['mfu']:.0%}"
+    bar.set_postfix_str(line)
+    if bar.disable and plain:
+        print(f"step {row['step']}/{bar.total}: {line}", flush=True)
 
 
 def _stop_on_signal() -> dict[str, int]:

@@ -1,22 +1,59 @@
-"""The record of a run: ``metrics.csv`` (what was learned, reproducible to the byte) and
-``timing.csv`` (how fast, not reproducible); TensorBoard is a view of both."""
+"""The record of a run: ``metrics.csv`` and ``validation.csv`` (what was learned, reproducible to the
+byte) and ``timing.csv`` (how fast, not reproducible); TensorBoard is a view of them."""
 
 import csv
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
+
+from .distributed import World
+
+TABLES = ("metrics", "validation", "timing")
+
+
+class Means:
+    """Means of scalars over the steps of a log interval, summed on the device without waiting."""
+
+    def __init__(self):
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+
+    def add(self, values: dict[str, Tensor]) -> None:
+        """Add one step's values, scalars on the device."""
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0) + value
+        self._count += 1
+
+    def take(self, world: World) -> dict[str, float]:
+        """Means over steps and ranks, and start again; one device transfer."""
+        sums = world.total(torch.stack([value.double() for value in self._sums.values()]))
+        means = (sums / self._count / world.size).tolist()
+        row = dict(zip(self._sums, means, strict=True))
+        self._sums, self._count = {}, 0
+        return row
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"sums": self._sums, "count": self._count}
+
+    def load(self, state: dict[str, Any], device: torch.device) -> None:
+        """Take over what ``state`` gave."""
+        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+        self._count = state["count"]
 
 
 class Record:
-    """Append rows to ``metrics.csv`` and ``timing.csv`` in the run folder.
+    """Append rows to the tables in the run folder.
 
     On resume, rows after the checkpoint's step are dropped, so that the history has every step
     once.
     """
 
     def __init__(self, folder: Path, resume_step: int):
-        self._paths = {name: folder / f"{name}.csv" for name in ("metrics", "timing")}
+        self._paths = {name: folder / f"{name}.csv" for name in TABLES}
         for path in self._paths.values():
             _truncate(path, resume_step)
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=resume_step)

@@ -5,8 +5,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
-from . import flops
+from . import flops, memory
 
 if TYPE_CHECKING:
     from .loop import Trainer
@@ -17,8 +18,20 @@ class Speed:
 
     def __init__(self, trainer: "Trainer"):
         self._trainer, self._first = trainer, trainer.step
-        self.step_flops = flops.count(trainer.jepa, *trainer.batch(0)) * trainer.world.size
-        self._peak, self._peak_source = flops.peak(trainer.world.device)
+        train, world, jepa = trainer.settings, trainer.world, trainer.jepa
+        two = tuple(part[:2] for part in trainer.batch(0, 0))
+
+        def loss() -> Tensor:
+            with trainer.precision.autocast():
+                return jepa.loss(jepa(*two), alone=True)[0]
+
+        # Operations and activations grow with the samples, so two tell what the batch will take.
+        self.step_flops = flops.count(jepa, loss) * train.batch_size // 2
+        self.predicted_bytes = memory.predicted(jepa, loss, train, world.size)
+        self._peak, self._peak_source = flops.peak(world.device)
+        if world.main:
+            print(f"a step takes about {self.predicted_bytes / 2**20:,.0f} MiB a process", flush=True)
+        trainer.waited = 0.0
         self._started = self._lap_time = time.perf_counter()
         self._lap_step = trainer.step
 
@@ -30,9 +43,12 @@ class Speed:
         }
 
     def lap(self) -> dict[str, float]:
-        """Samples a second over all ranks, and MFU, since the last call."""
+        """Pace since the last call: samples a second over all ranks, MFU, and the share of the time
+        in which batches were drawn (beside an accelerator's work where there is one)."""
         now, step = time.perf_counter(), self._trainer.step
-        pace = self._pace(step - self._lap_step, now - self._lap_time)
+        seconds = now - self._lap_time
+        pace = self._pace(step - self._lap_step, seconds)
+        pace["data_share"], self._trainer.waited = self._trainer.waited / seconds, 0.0
         self._lap_time, self._lap_step = now, step
         return pace
 
@@ -45,6 +61,7 @@ class Speed:
             **self._pace(max(step - self._first, 1), seconds),
             "peak_flops": self._peak,
             "peak_source": self._peak_source,
+            "predicted_memory_bytes": self.predicted_bytes,
             "peak_memory_bytes": _peak_memory(self._trainer.world.device),
         }
 

@@ -7,15 +7,14 @@ from matplotlib.figure import Figure
 
 from .style import COLOURS, MARKERS, message, new
 
-_NOT_LOSSES = {"step", "epoch", "gradient_norm", "clipped_share", "lr", "ema_momentum"}
-
 
 def losses(history: dict[str, list[float]]) -> Figure:
     """Loss and its parts over steps."""
     if not history.get("loss"):
         return message("a floor: not trained")
     figure, (axes,) = new()
-    names = [n for n in history if n not in _NOT_LOSSES]
+    names = list(history)
+    names = names[names.index("loss") : names.index("gradient_norm")]
     if len(names) == 2:  # one part: the loss itself
         names = ["loss"]
     for name, colour in zip(names, COLOURS, strict=False):
@@ -26,18 +25,23 @@ def losses(history: dict[str, list[float]]) -> Figure:
 
 
 def rates(history: dict[str, list[float]]) -> Figure:
-    """Learning rate, EMA momentum and gradient norm over steps."""
+    """Learning rate, EMA momentum, norms and the size of the masks over steps."""
     if not history.get("loss"):
         return message("a floor: not trained")
-    figure, panels = new(3.2, 2.6, 3)
+    figure, panels = new(2.5, 2.4, 5)
     names = (
         ("lr", "learning rate"),
         ("ema_momentum", "EMA momentum"),
         ("gradient_norm", "gradient norm"),
+        ("update_to_weight", "update / weight norm"),
     )
     for axes, (name, label), colour in zip(panels, names, COLOURS, strict=False):
         axes.plot(history["step"], history[name], color=colour)
         axes.set(xlabel="optimizer step", ylabel=label)
+    low, high = (np.array(history[f"mask_scale_{end}"]) for end in ("low", "high"))
+    blocks = np.array(history["mask_blocks"])
+    panels[-1].fill_between(history["step"], blocks * low, blocks * high, color=COLOURS[4], alpha=0.6)
+    panels[-1].set(xlabel="optimizer step", ylabel="blocks x scale (share masked)", ylim=(0, None))
     return figure
 
 

@@ -7,6 +7,7 @@ block, N tokens of the grid, D width.
 """
 
 import copy
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from ..config import JepaTraining, Model, Objective
 from .encoder import VisionTransformer
 from .gather import gather_rows
-from .objectives import between_sample_rows, ema_target_loss, regularisation
+from .objectives import between_sample_rows, ema_target_loss, full, regularisation
 from .predictor import MaskedPredictor
 from .tokenizers import gather_tokens
 
@@ -32,6 +33,20 @@ def build_encoder(model: Model, image_size: int, channels: int, seed: int) -> Vi
             model.heads,
             model.mlp_ratio,
         )
+
+
+class Views(NamedTuple):
+    """What one batch gives the loss; the target carries gradients in ``vicreg`` only.
+
+    prediction, target: (B, M, T, D). context: (B, K, D) at int64 positions context_index (B, K).
+    full: (B, N, D) all tokens by the trained encoder, where it sees them (``vicreg``).
+    """
+
+    prediction: Tensor
+    target: Tensor
+    context: Tensor
+    context_index: Tensor
+    full: Tensor | None
 
 
 class Jepa(nn.Module):
@@ -56,49 +71,63 @@ class Jepa(nn.Module):
                 train.predictor.depth,
                 train.predictor.heads,
                 train.model.mlp_ratio,
+                train.predictor.context == "shared",
             )
         self.target_encoder = None
         if train.objective.kind != "vicreg":
             self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
 
+        for module in (self.encoder, self.predictor):
+            module.transformer.recompute = train.recompute
+
     def forward(
-        self, x_BCHW: Tensor, context_BK: Tensor, targets_BMT: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+        self, x_BCHW: Tensor, context_BK: Tensor | None = None, targets_BMT: Tensor | None = None
+    ) -> Views | Tensor:
+        """What the loss compares; without masks, the embeddings (B, N, D) of the exported encoder."""
+        if context_BK is None:
+            return self.exported()(x_BCHW)
+        context_BKD = self.encoder(x_BCHW, context_BK)
+        prediction_BMTD = self.predictor(context_BKD, context_BK, targets_BMT)
+        if self.target_encoder is None:
+            full_BND = self.encoder(x_BCHW)
+        else:
+            with torch.no_grad():
+                full_BND = self.target_encoder(x_BCHW)
+        target_BMTD = _at(full_BND, targets_BMT)
+        full = full_BND if self.target_encoder is None else None
+        return Views(prediction_BMTD, target_BMTD, context_BKD, context_BK, full)
+
+    def loss(self, views: Views, alone: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
         """Scalar loss of this rank's share of the batch, and its detached parts.
 
         Prediction errors are means over the rank's samples (DDP averages them over ranks);
-        variance and covariance are taken over the samples of all ranks.
+        variance and covariance are taken over the samples of all ranks, unless ``alone``.
         """
-        context_BKD = self.encoder(x_BCHW, context_BK)
-        prediction_BMTD = self.predictor(context_BKD, context_BK, targets_BMT)
         o = self.objective
         parts: dict[str, Tensor] = {}
-        loss = prediction_BMTD.new_zeros((), dtype=torch.float32)
-        branches = [(context_BKD, context_BK)]
         if self.target_encoder is not None:
-            with torch.no_grad():
-                full_BND = self.target_encoder(x_BCHW)
-            target = _at(full_BND, targets_BMT)
-            parts["prediction"] = ema_target_loss(prediction_BMTD, target, o.distance)
-            loss = loss + parts["prediction"]
+            parts["prediction"] = ema_target_loss(views.prediction, views.target, o.distance)
+            loss = parts["prediction"]
         else:
-            full_BND = self.encoder(x_BCHW)
-            target = _at(full_BND, targets_BMT)
-            parts["invariance"] = (prediction_BMTD.float() - target.float()).square().mean()
-            loss = loss + o.invariance * parts["invariance"]
-            all_BN = torch.arange(full_BND.shape[1], device=x_BCHW.device).expand(len(x_BCHW), -1)
-            branches.append((full_BND, all_BN))
-        if o.kind != "ema_target":
-            n = self.encoder.grid[0] * self.encoder.grid[1]
-            rows = []
-            for tokens, index in branches:
-                rows.append(between_sample_rows(gather_rows(tokens), gather_rows(index), n))
-            tokens_terms = regularisation(tuple(r[0] for r in rows), o.gamma, o.eps)
-            pooled_terms = regularisation(tuple(r[1] for r in rows), o.gamma, o.eps)
-            parts["variance"] = (tokens_terms[0] + pooled_terms[0]) / 2
-            parts["covariance"] = (tokens_terms[1] + pooled_terms[1]) / 2
+            error = full(views.prediction) - full(views.target)
+            parts["invariance"] = error.square().mean()
+            loss = o.invariance * parts["invariance"]
+        if o.regularised:
+            parts["variance"], parts["covariance"] = self._regularisation(views, alone)
             loss = loss + o.variance * parts["variance"] + o.covariance * parts["covariance"]
         return loss, {name: part.detach() for name, part in parts.items()}
+
+    def _regularisation(self, views: Views, alone: bool) -> tuple[Tensor, Tensor]:
+        o, n = self.objective, self.encoder.grid[0] * self.encoder.grid[1]
+        branches = [(views.context, views.context_index)]
+        if views.full is not None:
+            every_BN = torch.arange(n, device=views.full.device).expand(len(views.full), -1)
+            branches.append((views.full, every_BN))
+        gather = (lambda x: x) if alone else gather_rows
+        rows = [between_sample_rows(gather(x), gather(i), n) for x, i in branches]
+        kinds = [regularisation(kind, o.gamma, o.eps) for kind in zip(*rows, strict=True)]
+        variance, covariance = (torch.stack(terms).mean() for terms in zip(*kinds, strict=True))
+        return variance, covariance
 
     def exported(self) -> VisionTransformer:
         """The encoder that users get: the EMA target where there is one."""

@@ -11,6 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def full(x: Tensor) -> Tensor:
+    """float32 of a half-precision tensor; float32 and float64 as they are."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
 def ema_target_loss(prediction: Tensor, target: Tensor, kind: str = "smooth_l1") -> Tensor:
     """Distance to the layer-normed embedding of a stop-gradient target encoder (I-JEPA, V-JEPA).
 
@@ -21,9 +26,9 @@ def ema_target_loss(prediction: Tensor, target: Tensor, kind: str = "smooth_l1")
     Returns:
         scalar float32, mean over all elements.
     """
-    target = F.layer_norm(target.detach().float(), target.shape[-1:])
+    target = F.layer_norm(full(target.detach()), target.shape[-1:])
     distance = F.smooth_l1_loss if kind == "smooth_l1" else F.mse_loss
-    return distance(prediction.float(), target)
+    return distance(full(prediction), target)
 
 
 def variance_loss(x_RD: Tensor, gamma: float = 1.0, eps: float = 1e-4) -> Tensor:
@@ -31,13 +36,13 @@ def variance_loss(x_RD: Tensor, gamma: float = 1.0, eps: float = 1e-4) -> Tensor
 
     Var is the unbiased variance over the R rows.
     """
-    std = torch.sqrt(x_RD.float().var(dim=0) + eps)
+    std = torch.sqrt(full(x_RD).var(dim=0) + eps)
     return F.relu(gamma - std).mean()
 
 
 def covariance_loss(x_RD: Tensor) -> Tensor:
     """VICReg c(Z) = 1/D sum_{i != j} C_ij^2, C = Zc^T Zc / (R - 1) (Bardes et al. 2022, eq. 3-4)."""
-    x_RD = x_RD.float()
+    x_RD = full(x_RD)
     centred = x_RD - x_RD.mean(dim=0)
     cov_DD = centred.T @ centred / (len(x_RD) - 1)
     return (cov_DD.square().sum() - cov_DD.diagonal().square().sum()) / x_RD.shape[1]
@@ -54,11 +59,11 @@ def between_sample_rows(tokens_BKD: Tensor, index_BK: Tensor, n: int) -> tuple[T
         index_BK: int64 positions of those tokens in the grid of ``n`` tokens.
     """
     D = tokens_BKD.shape[-1]
-    flat, index = tokens_BKD.float().reshape(-1, D), index_BK.reshape(-1)
-    count = torch.zeros(n, device=flat.device).index_add(0, index, torch.ones_like(flat[:, 0]))
-    mean_ND = torch.zeros(n, D, device=flat.device).index_add(0, index, flat)
+    flat, index = full(tokens_BKD).reshape(-1, D), index_BK.reshape(-1)
+    count = flat.new_zeros(n).index_add(0, index, torch.ones_like(flat[:, 0]))
+    mean_ND = flat.new_zeros(n, D).index_add(0, index, flat)
     mean_ND = mean_ND / count.clamp(min=1)[:, None]
-    return flat - mean_ND[index], tokens_BKD.float().mean(dim=1)
+    return flat - mean_ND[index], full(tokens_BKD).mean(dim=1)
 
 
 def regularisation(

@@ -6,6 +6,7 @@ Shapes: B samples, N tokens, D width, A attention heads.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 
 class Attention(nn.Module):
@@ -17,10 +18,10 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None) -> Tensor:
         B, N, D = x_BND.shape
         qkv = self.qkv(x_BND).view(B, N, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
-        x = F.scaled_dot_product_attention(*qkv.unbind(0))
+        x = F.scaled_dot_product_attention(*qkv.unbind(0), attn_mask=mask_NN)
         return self.proj(x.transpose(1, 2).reshape(B, N, D))
 
 
@@ -34,22 +35,33 @@ class Block(nn.Module):
         self.attention = Attention(dim, heads)
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 
-    def forward(self, x_BND: Tensor) -> Tensor:
-        x_BND = x_BND + self.attention(self.norm1(x_BND))
+    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None) -> Tensor:
+        x_BND = x_BND + self.attention(self.norm1(x_BND), mask_NN)
         return x_BND + self.mlp(self.norm2(x_BND))
 
 
 class Transformer(nn.Module):
-    """``depth`` blocks and a final LayerNorm; (B, N, D) -> (B, N, D)."""
+    """``depth`` blocks and a final LayerNorm; (B, N, D) -> (B, N, D).
+
+    A bool ``mask_NN`` says which tokens (columns) a token (row) attends to; all if None.
+
+    Attributes:
+        recompute: keep block inputs only and compute activations again in the backward pass.
+    """
+
+    recompute = False
 
     def __init__(self, dim: int, depth: int, heads: int, mlp_ratio: float):
         super().__init__()
         self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None) -> Tensor:
         for block in self.blocks:
-            x_BND = block(x_BND)
+            if self.recompute and torch.is_grad_enabled():
+                x_BND = checkpoint(block, x_BND, mask_NN, use_reentrant=False, preserve_rng_state=False)
+            else:
+                x_BND = block(x_BND, mask_NN)
         return self.norm(x_BND)
 
 

@@ -9,18 +9,21 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from conftest import ROOT, TINY
+from safetensors.torch import load_file
 
 from jepa_steps import load_encoder, train
 from jepa_steps.config import parse_training
+from jepa_steps.data.batches import Batches
+from jepa_steps.data.store import open_store
 from jepa_steps.engine.distributed import World
 from jepa_steps.engine.loop import STOPPED, Trainer
 from jepa_steps.model.export import load_snapshots
 
-REPRODUCIBLE = ("encoder.safetensors", "encoder.json", "snapshots.safetensors", "metrics.csv")
+REPRODUCIBLE = ("encoder.safetensors", "encoder.json", "snapshots.safetensors", "best.safetensors")
+REPRODUCIBLE += ("metrics.csv", "validation.csv")
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -106,11 +109,20 @@ def test_interrupted_at_any_step_and_resumed_gives_the_same_bytes(
     assert hashes(trained(step, tmp_path, digits, "killed")) == whole
 
 
-@pytest.mark.parametrize("left_out", ["model", "optimizer", "step"])
+@pytest.mark.parametrize(
+    "left_out", ["model", "target_encoder", "optimizers", "step", "guard", "means", "best"]
+)
 def test_a_checkpoint_without_any_part_would_be_noticed(step, tmp_path, digits, monkeypatch, left_out):
     """Resuming with a part reset must change the result; otherwise the tests above prove nothing."""
-    whole = hashes(trained(step, tmp_path, digits, "whole"))
-    plain_step, plain_resume = Trainer.train_step, Trainer.resume
+    spec = {**TINY, "validate_every": 5}
+    plain_gradient, plain_step, plain_resume = Trainer.gradient, Trainer.train_step, Trainer.resume
+
+    def with_a_bad_batch(self, batch):
+        loss, parts = plain_gradient(self, batch)
+        return (loss * torch.nan, parts) if self.step == 10 and not self.guard.skipped else (loss, parts)
+
+    monkeypatch.setattr(Trainer, "gradient", with_a_bad_batch)
+    whole = hashes(trained(step, tmp_path, digits, "whole", spec))
 
     def dying(self):
         if self.step == 20:
@@ -118,42 +130,137 @@ def test_a_checkpoint_without_any_part_would_be_noticed(step, tmp_path, digits, 
         plain_step(self)
 
     def forgetting(self):
-        fresh = Trainer(self.settings, self.store_for_test, self.folder, self.world)
+        fresh = Trainer(self.settings, open_store(digits), self.folder, self.world)
         plain_resume(self)
         if left_out == "model":
             self.jepa.load_state_dict(fresh.jepa.state_dict())
-        elif left_out == "optimizer":
-            self.optimizer.load_state_dict(fresh.optimizer.state_dict())
-        else:
+        elif left_out == "target_encoder":
+            self.jepa.target_encoder.load_state_dict(fresh.jepa.target_encoder.state_dict())
+        elif left_out == "optimizers":
+            self.optimizers[0].load_state_dict(fresh.optimizers[0].state_dict())
+        elif left_out == "step":
             self.step -= 1
+        elif left_out == "best":
+            self.validation.best = {}
+        else:
+            setattr(self, left_out, getattr(fresh, left_out))
 
     monkeypatch.setattr(Trainer, "train_step", dying)
     with pytest.raises(KeyboardInterrupt):
-        trained(step, tmp_path, digits, "killed")
+        trained(step, tmp_path, digits, "killed", spec)
     monkeypatch.setattr(Trainer, "train_step", plain_step)
-    from jepa_steps.data.store import open_store
-
-    monkeypatch.setattr(Trainer, "store_for_test", open_store(digits), raising=False)
+    assert hashes(trained(step, tmp_path, digits, "copy", spec)) == whole
     monkeypatch.setattr(Trainer, "resume", forgetting)
-    assert (
-        hashes(trained(step, tmp_path, digits, "killed"))["encoder.safetensors"]
-        != whole["encoder.safetensors"]
-    )
+    assert hashes(trained(step, tmp_path, digits, "killed", spec)) != whole
+
+
+def test_the_loss_scale_of_fp16_is_resumed(store, tmp_path):
+    settings = parse_training({**TINY, "precision": "fp16"}, "test")
+    world = World(0, 1, torch.device("cpu"))
+    trainer = Trainer(settings, store, tmp_path, world)
+    trainer.train_step()
+    trainer.precision.scaler.update(1024.0)
+    trainer.save()
+    resumed = Trainer(settings, store, tmp_path, world)
+    resumed.resume()
+    assert resumed.precision.scaler.get_scale() == 1024.0 and resumed.step == 1
+
+
+def poisoned(monkeypatch, bad):
+    """Make the gradient of the batches ``bad`` NaN."""
+    plain = Trainer.gradient
+
+    def gradient(self, batch):
+        loss, parts = plain(self, batch)
+        if self.step + self.guard.skipped in bad:
+            self.parameters[0].grad[0] = torch.nan
+        return loss, parts
+
+    monkeypatch.setattr(Trainer, "gradient", gradient)
+
+
+def test_a_batch_without_finite_gradient_is_passed_over_and_counted(step, tmp_path, digits, monkeypatch):
+    poisoned(monkeypatch, {4, 5, 17})
+    out = trained(step, tmp_path, digits)
+    last = (out / "metrics.csv").read_text().splitlines()
+    row = dict(zip(last[0].split(","), last[-1].split(","), strict=True))
+    assert row["step"] == "40" and row["skipped"] == "3"
+    assert float(row["lr"]) == pytest.approx(1e-5)  # schedules moved with the 40 steps made
+    assert json.loads((out / "summary.json").read_text())["skipped"] == 3
+    weights = load_encoder(out).module.state_dict().values()
+    assert all(torch.isfinite(w).all() for w in weights)
+
+
+def test_too_many_bad_batches_in_a_row_stop_training_and_are_listed(step, tmp_path, digits, monkeypatch):
+    poisoned(monkeypatch, set(range(7, 100)))
+    arguments = ("--data", digits, "--out", tmp_path / "a", "--checkpoints", tmp_path / "runs")
+    code, _, err = step(train, "--spec", {**TINY, "skip_limit": 5}, *arguments)
+    assert code == 2 and "5 steps in a row before step 8" in err and err.count("\n") == 1
+    (listed,) = (tmp_path / "runs").glob("*/bad-batches.json")
+    batches = json.loads(listed.read_text())
+    assert len(batches) == 5 and len(batches[0]["samples"]) == 32 and not (tmp_path / "a").exists()
+
+
+def test_a_loss_that_explodes_stops_training(step, tmp_path, digits):
+    spec = {**TINY, "log_every": 2, "objective": {"kind": "vicreg"}, "diverged": 1.0001}
+    spec["optimizer"] = {"kind": "sgd", "lr": 1.0, "warmup": 0.5, "clip_norm": 1000.0}
+    arguments = ("--data", digits, "--out", tmp_path / "a", "--checkpoints", tmp_path / "runs")
+    code, _, err = step(train, "--spec", spec, *arguments)
+    assert code == 2 and "diverged" in err and err.count("\n") == 1
+
+
+def test_running_out_of_memory_names_the_settings_to_change(step, tmp_path, digits, monkeypatch):
+    def full(self, batch):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(Trainer, "gradient", full)
+    arguments = ("--data", digits, "--out", tmp_path / "a", "--checkpoints", tmp_path / "runs")
+    code, _, err = step(train, "--spec", TINY, *arguments)
+    assert code == 2 and "batch_size 32" in err and "accumulate: 2" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("select", ["last", "rank", "knn", "loss"])
+def test_the_chosen_encoder_is_exported(step, tmp_path, digits, select):
+    spec = {**TINY, "validate_every": 10, "select": select}
+    out = trained(step, tmp_path, digits, spec=spec)
+    best = json.loads((out / "summary.json").read_text())["best"]
+    rows = [r.split(",") for r in (out / "validation.csv").read_text().splitlines()]
+    table = [dict(zip(rows[0], r, strict=True)) for r in rows[1:]]
+    assert [r["step"] for r in table] == ["10", "20", "30", "40"]
+    column, better = {"rank": ("effective_rank", max), "knn": ("knn", max), "loss": ("val_loss", min)}[
+        "loss" if select == "last" else select
+    ]
+    values = [float(r[column]) for r in table]
+    chosen = best["loss" if select == "last" else select]
+    assert chosen == {"step": 10 * (1 + values.index(better(values))), "value": better(values)}
+    exported, bests = load_file(out / "encoder.safetensors"), load_file(out / "best.safetensors")
+    if select != "last":
+        assert all(torch.equal(t, bests[f"{select}/{n}"]) for n, t in exported.items())
+
+
+def test_collapsed_encoders_are_never_the_best(store, tmp_path):
+    settings = parse_training(TINY, "test")
+    trainer = Trainer(settings, store, tmp_path, World(0, 1, torch.device("cpu")))
+    with torch.no_grad():
+        trainer.jepa.exported().transformer.norm.weight.zero_()
+    row = trainer.validation(10)
+    assert row["relative_spread"] < 0.02 and trainer.validation.best == {}
 
 
 def test_ranks_draw_the_same_batch_that_one_process_draws(store, tmp_path):
-    settings = parse_training(TINY, "test")
-    cpu = torch.device("cpu")
-    x, context, targets = Trainer(settings, store, tmp_path, World(0, 1, cpu)).batch(3)
-    for rank in range(4):
-        other = Trainer.__new__(Trainer)
-        other.__dict__ |= Trainer(settings, store, tmp_path, World(0, 1, cpu)).__dict__
-        other.world = World(rank, 4, cpu)
-        epoch, index = other.order.batch(3, 32)
-        visible, t = other.masks.visible(3, epoch[rank::4], index[rank::4])
-        c = other.masks.context(visible, context.shape[1], 3, epoch[rank::4], index[rank::4])
-        assert np.array_equal(t, targets[rank::4]) and np.array_equal(c, context[rank::4])
-        assert torch.equal(other.images(index[rank::4]), x[rank::4])
+    spec = {**TINY, "augment": {"crop_scale": [0.5, 1.0], "flip": 0.5}}
+    settings, cpu = parse_training(spec, "test"), torch.device("cpu")
+    x, context, targets = Batches(settings, store, (4, 4), World(0, 1, cpu))(3, 2, (0.15, 0.2))
+
+    class Member(World):
+        def smallest(self, value):
+            return context.shape[1]
+
+    for size in (2, 4):
+        for rank in range(size):
+            batch = Batches(settings, store, (4, 4), Member(rank, size, cpu))(3, 2, (0.15, 0.2))
+            for ours, whole in zip(batch, (x, context, targets), strict=True):
+                assert torch.equal(ours, whole[rank::size])
 
 
 @pytest.mark.slow

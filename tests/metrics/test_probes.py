@@ -4,6 +4,7 @@ from sklearn.datasets import make_classification
 from sklearn.neighbors import KNeighborsClassifier
 
 from jepa_steps.metrics import probes
+from jepa_steps.metrics.neighbours import knn_probe
 
 X, Y = make_classification(900, 12, n_informative=6, n_classes=3, random_state=0)
 DATA = probes.Split3(*probes.standardise(X[:500], X[500:600], X[600:]), Y[:500], Y[500:600], Y[600:])
@@ -32,7 +33,7 @@ def test_test_labels_change_no_prediction():
 
 
 def test_knn_equals_scikit_learn_on_cosine_weights():
-    ours = probes.knn_probe(DATA.train, DATA.train_y, DATA.test, 15)
+    ours = knn_probe(DATA.train, DATA.train_y, DATA.test, 15)
     reference = KNeighborsClassifier(15, metric="cosine", weights=lambda d: np.exp(-d / 0.07))
     assert (ours == reference.fit(DATA.train, DATA.train_y).predict(DATA.test)).mean() > 0.995
 

@@ -72,7 +72,7 @@ def test_gradients_reach_all_trained_parameters_and_no_others(kind):
     jepa = Jepa(tiny(objective={"kind": kind}), 8, 1)
     masks = MultiBlockMasks(jepa.encoder.grid, 0, 2)(0, *[torch.arange(8).numpy()] * 2)
     context, targets = torch.from_numpy(masks.context), torch.from_numpy(masks.targets)
-    loss, parts = jepa(torch.randn(8, 1, 8, 8), context, targets)
+    loss, parts = jepa.loss(jepa(torch.randn(8, 1, 8, 8), context, targets))
     loss.backward()
     for name, p in jepa.named_parameters():
         if name.startswith("target_encoder"):

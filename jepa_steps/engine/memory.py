@@ -1,0 +1,59 @@
+"""Memory of a training step: predicted before the first one, explained when it does not fit."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ..config import JepaTraining
+from ..errors import InputError
+
+
+def predicted(module: nn.Module, loss: Callable[[], Tensor], train: JepaTraining, ranks: int) -> int:
+    """Bytes that a step needs on one rank: weights, gradients, optimizer state, activations.
+
+    Activations are those that autograd keeps for ``loss()``, which must run on two samples, scaled
+    to the batch; temporary buffers of single operations come on top.
+    """
+    trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    fixed = sum(p.numel() for p in module.parameters() if not p.requires_grad)
+    moments = 1 if train.optimizer.kind in ("sgd", "muon") else 2
+    state = 4 * (trained * (2 + moments) + fixed) // (ranks if train.shard else 1)
+    held: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        held[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        kept = loss()
+    for p in module.parameters():
+        if not hasattr(p, "to_local"):
+            held.pop(p.untyped_storage().data_ptr(), None)
+    del kept  # until here the graph keeps every address its own
+    samples = train.batch_size / ranks / train.accumulate
+    return state + round(sum(held.values()) * samples / 2)
+
+
+@contextmanager
+def explained(train: JepaTraining, needed: int, ranks: int) -> Iterator[None]:
+    """Turn running out of memory into one line that says which settings to change.
+
+    Raises:
+        InputError: CUDA or the CPU allocator refused memory.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "not enough memory" not in str(error):
+            raise
+        samples = train.batch_size // ranks // train.accumulate
+        shard = ", train.shard: true" if ranks > 1 and not train.shard else ""
+        raise InputError(
+            f"out of memory at {samples} samples a forward pass (batch_size {train.batch_size}, "
+            f"{ranks} process(es), accumulate {train.accumulate}; predicted {needed / 2**20:,.0f} MiB a "
+            f"process): set train.accumulate: {2 * train.accumulate}, train.recompute: true{shard}, or "
+            f"a smaller train.batch_size ({str(error).splitlines()[0][:160]})"
+        ) from None

@@ -1,0 +1,88 @@
+"""How the model is laid over devices: copies (DDP), shards (FSDP2), compiled blocks."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.checkpoint import state_dict as full_state
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.nn.parallel import DistributedDataParallel
+
+from ..config import JepaTraining
+from ..errors import InputError
+from ..model.jepa import Jepa
+from ..model.transformer import Block
+from .distributed import World
+
+_FULL = full_state.StateDictOptions(full_state_dict=True, cpu_offload=True)
+
+
+def parallel(jepa: Jepa, train: JepaTraining, world: World) -> nn.Module:
+    """The module to call in training; ``jepa`` itself on one process.
+
+    Raises:
+        InputError: sharding asked of a single process.
+    """
+    if train.compile:
+        for module in jepa.modules():
+            if isinstance(module, Block):
+                module.compile(dynamic=True)
+    if train.shard:
+        if world.size == 1:
+            raise InputError("shard: found true with one process, expected torchrun with 2 or more")
+        for module in jepa.modules():
+            if isinstance(module, Block):
+                fully_shard(module)
+        return fully_shard(jepa)
+    if world.size == 1:
+        return jepa
+    return DistributedDataParallel(jepa, device_ids=None)
+
+
+def synchronise(model: nn.Module, on: bool) -> None:
+    """Whether the next backward pass averages gradients over ranks."""
+    if isinstance(model, DistributedDataParallel):
+        model.require_backward_grad_sync = on
+    elif isinstance(model, FSDPModule):
+        model.set_requires_gradient_sync(on)
+
+
+def local(tensors: list[Tensor]) -> list[Tensor]:
+    """This rank's shards of parameters; whole tensors stay as they are."""
+    return [t.to_local() if hasattr(t, "to_local") else t for t in tensors]
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor with its shards gathered (on every rank)."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+
+def weights(module: nn.Module) -> dict[str, Tensor]:
+    """Complete state of a module on the CPU; every rank must call it."""
+    return {name: whole(t).detach().cpu().contiguous() for name, t in module.state_dict().items()}
+
+
+def training_state(jepa: Jepa, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:
+    """Complete model and optimizer state; every rank must call it."""
+    if isinstance(jepa, FSDPModule):
+        model, optimizer = full_state.get_state_dict(jepa, optimizers, options=_FULL)
+        return {"model": model, "optimizer": optimizer}
+    return {"model": jepa.state_dict(), "optimizer": [o.state_dict() for o in optimizers]}
+
+
+def load_training_state(
+    jepa: Jepa, optimizers: list[torch.optim.Optimizer], state: dict[str, Any]
+) -> None:
+    """Restore what ``training_state`` gave."""
+    if isinstance(jepa, FSDPModule):
+        full_state.set_state_dict(
+            jepa,
+            optimizers,
+            model_state_dict=state["model"],
+            optim_state_dict=state["optimizer"],
+            options=_FULL,
+        )
+        return
+    jepa.load_state_dict(state["model"])
+    for optimizer, saved in zip(optimizers, state["optimizer"], strict=True):
+        optimizer.load_state_dict(saved)

@@ -1,0 +1,127 @@
+"""What a run looks like from outside while it trains: loss on val, rank, kNN; the best encoders.
+
+Shapes: n samples, B samples of a batch, D width.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from ..config import JepaTraining
+from ..data.batches import Images
+from ..data.masks import MultiBlockMasks
+from ..data.store import Store
+from ..metrics.embedding import row_statistics
+from ..metrics.moments import moments
+from ..metrics.neighbours import knn_probe
+from ..metrics.spectrum import effective_rank, singular_values
+from ..model.jepa import Jepa
+from .checkpoint import atomic_write
+from .distributed import World
+from .parallel import weights
+
+# Direction in which a criterion improves.
+CRITERIA = {"rank": 1, "knn": 1, "loss": -1}
+_SPREAD, _RANK_SHARE = 0.02, 0.05  # below them an encoder counts as collapsed
+
+
+class Validation:
+    """Measures on fixed samples with fixed masks; every rank calls it, and all get the same row.
+
+    Ranks share the batches; a rank that runs out repeats its last batch with weight 0, so that all
+    make the same number of forward passes.
+    """
+
+    def __init__(self, train: JepaTraining, store: Store, jepa: Jepa, folder: Path, world: World):
+        self._jepa, self._labels, self._world, self._folder = jepa, store.labels, world, folder
+        self._images, self._size = Images(store, world.device), train.batch_size
+        m = train.masks
+        self._masks = MultiBlockMasks(
+            jepa.encoder.grid, train.seed, m.blocks, m.scale, m.aspect, m.context_scale, m.min_context
+        )
+        self._rows = {
+            part: _evenly(store.rows(part), train.validation_samples) for part in ("train", "val")
+        }
+        self.best: dict[str, dict[str, float]] = {}
+
+    @torch.no_grad()
+    def __call__(self, step: int) -> dict[str, Any]:
+        """One row of validation.csv; better encoders are written to the run folder."""
+        self._jepa.eval()
+        row = {"step": step, **self._losses(), **self._embeddings()}
+        self._jepa.train()
+        collapsed = row["relative_spread"] < _SPREAD or row["rank_share"] < _RANK_SHARE
+        if not collapsed:
+            self._keep_the_best(row)
+        return row
+
+    def _losses(self) -> dict[str, float]:
+        """Loss and parts on val, weighted by samples."""
+        names, sums, count = ["loss"], None, 0
+        for number, rows, weight in self._shares(self._rows["val"]):
+            zero = np.zeros(len(rows), np.int64)
+            masks = self._masks(number, zero, rows)
+            batch = [torch.from_numpy(m).to(self._world.device) for m in (masks.context, masks.targets)]
+            loss, parts = self._jepa.loss(self._jepa(self._images(rows), *batch), alone=True)
+            names = ["loss", *parts]
+            values = torch.stack([loss, *parts.values()]).double().cpu()
+            share = torch.cat([values, torch.ones(1)]) * len(rows) * weight
+            sums = share if sums is None else sums + share
+        sums = self._world.total(sums)
+        count = sums[-1]
+        return {f"val_{n}": float(v / count) for n, v in zip(names, sums, strict=False)}
+
+    def _embeddings(self) -> dict[str, float]:
+        z = {part: self._pooled(rows) for part, rows in self._rows.items()}
+        train, val = self._rows["train"], self._rows["val"]
+        rank = effective_rank(singular_values(moments(z["train"])))
+        result = {
+            "effective_rank": rank,
+            "rank_share": rank / z["train"].shape[1],
+            "relative_spread": row_statistics(z["train"])["relative_spread"],
+        }
+        if (self._labels[train] >= 0).all() and (self._labels[val] >= 0).all():
+            predicted = knn_probe(z["train"], self._labels[train], z["val"], 20)
+            result["knn"] = float((predicted == self._labels[val]).mean())
+        return result
+
+    def _pooled(self, rows: np.ndarray) -> np.ndarray:
+        """Mean-pooled embeddings float32 (n, D) of samples, in the order of ``rows``."""
+        width = self._jepa.exported().dim
+        z = torch.zeros(len(rows), width)
+        for number, part, weight in self._shares(rows):
+            pooled = self._jepa(self._images(part)).mean(1).float().cpu()
+            z[number * self._size : number * self._size + len(part)] += pooled * weight
+        return self._world.total(z).numpy()
+
+    def _shares(self, rows: np.ndarray):
+        """(batch number, its rows, weight 1 or 0) of this rank."""
+        batches = math.ceil(len(rows) / self._size)
+        for turn in range(math.ceil(batches / self._world.size)):
+            number = turn * self._world.size + self._world.rank
+            weight = 1.0 if number < batches else 0.0
+            number = min(number, batches - 1)
+            yield number, rows[number * self._size : (number + 1) * self._size], weight
+
+    def _keep_the_best(self, row: dict[str, Any]) -> None:
+        values = {"rank": row["effective_rank"], "knn": row.get("knn"), "loss": row["val_loss"]}
+        for name, sign in CRITERIA.items():
+            value, best = values[name], self.best.get(name)
+            if value is None or (best and sign * value <= sign * best["value"]):
+                continue
+            self.best[name] = {"step": row["step"], "value": value}
+            state = weights(self._jepa.exported())
+            if self._world.main:
+                path = self._folder / f"best-{name}.safetensors"
+                atomic_write(path, lambda temporary, state=state: save_file(state, temporary))
+
+
+def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most ``most`` of the rows, evenly spaced."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]

@@ -1,0 +1,100 @@
+"""A batch in pieces, recomputed or on several ranks gives the gradient of the whole batch."""
+
+import copy
+import os
+import socket
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from conftest import TINY
+from torch.nn.parallel import DistributedDataParallel
+
+from jepa_steps.config import parse_training
+from jepa_steps.data.masks import MultiBlockMasks
+from jepa_steps.engine.gradients import backward
+from jepa_steps.engine.precision import Precision
+from jepa_steps.model.jepa import Jepa
+
+KINDS = ["ema_target", "vicreg", "ema_target+vicreg"]
+
+
+def case(kind: str, dtype=torch.float64, **changes):
+    """(model, batch of 16) with weights and images that depend on nothing."""
+    train = parse_training({**TINY, "objective": {"kind": kind}, **changes}, "test")
+    jepa = Jepa(train, 8, 1).to(dtype)
+    rows = torch.arange(16).numpy()
+    masks = MultiBlockMasks(jepa.encoder.grid, 0, 2)(0, 0 * rows, rows)
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(16, 1, 8, 8, generator=generator, dtype=torch.float64).to(dtype)
+    return jepa, (x, torch.from_numpy(masks.context), torch.from_numpy(masks.targets))
+
+
+def gradient(jepa, batch, pieces=1, model=None):
+    autocast = Precision(parse_training(TINY, "test"), torch.device("cpu")).autocast
+    loss, _ = backward(model or jepa, jepa, batch, pieces, autocast, lambda value: value)
+    return loss, {n: p.grad for n, p in jepa.named_parameters() if p.grad is not None}
+
+
+def assert_close(ours, theirs, tolerance):
+    assert ours[1].keys() == theirs[1].keys()
+    flat, expected = (torch.cat([g.flatten() for g in r[1].values()]).double() for r in (ours, theirs))
+    assert float((flat - expected).norm()) <= tolerance * float(expected.norm())
+    assert abs(float(ours[0] - theirs[0])) <= tolerance * float(theirs[0].abs())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("pieces", [2, 4, 16])
+def test_pieces_add_up_to_the_whole_batch(kind, pieces):
+    jepa, batch = case(kind)
+    whole = gradient(copy.deepcopy(jepa), batch)
+    assert_close(gradient(jepa, batch, pieces), whole, 1e-12)
+
+
+def test_pieces_taken_on_their_own_would_not_add_up():
+    """What accumulation usually does: the coupling terms of each piece alone."""
+    jepa, batch = case("vicreg")
+    _, whole = gradient(copy.deepcopy(jepa), batch)
+    for piece in zip(*(part.chunk(4) for part in batch), strict=True):
+        (jepa.loss(jepa(*piece))[0] / 4).backward()
+    name = "encoder.tokenizer.embed.weight"
+    error = (jepa.get_parameter(name).grad - whole[name]).norm() / whole[name].norm()
+    assert error > 0.01
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_recomputed_activations_give_the_same_gradient(kind):
+    plain, batch = case(kind)
+    recomputed, _ = case(kind, recompute=True)
+    assert_close(gradient(recomputed, batch), gradient(plain, batch), 1e-14)
+
+
+CASES = [(torch.float64, 1e-12, 1), (torch.float32, 1e-6, 1), (torch.float64, 1e-12, 2)]
+
+
+def member(rank, size, port, folder):
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", rank=rank, world_size=size)
+    for number, (dtype, _, pieces) in enumerate(CASES):
+        jepa, batch = case("ema_target+vicreg", dtype)
+        mine = tuple(part[rank::size] for part in batch)
+        loss, gradients = gradient(jepa, mine, pieces, DistributedDataParallel(jepa))
+        dist.all_reduce(loss)
+        torch.save((loss / size, gradients), f"{folder}/{number}-{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_ranks_share_the_gradient_of_the_global_batch(size, tmp_path):
+    """DDP over gloo, whole and in pieces, against one process with the same 16 samples."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.spawn(member, (size, port, str(tmp_path)), size)
+    for number, (dtype, tolerance, _) in enumerate(CASES):
+        one = gradient(*case("ema_target+vicreg", dtype))
+        for rank in range(size):
+            ours = torch.load(tmp_path / f"{number}-{rank}.pt", weights_only=True)
+            assert_close(ours, one, tolerance)
