@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow lint report-zip clean
+.PHONY: help setup run test test-slow faults lint report-zip clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ test: setup ## the fast tests
 
 test-slow: setup ## Snakemake, DVC and several processes for real
 	@pytest -m slow
+
+faults: setup ## kill, starve and cut off training 50 times
+	@FAULTS=50 pytest -m slow tests/faults
 
 lint: setup ## format and lint checks
 	ruff check .

@@ -174,6 +174,8 @@ class Trainer:
 
     def resume(self) -> None:
         """Continue from the newest valid checkpoint of the run folder, if there is one."""
+        if self.world.main:
+            checkpoint.remove_leftovers(self.folder)
         state = checkpoint.load_newest(self.folder, tqdm.write)
         if state is not None:
             parallel.load_training_state(self.jepa, self.optimizers, state)

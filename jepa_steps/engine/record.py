@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from .checkpoint import atomic_write
 from .distributed import World
 
 TABLES = ("metrics", "validation", "timing")
@@ -82,6 +83,8 @@ def _truncate(path: Path, step: int) -> None:
         lines = file.read().splitlines(keepends=True)
     # A row cut off by a kill has no line end; rows past the checkpoint will be written again.
     keep = [r for r in lines[1:] if r.endswith("\n") and int(r.split(",")[0]) <= step]
-    path.write_text("".join(lines[:1] + keep) if keep else "", encoding="utf-8")
-    if not keep:
+    if keep:
+        text = "".join(lines[:1] + keep)
+        atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    else:
         path.unlink()

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -21,22 +22,37 @@ def test_newest_is_loaded_and_two_are_kept(tmp_path):
     assert len(list(tmp_path.glob("*.pt"))) == 2 and len(list(tmp_path.glob("*.json"))) == 2
 
 
-@pytest.mark.parametrize("place", [0, 100, 1000, 3000, -1])
-def test_a_flipped_bit_is_found_and_the_previous_checkpoint_taken(tmp_path, place):
-    save_two(tmp_path)
-    path = max(tmp_path.glob("*.pt"))
-    data = bytearray(path.read_bytes())
-    data[place] ^= 1
-    path.write_bytes(data)
-    state, log = newest(tmp_path)
-    assert state["step"] == 1 and path.name in log[0]
+@pytest.fixture(scope="module")
+def spread():
+    """100 shares of a file's length, the ends included."""
+    return np.linspace(0, 1, 100)
 
 
-@pytest.mark.parametrize("share", [0, 0.3, 0.99])
-def test_a_truncated_file_is_found(tmp_path, share):
+def test_a_flipped_bit_anywhere_is_found_and_the_previous_checkpoint_taken(tmp_path, spread):
     save_two(tmp_path)
     path = max(tmp_path.glob("*.pt"))
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    sound = path.read_bytes()
+    for number, share in enumerate(spread):
+        data = bytearray(sound)
+        data[int(share * (len(sound) - 1))] ^= 1 << (number % 8)
+        path.write_bytes(data)
+        state, log = newest(tmp_path)
+        assert state["step"] == 1 and path.name in log[0]
+
+
+def test_a_file_cut_off_anywhere_is_found(tmp_path, spread):
+    save_two(tmp_path)
+    path = max(tmp_path.glob("*.pt"))
+    sound = path.read_bytes()
+    for share in spread[:-1]:
+        path.write_bytes(sound[: int(share * len(sound))])
+        assert newest(tmp_path)[0]["step"] == 1
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[1]", '{"sha256": 3}', "\xff"])
+def test_a_damaged_manifest_is_passed_over(tmp_path, damage):
+    save_two(tmp_path)
+    max(tmp_path.glob("*.json")).write_bytes(damage.encode("latin-1"))
     assert newest(tmp_path)[0]["step"] == 1
 
 

@@ -41,7 +41,7 @@ def dataset_of(wildcards):
 
 def threads_of(wildcards):
     """Training uses as many threads as its settings say; they are part of the result."""
-    return config["experiments"][wildcards.experiment]["train"].get("threads", 2)
+    return config["experiments"][wildcards.experiment]["train"].get("threads", 1)
 
 
 # What the report reads of each experiment.
