@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
-from .config import Monitor, parse
+from .config import JepaTraining, Monitor, parse, parse_training
 from .data.store import read_array, read_splits
 from .errors import InputError
 from .figures import training as figures
-from .figures.style import save
+from .figures.masks import masks
+from .figures.style import message, save
 from .metrics import diagnosis, spectrum
 from .metrics.embedding import row_statistics, token_statistics
 from .metrics.moments import moments
@@ -52,6 +54,7 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
         write_csv(folder / "snapshots.csv", over_training[0], (row.values() for row in over_training))
         save(figures.losses(history), folder / "losses.svg")
         save(figures.rates(history), folder / "rates.svg")
+        save(_mask_figure(train / "encoder.json"), folder / "masks.svg")
         save(figures.over_training(over_training), folder / "over_training.svg")
         save(figures.std_histogram(moments(rows).std), folder / "std.svg")
     return result
@@ -75,6 +78,15 @@ def _over_training(embed: Path, description: dict, rows_of: np.ndarray) -> list[
             }
         )
     return result
+
+
+def _mask_figure(path: Path) -> Figure:
+    description = read_json(path)
+    train = parse_training(description["train"], str(path))
+    if not isinstance(train, JepaTraining):
+        return message("a floor: nothing is hidden")
+    side = description["image_size"] // train.model.patch_size
+    return masks(train, (side, side))
 
 
 def read_history(path: Path) -> dict[str, list[float]]:

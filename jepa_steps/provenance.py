@@ -9,13 +9,15 @@ _TABLES = ("data/__init__.py", "data/counter.py", "data/splits.py", "data/store.
 _MEASURES = tuple(
     f"metrics/{name}.py" for name in ("__init__", "embedding", "moments", "neighbours", "spectrum")
 )
+# What the figure of the masks draws from.
+_MASKS = ("data/masks.py", "engine/__init__.py", "engine/schedules.py")
 
 # Files and folders of the package that a step runs, beside cli.py and errors.py; as in dvc.yaml.
 CODE: dict[str, tuple[str, ...]] = {
     "prepare": ("prepare.py", "config", "data"),
     "train": ("train.py", "config", "provenance.py", "data", "model", "engine", *_MEASURES),
     "embed": ("embed.py", "config", "data", "model"),
-    "monitor": ("monitor.py", "config", *_TABLES, "metrics", "figures"),
+    "monitor": ("monitor.py", "config", *_TABLES, *_MASKS, "metrics", "figures"),
     "rank": ("rank.py", "config", *_TABLES, "metrics", "figures"),
     "probe": ("probe.py", "config", *_TABLES, "metrics", "figures"),
     "report": ("report.py", "config", *_TABLES, "metrics", "figures", "templates/report.html"),

@@ -42,6 +42,26 @@ def whole(train=None, **dataset):
             "train.model",
             "multiple of heads",
         ),
+        (
+            whole({**TINY, "augment": {"target": "own"}}),
+            "experiments.e.train",
+            "objective.level pooled",
+        ),
+        (
+            whole({**TINY, "objective": {"level": "pooled"}}),
+            "experiments.e.train.objective",
+            "expected tokens",
+        ),
+        (
+            whole({**TINY, "objective": {"projector": 64}}),
+            "experiments.e.train.objective",
+            "expected null",
+        ),
+        (
+            whole({**TINY, "augment": {"saturation": 0.4}}),
+            "experiments.e.train.augment.saturation",
+            "no colour",
+        ),
         (whole({"encoder": "pca", "dim": 65}), "experiments.e.train.dim", "at most 64"),
         (whole({"encoder": "random"}), "experiments.e.train", "'untrained'"),
         (whole(image_size=0), "datasets.d.image_size", "found 0"),

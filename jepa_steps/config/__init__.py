@@ -6,10 +6,20 @@ from .experiments import Config, Experiment, check_fit
 from .judgement import Embed, Monitor, Probe, Rank
 from .presets import PRESETS
 from .reading import load_config, parse, parse_training, read_yaml, resolved, schema
-from .training import JepaTraining, Model, Objective, Optimizer, PcaEncoder, RawEncoder, Training
+from .training import (
+    Augment,
+    JepaTraining,
+    Model,
+    Objective,
+    Optimizer,
+    PcaEncoder,
+    RawEncoder,
+    Training,
+)
 
 __all__ = [
     "PRESETS",
+    "Augment",
     "Config",
     "Embed",
     "Experiment",

@@ -63,3 +63,8 @@ def check_fit(dataset: ImageDataset, train: Training, where: str) -> None:
                 f"{where}.train.model.patch_size: found {patch}, expected a divisor of image_size "
                 f"{size} that leaves at least 2 patches a side"
             )
+    if isinstance(train, JepaTraining) and train.augment.saturation and dataset.channels != 3:
+        raise ValueError(
+            f"{where}.train.augment.saturation: found {train.augment.saturation} with "
+            f"{dataset.channels} channel(s), expected 0 (there is no colour to vary)"
+        )

@@ -77,7 +77,7 @@ class Masks(Settings):
 
 
 class Augment(Settings):
-    """Random resized crop and flip, the same for context and target; the default is none."""
+    """Random resized crop and flip; the default is none."""
 
     crop_scale: Range = (1.0, 1.0)
     """Share of the image area that is kept, [low, high]; 0.3 to 1 in I-JEPA on ImageNet."""
@@ -85,6 +85,15 @@ class Augment(Settings):
     """Width/height of the crop, [low, high]."""
     flip: Share = 0.0
     """Probability of a horizontal flip; 0 where left and right matter, as in digits."""
+    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Colour jitter: pixel values are multiplied by a factor from [1 - x, 1 + x]."""
+    contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Colour jitter: distances from the image's mean are multiplied by a factor from [1 - x, 1 + x]."""
+    saturation: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Colour jitter: distances from grey are multiplied by a factor from [1 - x, 1 + x]."""
+    target: Literal["same", "own"] = "same"
+    """same: context and target are parts of one augmented image (I-JEPA). own: the target is an
+    augmentation of its own, with the same ranges; for objective.level pooled."""
 
     @model_validator(mode="after")
     def _ranges(self) -> "Augment":
@@ -96,9 +105,16 @@ class Augment(Settings):
 class Objective(Settings):
     """What is minimised."""
 
-    kind: Literal["ema_target", "vicreg", "ema_target+vicreg"] = "ema_target"
+    kind: Literal["ema_target", "vicreg", "ema_target+vicreg", "sigreg"] = "ema_target"
     """ema_target: predict a stop-gradient EMA encoder (I-JEPA). vicreg: predict the same encoder,
-    kept from collapse by variance and covariance terms. The sum: C-JEPA."""
+    kept from collapse by variance and covariance terms. The sum: C-JEPA. sigreg: predict the same
+    encoder, kept from collapse by pulling embeddings towards a standard normal (LeJEPA)."""
+    level: Literal["tokens", "pooled"] = "tokens"
+    """tokens: the predictor predicts hidden tokens. pooled: the mean of the context's embeddings is
+    compared with the mean of the whole target view's, without a predictor; vicreg and sigreg only."""
+    projector: Annotated[int, Field(ge=2)] | None = None
+    """Width of a Linear-LayerNorm-GELU-Linear between embeddings and the terms of vicreg and sigreg;
+    it is not part of the exported encoder. null: none."""
     distance: Literal["smooth_l1", "l2"] = "smooth_l1"
     """Distance for ema_target."""
     ema_momentum: tuple[Share, Share] = (0.996, 1.0)
@@ -113,6 +129,18 @@ class Objective(Settings):
     """Standard deviation below which the variance hinge acts."""
     eps: Annotated[float, Field(gt=0)] = 1e-4
     """Added to the variance before the root."""
+    sigreg: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Weight of the sigreg term; the prediction error has 1 - sigreg."""
+    directions: Annotated[int, Field(ge=1)] = 256
+    """Random directions of a step onto which sigreg projects embeddings."""
+
+    @model_validator(mode="after")
+    def _combinations(self) -> "Objective":
+        if "ema_target" in self.kind and self.level == "pooled":
+            raise ValueError(f"level: found pooled with kind {self.kind}, expected tokens")
+        if self.kind == "ema_target" and self.projector:
+            raise ValueError("projector: kind ema_target has none, expected null")
+        return self
 
     @property
     def regularised(self) -> bool:
@@ -209,6 +237,15 @@ class JepaTraining(Settings):
     """Steps averaged into one row of metrics.csv."""
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     """Steps between resume checkpoints."""
+
+    @model_validator(mode="after")
+    def _own_target_has_no_positions(self) -> "JepaTraining":
+        if self.augment.target == "own" and self.objective.level == "tokens":
+            raise ValueError(
+                "augment.target: found own with objective.level tokens, expected same (hidden tokens "
+                "are parts of the context's image) or objective.level pooled"
+            )
+        return self
 
 
 class UntrainedEncoder(Settings):

@@ -8,7 +8,37 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..config import Augment
 from . import counter
+from .pixels import PixelNormalisation
+
+_GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow and torchvision
+
+
+class Augmentation:
+    """Random resized crop, flip and colour jitter of normalised images, as the settings say.
+
+    Args:
+        settings: ranges and probabilities.
+        seed: seed of the draws.
+        pixels: how the images were normalised; colours are varied in pixel values.
+        purpose: name of the stream of draws; different names give independent augmentations.
+    """
+
+    def __init__(self, settings: Augment, seed: int, pixels: PixelNormalisation, purpose: str):
+        s = settings
+        self._steps = []
+        if (s.crop_scale, s.crop_aspect, s.flip) != ((1.0, 1.0), (1.0, 1.0), 0.0):
+            self._steps.append(RandomResizedCrop(seed, s.crop_scale, s.crop_aspect, s.flip, purpose))
+        if s.brightness or s.contrast or s.saturation:
+            strength = (s.brightness, s.contrast, s.saturation)
+            self._steps.append(ColourJitter(seed, *strength, pixels, f"{purpose}-colour"))
+
+    def __call__(self, x_BCHW: Tensor, epoch: np.ndarray, index: np.ndarray) -> Tensor:
+        """Augment float images; sample b's draws depend on (seed, epoch[b], index[b]) only."""
+        for step in self._steps:
+            x_BCHW = step(x_BCHW, epoch, index)
+        return x_BCHW
 
 
 class RandomResizedCrop:
@@ -23,12 +53,19 @@ class RandomResizedCrop:
         flip: probability of a horizontal flip.
     """
 
-    def __init__(self, seed: int, scale: tuple[float, float], aspect: tuple[float, float], flip: float):
+    def __init__(
+        self,
+        seed: int,
+        scale: tuple[float, float],
+        aspect: tuple[float, float],
+        flip: float,
+        purpose: str = "augment",
+    ):
         self.scale, self.aspect, self.flip = scale, aspect, flip
-        self._stream = counter.key(seed, "augment")
+        self._stream = counter.key(seed, purpose)
 
     def __call__(self, x_BCHW: Tensor, epoch: np.ndarray, index: np.ndarray) -> Tensor:
-        """Augment float images; sample b's crop depends on (seed, epoch[b], index[b]) only."""
+        """Crop float images."""
         theta = torch.from_numpy(self.transforms(epoch, index)).to(x_BCHW)
         grid = F.affine_grid(theta, list(x_BCHW.shape), align_corners=False)
         return F.grid_sample(x_BCHW, grid, padding_mode="border", align_corners=False)
@@ -47,3 +84,48 @@ class RandomResizedCrop:
         theta[:, 1, 1] = height
         theta[:, 1, 2] = (2 * u_y - 1) * (1 - height)
         return theta
+
+
+class ColourJitter:
+    """Brightness, contrast and saturation by random factors, in this order, as torchvision's.
+
+    Args:
+        brightness, contrast, saturation: half width x of the factor's range [1 - x, 1 + x].
+        pixels: how the images were normalised.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        brightness: float,
+        contrast: float,
+        saturation: float,
+        pixels: PixelNormalisation,
+        purpose: str = "augment-colour",
+    ):
+        self._strength = np.array([brightness, contrast, saturation])
+        self._pixels, self._stream = pixels, counter.key(seed, purpose)
+
+    def __call__(self, x_BCHW: Tensor, epoch: np.ndarray, index: np.ndarray) -> Tensor:
+        """Vary normalised float images; pixel values stay in [0, 255]."""
+        factors = torch.from_numpy(self.factors(epoch, index)).to(x_BCHW)
+        brightness, contrast, saturation = factors.T[:, :, None, None, None]
+        x = (self._pixels.undo(x_BCHW) * brightness).clamp(0, 255)
+        mean = _grey(x).mean((2, 3), keepdim=True)
+        x = (mean + (x - mean) * contrast).clamp(0, 255)
+        if x.shape[1] == 3:
+            grey = _grey(x)
+            x = (grey + (x - grey) * saturation).clamp(0, 255)
+        return self._pixels.apply(x)
+
+    def factors(self, epoch: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """float64 (B, 3): factors of brightness, contrast and saturation."""
+        return 1 + (2 * counter.uniform(self._stream, epoch, index, 3) - 1) * self._strength
+
+
+def _grey(x_BCHW: Tensor) -> Tensor:
+    """Luma (B, 1, H, W); the mean over channels where there are not three."""
+    if x_BCHW.shape[1] != 3:
+        return x_BCHW.mean(1, keepdim=True)
+    weights = torch.tensor(_GREY, dtype=x_BCHW.dtype, device=x_BCHW.device)
+    return (x_BCHW * weights[:, None, None]).sum(1, keepdim=True)

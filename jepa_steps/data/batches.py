@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..config import JepaTraining
 from . import counter
-from .augment import RandomResizedCrop
+from .augment import Augmentation
 from .masks import MultiBlockMasks
 from .pixels import PixelNormalisation
 from .store import Store
@@ -61,7 +61,7 @@ class Images:
     def __init__(self, store: Store, device: torch.device):
         self._images, self._device = store.images, device
         pixels = store.manifest["pixels"]
-        self._normalise = PixelNormalisation(pixels["mean"], pixels["std"], device)
+        self.normalise = PixelNormalisation(pixels["mean"], pixels["std"], device)
         self._resident = None
         if device.type == "cuda":
             room = torch.cuda.get_device_properties(device).total_memory / 4
@@ -74,7 +74,7 @@ class Images:
             x = self._resident[torch.from_numpy(index).to(self._device)]
         else:
             x = torch.from_numpy(self._images[index])
-        return self._normalise(x)
+        return self.normalise(x)
 
 
 class Batches:
@@ -91,24 +91,26 @@ class Batches:
     """
 
     def __init__(self, train: JepaTraining, store: Store, grid: tuple[int, int], world: "World"):
-        m, a = train.masks, train.augment
+        m = train.masks
         self.rows, self._size, self._world = store.rows("train"), train.batch_size, world
         self._images = Images(store, world.device)
         self._order = Order(self.rows, train.seed)
         self._masks = MultiBlockMasks(
             grid, train.seed, m.blocks, m.scale, m.aspect, m.context_scale, m.min_context
         )
-        self._augment = RandomResizedCrop(train.seed, a.crop_scale, a.crop_aspect, a.flip)
-        self._varies = (a.crop_scale, a.crop_aspect, a.flip) != ((1.0, 1.0), (1.0, 1.0), 0.0)
+        purposes = ["augment"] + ["augment-target"] * (train.augment.target == "own")
+        self._augment = [
+            Augmentation(train.augment, train.seed, self._images.normalise, purpose)
+            for purpose in purposes
+        ]
 
     def samples(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """(epoch, sample number), int64 (B,) each, of the global batch ``number``."""
         return self._order.batch(number, self._size)
 
-    def __call__(
-        self, number: int, blocks: int, scale: tuple[float, float]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Images float32 (b, C, H, W), context int64 (b, K), targets int64 (b, M, T).
+    def __call__(self, number: int, blocks: int, scale: tuple[float, float]) -> tuple[Tensor, ...]:
+        """Images float32 (b, C, H, W), context int64 (b, K), targets int64 (b, M, T); where the target
+        has an augmentation of its own, the images so augmented as a fourth.
 
         Args:
             number: which batch of the stream.
@@ -122,7 +124,7 @@ class Batches:
         visible, targets = masks.visible(number, epoch, index)
         length = world.smallest(int(visible.sum(1).min()))
         context = masks.context(visible, length, number, epoch, index)
-        x = self._images(index)
-        if self._varies:
-            x = self._augment(x, epoch, index)
-        return x, *(torch.from_numpy(part).to(world.device) for part in (context, targets))
+        plain = self._images(index)
+        x, *target_view = (augment(plain, epoch, index) for augment in self._augment)
+        masks = (torch.from_numpy(part).to(world.device) for part in (context, targets))
+        return x, *masks, *target_view

@@ -22,4 +22,12 @@ class PixelNormalisation:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Normalise a batch."""
-        return (images.to(self.device).permute(0, 3, 1, 2).float() - self._mean) / self._std
+        return self.apply(images.to(self.device).permute(0, 3, 1, 2).float())
+
+    def apply(self, x_BCHW: Tensor) -> Tensor:
+        """Normalise pixel values float (B, C, H, W) in [0, 255]."""
+        return (x_BCHW - self._mean) / self._std
+
+    def undo(self, x_BCHW: Tensor) -> Tensor:
+        """Pixel values in [0, 255] of normalised images."""
+        return x_BCHW * self._std + self._mean

@@ -1,47 +1,44 @@
 """Gradients of one batch, whole or in pieces, in the chosen precision."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-
 import torch
 from torch import Tensor, nn
 
 from ..model.jepa import Jepa, Views
 from .parallel import synchronise
+from .precision import Precision
 
 Batch = tuple[Tensor, ...]
-Autocast = Callable[[], AbstractContextManager]
-Scale = Callable[[Tensor], Tensor]
 
 
 def backward(
-    model: nn.Module, jepa: Jepa, batch: Batch, pieces: int, autocast: Autocast, scale: Scale
+    model: nn.Module, jepa: Jepa, batch: Batch, step: int, pieces: int, precision: Precision
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Add the gradient of the mean loss of ``batch`` to the parameters.
 
     Args:
         model: ``jepa``, or its distributed wrapper.
         batch: tensors with this rank's samples along the first axis.
+        step: the optimizer step, which random parts of the loss depend on.
         pieces: equal parts that are computed one after another.
-        autocast: makes the context of a forward pass.
-        scale: applied to the loss before its gradient is taken (fp16 loss scaling).
+        precision: number format of the forward passes, and fp16's loss scaling.
 
     Returns:
         the detached loss and its parts.
     """
+    scale = precision.scaler.scale
     if pieces == 1:
-        with autocast():
-            loss, parts = jepa.loss(model(*batch))
+        with precision.autocast():
+            loss, parts = jepa.loss(model(*batch), step)
         scale(loss).backward()
         return loss.detach(), parts
     split = list(zip(*(part.chunk(pieces) for part in batch), strict=True))
     if jepa.objective.regularised:
-        return _through_the_whole_batch(model, jepa, split, autocast, scale)
+        return _through_the_whole_batch(model, jepa, split, step, precision)
     total: dict[str, Tensor] = {}
     for number, piece in enumerate(split, 1):
         synchronise(model, number == len(split))
-        with autocast():
-            loss, parts = jepa.loss(model(*piece))
+        with precision.autocast():
+            loss, parts = jepa.loss(model(*piece), step)
         scale(loss / pieces).backward()
         for name, value in {"": loss.detach(), **parts}.items():
             total[name] = total.get(name, 0) + value / pieces
@@ -49,26 +46,26 @@ def backward(
 
 
 def _through_the_whole_batch(
-    model: nn.Module, jepa: Jepa, split: list[Batch], autocast: Autocast, scale: Scale
+    model: nn.Module, jepa: Jepa, split: list[Batch], step: int, precision: Precision
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Exact gradient of a loss that couples all samples (GradCache, Gao et al. 2021).
 
     First the embeddings of all pieces without activations, then the loss and its gradient at the
     embeddings, then each piece again, with that gradient carried back.
     """
-    with torch.no_grad(), autocast():
+    with torch.no_grad(), precision.autocast():
         views = [model(*piece) for piece in split]
     leaves = Views(*(_joined(parts) for parts in zip(*views, strict=True)))
     trained = _carries_gradient(jepa)
     for name in trained:
         getattr(leaves, name).requires_grad_()
-    with autocast():
-        loss, parts = jepa.loss(leaves)
-    scale(loss).backward()
+    with precision.autocast():
+        loss, parts = jepa.loss(leaves, step)
+    precision.scaler.scale(loss).backward()
     gradients = {name: getattr(leaves, name).grad.chunk(len(split)) for name in trained}
     for number, piece in enumerate(split):
         synchronise(model, number == len(split) - 1)
-        with autocast():
+        with precision.autocast():
             again = model(*piece)
         torch.autograd.backward(
             [getattr(again, name) for name in trained],
@@ -82,6 +79,8 @@ def _joined(parts: tuple[Tensor | None, ...]) -> Tensor | None:
 
 
 def _carries_gradient(jepa: Jepa) -> tuple[str, ...]:
+    if jepa.predictor is None:
+        return ("prediction", "target")
     if jepa.target_encoder is None:
         return ("prediction", "target", "context", "full")
     return ("prediction", "context")

@@ -7,7 +7,6 @@ A batch whose loss or gradient is not finite is passed over on every rank: ``ste
 steps and drives the schedules, ``step + guard.skipped`` numbers the batches.
 """
 
-import signal
 import sys
 import time
 from pathlib import Path
@@ -29,13 +28,13 @@ from .gradients import backward
 from .guard import Guard
 from .optimizer import optimizers, schedule, update_ema
 from .precision import Precision
-from .record import Means, Record
+from .record import Means, Record, show
+from .signals import STOPPED, stop_on_signal
 from .speed import Speed
 from .validation import Validation
 
 # The finished encoder is the snapshot at 1.
 SNAPSHOTS = (0.0, 0.1, 0.25, 0.5, 0.75)
-STOPPED = 75  # exit code (EX_TEMPFAIL) after SIGTERM: a checkpoint was written, run again to go on
 
 
 class Trainer:
@@ -111,8 +110,8 @@ class Trainer:
         """Fill the gradients; (loss over all ranks, this rank's parts), detached."""
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        pieces, scale = self.settings.accumulate, self.precision.scaler.scale
-        loss, parts = backward(self.model, self.jepa, batch, pieces, self.precision.autocast, scale)
+        pieces = self.settings.accumulate
+        loss, parts = backward(self.model, self.jepa, batch, self.step, pieces, self.precision)
         self.precision.unscale(self.optimizers)
         return self.world.total(loss) / self.world.size, parts
 
@@ -196,7 +195,7 @@ class Trainer:
         snapshots = {round(f * s.steps): f for f in SNAPSHOTS}
         if self.step == 0:
             self.save_snapshot(0.0)
-        stop = _stop_on_signal()
+        stop = stop_on_signal()
         bar = tqdm(total=s.steps, initial=self.step, unit="step", disable=not main or None, leave=False)
         while self.step < s.steps:
             before = self.step
@@ -209,7 +208,7 @@ class Trainer:
                 if record:
                     record.write("metrics", row)
                     record.write("timing", {"step": self.step, **pace})
-                _show(bar, row, pace, main and (self.step % (10 * s.log_every) == 0 or last))
+                show(bar, row, pace, main and (self.step % (10 * s.log_every) == 0 or last))
             if stepped and (self.step % s.validate_every == 0 or last):
                 row = self.validation(self.step)
                 if record:
@@ -235,8 +234,8 @@ class Trainer:
             "skipped": self.guard.skipped,
             "epochs": s.steps * s.batch_size / len(self.batches.rows),
             "parameters": {
-                "encoder": sum(p.numel() for p in self.jepa.encoder.parameters()),
-                "predictor": sum(p.numel() for p in self.jepa.predictor.parameters()),
+                name: sum(p.numel() for p in part.parameters()) if part else 0
+                for name, part in (("encoder", self.jepa.encoder), ("predictor", self.jepa.predictor))
             },
             "best": self.validation.best,
             "flops_per_step": speed.step_flops,
@@ -249,23 +248,3 @@ class Trainer:
 
 def _norm(tensors: list[Tensor]) -> Tensor:
     return parallel.whole(torch.nn.utils.get_total_norm([t.detach() for t in tensors]))
-
-
-def _show(bar: tqdm, row: dict[str, Any], pace: dict[str, float], plain: bool) -> None:
-    """The state of training: beside the bar on a terminal, else as a line now and then."""
-    line = f"loss {row['loss']:.4f}, {pace['samples_per_second']:.0f} images/s, MFU {pace['mfu']:.0%}"
-    bar.set_postfix_str(line)
-    if bar.disable and plain:
-        print(f"step {row['step']}/{bar.total}: {line}", flush=True)
-
-
-def _stop_on_signal() -> dict[str, int]:
-    """SIGTERM and SIGUSR1 set a flag; the loop writes a checkpoint after the current step."""
-    state = {"signal": 0}
-
-    def note(number: int, _frame: Any) -> None:
-        state["signal"] = number
-
-    for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, note)
-    return state

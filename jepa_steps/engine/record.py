@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
 
 from .checkpoint import atomic_write
 from .distributed import World
@@ -88,3 +89,11 @@ def _truncate(path: Path, step: int) -> None:
         atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     else:
         path.unlink()
+
+
+def show(bar: tqdm, row: dict[str, Any], pace: dict[str, float], plain: bool) -> None:
+    """The state of training: beside the bar on a terminal, else as a line now and then."""
+    line = f"loss {row['loss']:.4f}, {pace['samples_per_second']:.0f} images/s, MFU {pace['mfu']:.0%}"
+    bar.set_postfix_str(line)
+    if bar.disable and plain:
+        print(f"step {row['step']}/{bar.total}: {line}", flush=True)

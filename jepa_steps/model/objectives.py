@@ -3,12 +3,15 @@
 ``statistics`` arguments say over which rows variance and covariance are taken; under several
 ranks the caller passes the gathered, global batch.
 
-Shapes: B samples, K kept tokens, R rows of any kind, D width.
+Shapes: B samples, K kept tokens, R rows of any kind, D width, S directions, T integration points.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ..data import counter
 
 
 def full(x: Tensor) -> Tensor:
@@ -76,3 +79,26 @@ def regularisation(
     variance = torch.stack([variance_loss(x, gamma, eps) for x in rows]).mean()
     covariance = torch.stack([covariance_loss(x) for x in rows]).sum()
     return variance, covariance
+
+
+def sigreg_loss(x_RD: Tensor, directions_DS: Tensor) -> Tensor:
+    """SIGReg: distance of random projections from a standard normal (LeJEPA, Balestriero & LeCun 2025).
+
+    Mean over directions of the Epps-Pulley statistic R * int |phi(t) - exp(-t^2/2)|^2 exp(-t^2/2) dt
+    with the empirical characteristic function phi; trapezoid rule with 17 points on [0, 3], doubled
+    for the negative half.
+
+    Args:
+        directions_DS: S unit vectors as columns.
+    """
+    t = torch.linspace(0, 3, 17, device=x_RD.device, dtype=full(x_RD).dtype)
+    normal = torch.exp(-(t**2) / 2)
+    angles_RST = (full(x_RD) @ directions_DS.to(t.dtype))[..., None] * t
+    error_ST = (angles_RST.cos().mean(0) - normal).square() + angles_RST.sin().mean(0).square()
+    return 2 * len(x_RD) * torch.trapezoid(error_ST * normal, t).mean()
+
+
+def unit_directions(dim: int, count: int, seed: int, step: int) -> Tensor:
+    """Random unit vectors (dim, count), float32; a function of the arguments only."""
+    draws = counter.generator(seed, "directions", step).standard_normal((dim, count))
+    return torch.from_numpy((draws / np.linalg.norm(draws, axis=0)).astype(np.float32))

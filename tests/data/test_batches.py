@@ -1,8 +1,12 @@
 import numpy as np
 import torch
+from conftest import TINY
 
-from jepa_steps.data.augment import RandomResizedCrop
-from jepa_steps.data.batches import Images, Order
+from jepa_steps.config import parse_training
+from jepa_steps.data.augment import ColourJitter, RandomResizedCrop
+from jepa_steps.data.batches import Batches, Images, Order
+from jepa_steps.data.pixels import PixelNormalisation
+from jepa_steps.engine.distributed import World
 
 
 def test_every_epoch_visits_every_sample_once():
@@ -42,3 +46,33 @@ def test_crops_stay_inside_and_have_the_asked_area():
     assert ((np.abs(theta[:, 0, 2]) + w) <= 1 + 1e-9).all()
     assert ((np.abs(theta[:, 1, 2]) + h) <= 1 + 1e-9).all()
     assert (w * h).min() >= 0.3 - 1e-9 and (w * h).max() <= 0.6 + 1e-9
+
+
+def test_colour_jitter_equals_pillows():
+    from PIL import Image, ImageEnhance
+
+    pixels = PixelNormalisation([0.4, 0.5, 0.6], [0.2, 0.3, 0.25])
+    images = torch.randint(0, 256, (6, 9, 9, 3), generator=torch.Generator().manual_seed(0)).byte()
+    epoch, index = np.zeros(6, int), np.arange(6)
+    enhancers = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
+    for number, enhance in enumerate(enhancers):
+        strength = [0.0, 0.0, 0.0]
+        strength[number] = 0.8
+        jitter = ColourJitter(3, *strength, pixels)
+        ours = pixels.undo(jitter(pixels(images), epoch, index)).permute(0, 2, 3, 1)
+        for image, result, factors in zip(images, ours, jitter.factors(epoch, index), strict=True):
+            theirs = enhance(Image.fromarray(image.numpy())).enhance(factors[number])
+            assert np.abs(result.numpy() - np.asarray(theirs, float)).max() < 1.6  # Pillow rounds twice
+
+
+def test_the_target_view_is_an_augmentation_of_its_own(store):
+    augment = {"crop_scale": [0.5, 0.9], "target": "own"}
+    objective = {"kind": "vicreg", "level": "pooled"}
+    settings = parse_training({**TINY, "augment": augment, "objective": objective}, "test")
+    cpu = torch.device("cpu")
+    batches = Batches(settings, store, (4, 4), World(0, 1, cpu))
+    x, _, _, view = batches(3, 2, (0.15, 0.2))
+    assert view.shape == x.shape and float((view - x).abs().mean()) > 0.1
+    epoch, index = batches.samples(3)
+    crop = RandomResizedCrop(settings.seed, (0.5, 0.9), (1.0, 1.0), 0.0, "augment-target")
+    assert torch.equal(view, crop(Images(store, cpu)(index), epoch, index))

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -6,6 +7,8 @@ from jepa_steps.model.objectives import (
     covariance_loss,
     ema_target_loss,
     regularisation,
+    sigreg_loss,
+    unit_directions,
     variance_loss,
 )
 
@@ -83,3 +86,33 @@ def test_ema_target_loss_is_the_distance_to_the_normalised_target(kind):
     assert loss.item() == pytest.approx(written.mean().item(), rel=1e-5)
     loss.backward()
     assert t.grad is None and p.grad is not None
+
+
+def test_sigreg_equals_the_papers_integral():
+    """Epps-Pulley with the empirical characteristic function, by numpy over both halves of the axis."""
+    x, a = Y.double(), unit_directions(12, 5, 0, 3)
+    t = np.linspace(-3, 3, 33)
+    total = 0.0
+    for direction in a.double().T:
+        z = (x @ direction).numpy()
+        ecf = np.exp(1j * np.outer(t, z)).mean(1)
+        integrand = np.abs(ecf - np.exp(-(t**2) / 2)) ** 2 * np.exp(-(t**2) / 2)
+        total += len(z) * np.trapezoid(integrand, t) / 5
+    assert float(sigreg_loss(x, a)) == pytest.approx(total, rel=1e-10)
+    assert float(sigreg_loss(x.float(), a)) == pytest.approx(total, rel=1e-4)
+
+
+def test_sigreg_is_small_for_a_normal_and_large_for_a_collapse():
+    a = unit_directions(12, 64, 0, 0)
+    normal = torch.randn(2000, 12, generator=torch.Generator().manual_seed(0))
+    assert float(sigreg_loss(normal, a)) < 2
+    for bad in (torch.zeros(2000, 12), normal * 3, normal + 1, normal.sign()[:, :1].expand(-1, 12)):
+        assert float(sigreg_loss(bad, a)) > 20
+
+
+def test_directions_are_unit_vectors_and_a_function_of_seed_and_step():
+    a = unit_directions(12, 100, 0, 7)
+    assert torch.allclose(a.norm(dim=0), torch.ones(100), atol=1e-6)
+    assert torch.equal(a, unit_directions(12, 100, 0, 7))
+    assert not torch.equal(a, unit_directions(12, 100, 0, 8))
+    assert abs(float((a @ a.T / 100 * 12 - torch.eye(12)).mean())) < 0.05  # all directions alike

@@ -50,6 +50,7 @@ REPORTED = {
     "monitor": [
         "monitor.json",
         "losses.svg",
+        "masks.svg",
         "over_training.svg",
         "rates.svg",
         "std.svg",

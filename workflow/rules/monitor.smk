@@ -7,13 +7,14 @@ rule monitor:
             "snapshots.npy",
             "embed.json",
         ),
-        metrics="results/train/{experiment}/metrics.csv",
+        train=multiext("results/train/{experiment}/", "metrics.csv", "encoder.json"),
         splits=lambda w: f"{dataset_of(w)}/splits.csv",
     output:
         multiext(
             "results/monitor/{experiment}/",
             "monitor.json",
             "snapshots.csv",
+            "masks.svg",
             "rates.svg",
             "std.svg",
         ),
