@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow faults lint report-zip clean
+.PHONY: help setup run test test-slow faults lint report-zip bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,11 @@ lint: setup ## format and lint checks
 
 report-zip: setup ## the figures and run times as a Snakemake report
 	snakemake --report results/snakemake-report.zip
+
+bench: setup ## the benchmarks that fit a workstation; figures in benchmarks/RESULTS.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	for name in masks augmentation overhead train_step; do python benchmarks/$$name.py; done
+	python benchmarks/gpu.py || python benchmarks/gpu.py --smoke
 
 clean: ## remove results, not data or checkpoints
 	rm -rf results logs

@@ -87,7 +87,10 @@ class RandomResizedCrop:
 
 
 class ColourJitter:
-    """Brightness, contrast and saturation by random factors, in this order, as torchvision's.
+    """Brightness, contrast and saturation by random factors, in this order, as Pillow defines them.
+
+    The three are one affine map of an image's channels, so that the batch is read once; values are
+    cut to the range of pixels at the end, not in between.
 
     Args:
         brightness, contrast, saturation: half width x of the factor's range [1 - x, 1 + x].
@@ -104,28 +107,29 @@ class ColourJitter:
         purpose: str = "augment-colour",
     ):
         self._strength = np.array([brightness, contrast, saturation])
-        self._pixels, self._stream = pixels, counter.key(seed, purpose)
+        self._mean, self._std = pixels.mean.flatten(), pixels.std.flatten()
+        self._stream = counter.key(seed, purpose)
 
     def __call__(self, x_BCHW: Tensor, epoch: np.ndarray, index: np.ndarray) -> Tensor:
         """Vary normalised float images; pixel values stay in [0, 255]."""
+        B, C = x_BCHW.shape[:2]
+        mean_C, std_C = self._mean, self._std
         factors = torch.from_numpy(self.factors(epoch, index)).to(x_BCHW)
-        brightness, contrast, saturation = factors.T[:, :, None, None, None]
-        x = (self._pixels.undo(x_BCHW) * brightness).clamp(0, 255)
-        mean = _grey(x).mean((2, 3), keepdim=True)
-        x = (mean + (x - mean) * contrast).clamp(0, 255)
-        if x.shape[1] == 3:
-            grey = _grey(x)
-            x = (grey + (x - grey) * saturation).clamp(0, 255)
-        return self._pixels.apply(x)
+        brightness, contrast, saturation = factors.T[..., None]  # (B, 1) each
+        weights_C = torch.tensor(_GREY if C == 3 else (1 / C,) * C).to(x_BCHW)
+        # In pixel values: b (s k x + (1 - s) k grey(x) + (1 - k) mean of grey(x)).
+        grey_mean_B1 = (x_BCHW.mean((2, 3)) * std_C + mean_C) @ weights_C[:, None]
+        mix_BCC = (
+            saturation[..., None] * torch.eye(C).to(x_BCHW) + (1 - saturation[..., None]) * weights_C
+        )
+        mix_BCC = (brightness * contrast)[..., None] * mix_BCC
+        offset_BC = mix_BCC @ mean_C + brightness * (1 - contrast) * grey_mean_B1 - mean_C
+        y = torch.baddbmm(
+            (offset_BC / std_C)[..., None], mix_BCC * (std_C / std_C[:, None]), x_BCHW.reshape(B, C, -1)
+        )
+        low, high = (((end - mean_C) / std_C)[:, None] for end in (0.0, 255.0))
+        return y.clamp_(low, high).view(x_BCHW.shape)
 
     def factors(self, epoch: np.ndarray, index: np.ndarray) -> np.ndarray:
         """float64 (B, 3): factors of brightness, contrast and saturation."""
         return 1 + (2 * counter.uniform(self._stream, epoch, index, 3) - 1) * self._strength
-
-
-def _grey(x_BCHW: Tensor) -> Tensor:
-    """Luma (B, 1, H, W); the mean over channels where there are not three."""
-    if x_BCHW.shape[1] != 3:
-        return x_BCHW.mean(1, keepdim=True)
-    weights = torch.tensor(_GREY, dtype=x_BCHW.dtype, device=x_BCHW.device)
-    return (x_BCHW * weights[:, None, None]).sum(1, keepdim=True)

@@ -16,18 +16,13 @@ class PixelNormalisation:
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], device: torch.device | str = "cpu"):
         self.device = torch.device(device)
-        self._mean, self._std = (
+        # The same for pixels in [0, 255], (1, C, 1, 1).
+        self.mean, self.std = (
             torch.tensor(value, device=self.device).view(1, -1, 1, 1) * 255 for value in (mean, std)
         )
 
     def __call__(self, images: Tensor) -> Tensor:
         """Normalise a batch."""
-        return self.apply(images.to(self.device).permute(0, 3, 1, 2).float())
-
-    def apply(self, x_BCHW: Tensor) -> Tensor:
-        """Normalise pixel values float (B, C, H, W) in [0, 255]."""
-        return (x_BCHW - self._mean) / self._std
-
-    def undo(self, x_BCHW: Tensor) -> Tensor:
-        """Pixel values in [0, 255] of normalised images."""
-        return x_BCHW * self._std + self._mean
+        # Bytes are moved before they become four times as many; no copies after that.
+        x_BCHW = images.to(self.device).permute(0, 3, 1, 2).contiguous().float()
+        return x_BCHW.sub_(self.mean).div_(self.std)

@@ -1,0 +1,68 @@
+"""Claim: what surrounds a step (batches aside: loop, metrics, EMA, schedules, logging) takes <= 3 % of
+it, a checkpoint <= 1 % of the steps between two at the default interval.
+
+Rival: the bare step, i.e. forward and backward pass, clipping and optimizer step on a batch that is
+there already. One thread, CPU seconds, the least of interleaved repeats of 10 steps; checkpoints by
+wall time, median of 5, fsync included. Run: python benchmarks/overhead.py
+"""
+
+import statistics
+import time
+
+import common
+import torch
+
+from jepa_steps.engine.gradients import backward
+from jepa_steps.engine.record import Record
+from jepa_steps.engine.speed import Speed
+
+STEPS, REPEATS = 10, 5
+MODEL = {"patch_size": 4, "dim": 192, "depth": 12, "heads": 3}
+
+
+def main() -> None:
+    common.header(__doc__.split("\n\n")[0])
+    trainer = common.trainer(32, 64, MODEL, log_every=STEPS)
+    batch = trainer.batch(0, 0)
+    speed, record = Speed(trainer), Record(trainer.folder, 0)
+
+    def bare() -> None:
+        for _ in range(STEPS):
+            for optimizer in trainer.optimizers:
+                optimizer.zero_grad(set_to_none=True)
+            backward(trainer.model, trainer.jepa, batch, 0, 1, trainer.precision)
+            torch.nn.utils.clip_grad_norm_(trainer.parameters, 1.0)
+            for optimizer in trainer.optimizers:
+                optimizer.step()
+
+    def whole(draw) -> None:
+        trainer.batch = draw
+        for _ in range(STEPS):
+            trainer.train_step()
+        record.write("metrics", trainer.metrics())
+        record.write("timing", {"step": trainer.step, **speed.lap()})
+
+    drawn = trainer.batch
+    seconds = common.interleaved(
+        {
+            "bare": bare,
+            "loop": lambda: whole(lambda number, step: batch),
+            "loop and batches": lambda: whole(drawn),
+        },
+        REPEATS,
+    )
+    for name, value in seconds.items():
+        extra = value / seconds["bare"] - 1
+        print(f"{name:18} {1000 * value / STEPS:8.1f} ms a step, {extra:+.1%}")
+    saves = []
+    for _ in range(5):
+        start = time.perf_counter()
+        trainer.save()
+        saves.append(time.perf_counter() - start)
+    every = trainer.settings.checkpoint_every
+    share = statistics.median(saves) / (every * seconds["bare"] / STEPS)
+    print(f"checkpoint         {1000 * statistics.median(saves):8.1f} ms, {share:.3%} of {every} steps")
+
+
+if __name__ == "__main__":
+    main()
