@@ -1,9 +1,11 @@
-"""Claim: what surrounds a step (batches aside: loop, metrics, EMA, schedules, logging) takes <= 3 % of
-it, a checkpoint <= 1 % of the steps between two at the default interval.
+"""Claim: what surrounds a step (drawing batches, metrics, EMA, schedules, logging) takes <= 3 % of it, a
+checkpoint <= 1 % of the steps between two at the default interval.
 
-Rival: the bare step, i.e. forward and backward pass, clipping and optimizer step on a batch that is
-there already. One thread, CPU seconds, the least of interleaved repeats of 10 steps; checkpoints by
-wall time, median of 5, fsync included. Run: python benchmarks/overhead.py
+Rival: the bare step, i.e. forward and backward pass, clipping and optimizer step. What surrounds it is
+timed by itself, in the trainer's loop with forward, backward and optimizer step left out; a difference
+of two whole steps would drown in the noise of the machine. One thread, CPU seconds, the least of
+interleaved repeats of 10 steps and one row of logs; checkpoints by wall time, median of 5, fsync
+included. Run: python benchmarks/overhead.py
 """
 
 import statistics
@@ -35,32 +37,33 @@ def main() -> None:
             for optimizer in trainer.optimizers:
                 optimizer.step()
 
-    def whole(draw) -> None:
-        trainer.batch = draw
+    loss = torch.ones(())
+    gradient, optimizers = trainer.gradient, trainer.optimizers
+
+    def around() -> None:
+        """The trainer's steps without forward, backward and optimizer step (gradients stay)."""
+        trainer.gradient, trainer.optimizers = (lambda batch: (loss, {"prediction": loss})), []
         for _ in range(STEPS):
             trainer.train_step()
         record.write("metrics", trainer.metrics())
         record.write("timing", {"step": trainer.step, **speed.lap()})
+        trainer.gradient, trainer.optimizers = gradient, optimizers
 
-    drawn = trainer.batch
-    seconds = common.interleaved(
-        {
-            "bare": bare,
-            "loop": lambda: whole(lambda number, step: batch),
-            "loop and batches": lambda: whole(drawn),
-        },
-        REPEATS,
-    )
+    def batches() -> None:
+        for number in range(STEPS):
+            trainer.batch(number, number)
+
+    calls = {"bare step": bare, "around it": around, "of which batches": batches}
+    seconds = common.interleaved(calls, REPEATS)
     for name, value in seconds.items():
-        extra = value / seconds["bare"] - 1
-        print(f"{name:18} {1000 * value / STEPS:8.1f} ms a step, {extra:+.1%}")
+        print(f"{name:18} {1000 * value / STEPS:8.1f} ms a step, {value / seconds['bare step']:.2%}")
     saves = []
     for _ in range(5):
         start = time.perf_counter()
         trainer.save()
         saves.append(time.perf_counter() - start)
     every = trainer.settings.checkpoint_every
-    share = statistics.median(saves) / (every * seconds["bare"] / STEPS)
+    share = statistics.median(saves) / (every * seconds["bare step"] / STEPS)
     print(f"checkpoint         {1000 * statistics.median(saves):8.1f} ms, {share:.3%} of {every} steps")
 
 

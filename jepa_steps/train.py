@@ -42,8 +42,11 @@ def train_jepa(train: JepaTraining, store: Store, out: Path, checkpoints: Path) 
             folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder) if w.main else nullcontext():
             trainer = Trainer(train, store, folder, w)
-            summary = trainer.run()
-            weights = parallel.weights(trainer.jepa.exported())
+            try:
+                summary = trainer.run()
+                weights = parallel.weights(trainer.jepa.exported())
+            finally:
+                parallel.release(trainer.model)
             if w.main:
                 if not (folder / "summary.json").exists():
                     write_json(folder / "summary.json", summary)

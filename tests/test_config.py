@@ -6,6 +6,7 @@ import yaml
 from conftest import ROOT, TINY
 
 from jepa_steps import config
+from jepa_steps.config.tables import settings_tables
 from jepa_steps.errors import InputError
 
 DATASET = {"source": "digits", "path": "x", "image_size": 8, "channels": 1}
@@ -137,3 +138,8 @@ def test_shipped_configs_are_valid_and_written_out_in_full(file: Path):
         for block in ("train", "embed", "monitor", "rank", "probe"):
             missing = set(config.resolved(getattr(experiment, block))) - set(written[block])
             assert not missing, f"{name}.{block}: {missing}"
+
+
+def test_the_page_on_training_has_every_setting():
+    page = (ROOT / "docs" / "training.md").read_text()
+    assert settings_tables().strip() in page, "python -m jepa_steps.config settings"

@@ -14,6 +14,7 @@ import yaml
 from ..cli import parser, run
 from .presets import PRESETS
 from .reading import load_config, parse_training, resolved, schema
+from .tables import settings_tables
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -22,6 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     sub = p.add_subparsers(dest="command", required=True, metavar="COMMAND")
     sub.add_parser("check", help="validate a config file").add_argument("file", type=Path)
     sub.add_parser("schema", help="print the JSON Schema")
+    sub.add_parser("settings", help="print the tables of docs/training.md")
     sub.add_parser("preset", help="print a training block").add_argument("name", choices=PRESETS)
     args = p.parse_args(argv)
     if args.command == "check":
@@ -29,6 +31,8 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{args.file}: {len(config.datasets)} data sets, {len(config.experiments)} experiments")
     elif args.command == "schema":
         print(json.dumps(schema(), indent=2))
+    elif args.command == "settings":
+        print(settings_tables())
     else:
         block = resolved(parse_training(PRESETS[args.name], args.name))
         yaml.safe_dump({"train": block}, sys.stdout, sort_keys=False)

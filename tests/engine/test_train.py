@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -315,3 +316,43 @@ def test_two_ranks_equal_one_process(step, tmp_path, digits, changes):
     ours, theirs = (load_file(folder / "encoder.safetensors") for folder in (two, one))
     for name, tensor in theirs.items():
         assert torch.allclose(ours[name], tensor, atol=1e-4), name
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_compiled_blocks_follow_the_plain_ones(step, tmp_path, digits):
+    spec = {**TINY, "steps": 10, "log_every": 5, "threads": 1}
+    plain = trained(step, tmp_path, digits, "plain", spec)
+    compiled = trained(step, tmp_path, digits, "compiled", {**spec, "compile": True})
+    ours, theirs = (load_file(f / "encoder.safetensors") for f in (compiled, plain))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.allclose(ours[n], theirs[n], atol=1e-4) for n in theirs)
+
+
+@pytest.mark.slow
+def test_a_sharded_run_resumes_to_the_same_bytes(tmp_path, digits):
+    spec = {**TINY, "steps": 12, "checkpoint_every": 5, "log_every": 4, "shard": True}
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def run() -> dict[str, str]:
+        subprocess.run(
+            command(tmp_path, digits, spec, *launcher),
+            cwd=ROOT,
+            env=environment,
+            check=True,
+            timeout=120,
+        )
+        return hashes(tmp_path / "out")
+
+    whole = run()
+    shutil.rmtree(tmp_path / "out")
+    newest = sorted((tmp_path / "runs").glob("*/*12*"))
+    assert newest, sorted((tmp_path / "runs").glob("*/*"))
+    for path in newest:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for summary in (tmp_path / "runs").glob("*/summary.json"):
+        summary.unlink()
+    assert run() == whole
+    (summary,) = (tmp_path / "out").glob("summary.json")
+    assert json.loads(summary.read_text())["this_run"]["resumed_at_step"] == 10

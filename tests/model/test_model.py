@@ -86,3 +86,26 @@ def test_the_exported_encoder_is_the_moving_average_where_there_is_one():
     jepa = Jepa(tiny(), 8, 1)
     assert jepa.exported() is jepa.target_encoder
     assert Jepa(tiny(objective={"kind": "vicreg"}), 8, 1).exported().training
+
+
+@pytest.mark.parametrize("context", ["per_block", "shared"])
+def test_a_block_is_predicted_without_a_look_at_the_others(context):
+    jepa = Jepa(tiny(predictor={"dim": 16, "depth": 2, "heads": 1, "context": context}), 8, 1)
+    encoded, keep = torch.randn(3, 4, 32), torch.tensor([[0, 1, 2, 3]] * 3)
+    targets = torch.tensor([[[4, 5], [6, 7]]] * 3)
+    elsewhere = torch.tensor([[[4, 5], [14, 15]]] * 3)
+    a, b = (jepa.predictor(encoded, keep, t) for t in (targets, elsewhere))
+    assert torch.allclose(a[:, 0], b[:, 0], atol=1e-6)
+    assert not torch.allclose(a[:, 1], b[:, 1], atol=1e-3)
+    changed = jepa.predictor(encoded + 1, keep, targets)
+    assert not torch.allclose(a, changed, atol=1e-3)  # the context is seen
+
+
+def test_a_projector_without_bias_and_outside_of_the_exported_encoder():
+    jepa = Jepa(tiny(objective={"kind": "vicreg", "level": "pooled", "projector": 48}), 8, 1)
+    assert jepa.predictor is None and jepa.projector.layers[-1].bias is None
+    assert not any("projector" in name for name in jepa.exported().state_dict())
+    x, keep = torch.randn(5, 1, 8, 8), torch.tensor([[0, 5, 9]] * 5)
+    views = jepa(x, keep, keep[:, None], x.flip(2))
+    assert views.prediction.shape == views.target.shape == (5, 48)
+    assert torch.equal(views.target, jepa.projector(jepa.encoder(x.flip(2)).mean(1)))
