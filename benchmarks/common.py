@@ -64,14 +64,12 @@ def trainer(side: int, batch: int, model: dict, device: str = "cpu", images: int
     )
 
 
-def interleaved(
-    calls: dict[str, Callable[[], object]], repeats: int, clock: Callable[[], float] = time.process_time
-) -> dict[str, float]:
-    """Least seconds of each call over ``repeats`` rounds in which all take turns."""
+def interleaved(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Least CPU seconds of each call over ``repeats`` rounds in which all take turns."""
     best = dict.fromkeys(calls, float("inf"))
     for _ in range(repeats):
         for name, call in calls.items():
-            start = clock()
+            start = time.process_time()
             call()
-            best[name] = min(best[name], clock() - start)
+            best[name] = min(best[name], time.process_time() - start)
     return best

@@ -118,7 +118,7 @@ def main() -> None:
         batch = ours.batch(0, 0)
         rival = Rival(ours.jepa, side, model, ours.settings)
         jepa = ours.jepa
-        losses = float(jepa.loss(jepa(*batch))[0]), float(rival.loss(*batch))
+        losses = jepa.loss(jepa(*batch))[0].item(), rival.loss(*batch).item()
         operations = count(jepa, lambda jepa=jepa, batch=batch: jepa.loss(jepa(*batch))[0])
         formats = {
             kind: Precision(ours.settings.model_copy(update={"precision": kind}), torch.device("cpu"))

@@ -4,18 +4,10 @@ from .base import Settings
 from .datasets import ImageDataset
 from .experiments import Config, Experiment, check_fit
 from .judgement import Embed, Monitor, Probe, Rank
+from .objective import Objective, Optimizer
 from .presets import PRESETS
 from .reading import load_config, parse, parse_training, read_yaml, resolved, schema
-from .training import (
-    Augment,
-    JepaTraining,
-    Model,
-    Objective,
-    Optimizer,
-    PcaEncoder,
-    RawEncoder,
-    Training,
-)
+from .training import Augment, JepaTraining, Masks, Model, PcaEncoder, RawEncoder, Training
 
 __all__ = [
     "PRESETS",
@@ -25,6 +17,7 @@ __all__ = [
     "Experiment",
     "ImageDataset",
     "JepaTraining",
+    "Masks",
     "Model",
     "Monitor",
     "Objective",

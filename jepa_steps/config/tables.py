@@ -3,7 +3,8 @@
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from .training import Augment, JepaTraining, Masks, Model, Objective, Optimizer, Predictor
+from .objective import Objective, Optimizer
+from .training import Augment, JepaTraining, Masks, Model, Predictor
 
 BLOCKS: dict[str, type[BaseModel]] = {
     "train": JepaTraining,

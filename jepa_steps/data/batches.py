@@ -91,13 +91,10 @@ class Batches:
     """
 
     def __init__(self, train: JepaTraining, store: Store, grid: tuple[int, int], world: "World"):
-        m = train.masks
         self.rows, self._size, self._world = store.rows("train"), train.batch_size, world
         self._images = Images(store, world.device)
         self._order = Order(self.rows, train.seed)
-        self._masks = MultiBlockMasks(
-            grid, train.seed, m.blocks, m.scale, m.aspect, m.context_scale, m.min_context
-        )
+        self._masks = MultiBlockMasks.of(train.masks, grid, train.seed)
         purposes = ["augment"] + ["augment-target"] * (train.augment.target == "own")
         self._augment = [
             Augmentation(train.augment, train.seed, self._images.normalise, purpose)

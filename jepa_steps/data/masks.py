@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..config import Masks
 from . import counter
 
 _ATTEMPTS = 8
@@ -77,6 +78,12 @@ class MultiBlockMasks:
         self._sizes = counter.key(seed, "mask sizes")
         self._places = [counter.key(seed, f"mask places {i}") for i in range(_ATTEMPTS)]
         self._order, self._enter = counter.key(seed, "mask order"), counter.key(seed, "mask enter")
+
+    @classmethod
+    def of(cls, settings: Masks, grid: tuple[int, int], seed: int) -> "MultiBlockMasks":
+        """The sampler that a training's settings describe."""
+        s = settings
+        return cls(grid, seed, s.blocks, s.scale, s.aspect, s.context_scale, s.min_context)
 
     def with_targets(self, blocks: int, scale: tuple[float, float]) -> "MultiBlockMasks":
         """The same sampler with other target blocks, for a curriculum."""

@@ -39,10 +39,7 @@ class Validation:
     def __init__(self, train: JepaTraining, store: Store, jepa: Jepa, folder: Path, world: World):
         self._jepa, self._labels, self._world, self._folder = jepa, store.labels, world, folder
         self._images, self._size = Images(store, world.device), train.batch_size
-        m = train.masks
-        self._masks = MultiBlockMasks(
-            jepa.encoder.grid, train.seed, m.blocks, m.scale, m.aspect, m.context_scale, m.min_context
-        )
+        self._masks = MultiBlockMasks.of(train.masks, jepa.encoder.grid, train.seed)
         self._rows = {
             part: _evenly(store.rows(part), train.validation_samples) for part in ("train", "val")
         }

@@ -15,10 +15,7 @@ SAMPLES = 8
 
 def masks(train: JepaTraining, grid: tuple[int, int]) -> Figure:
     """Context and target tokens of 8 samples in the first, the middle and the last batch."""
-    m = train.masks
-    sampler = MultiBlockMasks(
-        grid, train.seed, m.blocks, m.scale, m.aspect, m.context_scale, m.min_context
-    )
+    sampler = MultiBlockMasks.of(train.masks, grid, train.seed)
     colours = ListedColormap(["white", COLOURS[0], COLOURS[1]])
     figure, panels = subplots(3, SAMPLES, figsize=(7.2, 3.2), layout="constrained")
     index = np.arange(SAMPLES)

@@ -52,10 +52,10 @@ class MaskedPredictor(nn.Module):
         if self.shared_context:
             x = torch.cat([context_BKE, queries_BMTE.flatten(1, 2).to(context_BKE.dtype)], dim=1)
             mask = _own_block_and_context(K, M, T, x.device)
-            return self.leave(self.transformer(x, mask)[:, K:]).view(B, M, T, -1)
+            return self.leave(self.transformer(x, mask, skip=K)).view(B, M, T, -1)
         context_BMKE = context_BKE[:, None].expand(B, M, K, -1)
         x = torch.cat([context_BMKE, queries_BMTE.to(context_BMKE.dtype)], dim=2).flatten(0, 1)
-        return self.leave(self.transformer(x)[:, K:]).view(B, M, T, -1)
+        return self.leave(self.transformer(x, skip=K)).view(B, M, T, -1)
 
 
 def _own_block_and_context(K: int, M: int, T: int, device: torch.device) -> Tensor:

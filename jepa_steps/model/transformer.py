@@ -1,6 +1,6 @@
 """The one transformer of the project, and fixed position codes.
 
-Shapes: B samples, N tokens, D width, A attention heads.
+Shapes: B samples, N tokens, S skipped tokens, D width, A attention heads.
 """
 
 import torch
@@ -18,11 +18,14 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None) -> Tensor:
+    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None, skip: int = 0) -> Tensor:
+        """What tokens ``skip`` and later (B, N - S, D) gather from all N tokens."""
         B, N, D = x_BND.shape
         qkv = self.qkv(x_BND).view(B, N, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
-        x = F.scaled_dot_product_attention(*qkv.unbind(0), attn_mask=mask_NN)
-        return self.proj(x.transpose(1, 2).reshape(B, N, D))
+        q, k, v = qkv.unbind(0)
+        mask = None if mask_NN is None else mask_NN[skip:]
+        x = F.scaled_dot_product_attention(q[:, :, skip:], k, v, attn_mask=mask)
+        return self.proj(x.transpose(1, 2).reshape(B, N - skip, D))
 
 
 class Block(nn.Module):
@@ -35,15 +38,16 @@ class Block(nn.Module):
         self.attention = Attention(dim, heads)
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 
-    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None) -> Tensor:
-        x_BND = x_BND + self.attention(self.norm1(x_BND), mask_NN)
-        return x_BND + self.mlp(self.norm2(x_BND))
+    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None, skip: int = 0) -> Tensor:
+        x = x_BND[:, skip:] + self.attention(self.norm1(x_BND), mask_NN, skip)
+        return x + self.mlp(self.norm2(x))
 
 
 class Transformer(nn.Module):
-    """``depth`` blocks and a final LayerNorm; (B, N, D) -> (B, N, D).
+    """``depth`` blocks and a final LayerNorm; (B, N, D) -> (B, N - S, D).
 
-    A bool ``mask_NN`` says which tokens (columns) a token (row) attends to; all if None.
+    A bool ``mask_NN`` says which tokens (columns) a token (row) attends to; all if None. The first
+    ``skip`` tokens (S) are attended to, but the last block does not compute what becomes of them.
 
     Attributes:
         recompute: keep block inputs only and compute activations again in the backward pass.
@@ -56,13 +60,15 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
 
-    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None) -> Tensor:
+    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None, skip: int = 0) -> Tensor:
+        x = x_BND
         for block in self.blocks:
+            inputs = (x, mask_NN, skip if block is self.blocks[-1] else 0)
             if self.recompute and torch.is_grad_enabled():
-                x_BND = checkpoint(block, x_BND, mask_NN, use_reentrant=False, preserve_rng_state=False)
+                x = checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)
             else:
-                x_BND = block(x_BND, mask_NN)
-        return self.norm(x_BND)
+                x = block(*inputs)
+        return self.norm(x)
 
 
 def initialise(module: nn.Module) -> None:

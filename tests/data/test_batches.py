@@ -1,5 +1,6 @@
 import numpy as np
 import torch
+import torch.nn.functional as F
 from conftest import TINY
 
 from jepa_steps.config import parse_training
@@ -41,11 +42,22 @@ def test_full_crop_is_the_identity_and_flip_mirrors():
 
 def test_crops_stay_inside_and_have_the_asked_area():
     crop = RandomResizedCrop(0, (0.3, 0.6), (1.0, 1.0), 0.0)
-    theta = crop.transforms(np.zeros(2000, int), np.arange(2000))
-    w, h = theta[:, 0, 0], theta[:, 1, 1]
-    assert ((np.abs(theta[:, 0, 2]) + w) <= 1 + 1e-9).all()
-    assert ((np.abs(theta[:, 1, 2]) + h) <= 1 + 1e-9).all()
+    scale, shift = crop.boxes(np.zeros(2000, int), np.arange(2000))
+    w, h = scale.T
+    assert ((np.abs(shift) + scale) <= 1 + 1e-9).all()
     assert (w * h).min() >= 0.3 - 1e-9 and (w * h).max() <= 0.6 + 1e-9
+
+
+def test_a_crop_is_the_affine_map_of_its_box():
+    crop = RandomResizedCrop(0, (0.3, 0.9), (0.5, 2.0), 0.5)
+    epoch, index = np.zeros(8, int), np.arange(8)
+    x = torch.randn(8, 3, 11, 14, dtype=torch.float64)
+    scale, shift = crop.boxes(epoch, index)
+    theta = np.zeros((8, 2, 3))
+    theta[:, (0, 1), (0, 1)], theta[:, :, 2] = scale, shift
+    grid = F.affine_grid(torch.from_numpy(theta), list(x.shape), align_corners=False)
+    expected = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    torch.testing.assert_close(crop(x, epoch, index), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_colour_jitter_equals_pillows():

@@ -8,7 +8,7 @@ from jepa_steps.data.masks import MultiBlockMasks
 from jepa_steps.model.encoder import VisionTransformer
 from jepa_steps.model.jepa import Jepa, build_encoder
 from jepa_steps.model.tokenizers import PatchTokenizer
-from jepa_steps.model.transformer import sincos_positions
+from jepa_steps.model.transformer import Transformer, sincos_positions
 
 
 def tiny(**changes):
@@ -109,3 +109,20 @@ def test_a_projector_without_bias_and_outside_of_the_exported_encoder():
     views = jepa(x, keep, keep[:, None], x.flip(2))
     assert views.prediction.shape == views.target.shape == (5, 48)
     assert torch.equal(views.target, jepa.projector(jepa.encoder(x.flip(2)).mean(1)))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("recompute", [False, True])
+def test_skipped_tokens_change_nothing_for_the_others(masked, recompute):
+    torch.manual_seed(0)
+    transformer = Transformer(16, 2, 2, 4.0).double()
+    transformer.recompute = recompute
+    mask = torch.rand(7, 7) < 0.7 if masked else None
+    results = []
+    for skip in (0, 3):
+        x = torch.randn(2, 7, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        y = transformer(x.requires_grad_(), mask, skip)[:, 3 - skip :]
+        gradients = torch.autograd.grad(y.sin().sum(), [x, *transformer.parameters()])
+        results.append((y.detach(), *gradients))
+    for whole, short in zip(*results, strict=True):
+        torch.testing.assert_close(short, whole, rtol=1e-12, atol=1e-12)
