@@ -23,7 +23,7 @@ from .figures.masks import masks
 from .figures.style import message, save
 from .metrics import diagnosis, spectrum
 from .metrics.embedding import row_statistics, token_statistics
-from .metrics.moments import moments
+from .metrics.moments import moments, token_moments
 
 
 def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
         raise InputError(f"{embed}: {len(embeddings)} embeddings for {len(split)} rows of {data}")
     rows = embeddings[split == 0]
     history = read_history(train / "metrics.csv")
-    pooled, token = row_statistics(rows), token_statistics(tokens)
+    pooled, token = row_statistics(rows), token_statistics(token_moments(tokens))
     ranks = spectrum.summary(moments(rows))
     losses = history.get("loss", [])
     found = diagnosis.diagnose(pooled, token, ranks, losses, settings)

@@ -5,26 +5,31 @@ Shapes: S samples, N tokens, n rows, D dimensions.
 
 import numpy as np
 
-from .moments import Moments, moments
+from .moments import Moments, TokenMoments, moments
 
 
 def row_statistics(rows: np.ndarray) -> dict[str, float | int]:
-    """Spread, norms and correlation of rows (n, D).
+    """Norms of rows (n, D), and what their moments tell."""
+    blocks = (np.asarray(rows[a : a + 4096], np.float64) for a in range(0, len(rows), 4096))
+    norms = np.concatenate([np.linalg.norm(block, axis=1) for block in blocks])
+    return {
+        "mean_norm": float(norms.mean()),
+        "std_norm": float(norms.std()),
+        **moment_statistics(moments(rows)),
+    }
+
+
+def moment_statistics(m: Moments) -> dict[str, float | int]:
+    """Spread and correlation of rows, from their moments.
 
     relative_spread: root mean square distance from the mean row over the root mean square norm;
     0 = all rows equal, 1 = no common component. dead_share: dimensions whose std is below a tenth
     of the median std (all of them if that is 0). Correlations leave out constant dimensions.
     """
-    m = moments(rows)
-    norms = np.concatenate(
-        [np.linalg.norm(np.asarray(rows[a : a + 4096], np.float64), axis=1) for a in range(0, m.n, 4096)]
-    )
-    std, energy = m.std, float((norms**2).mean())
-    variance = float(np.trace(m.scatter)) / m.n
+    std, variance = m.std, float(np.trace(m.scatter)) / m.n
+    energy = variance + float((m.mean**2).sum())
     return {
         "n": m.n,
-        "mean_norm": float(norms.mean()),
-        "std_norm": float(norms.std()),
         "mean_std": float(std.mean()),
         "min_std": float(std.min()),
         "relative_spread": float(np.sqrt(variance / energy)) if energy > 0 else 0.0,
@@ -45,22 +50,21 @@ def correlation_summary(m: Moments) -> dict[str, float]:
     return {"mean_abs_correlation": float(off.mean()), "max_abs_correlation": float(off.max())}
 
 
-def token_statistics(tokens_SND: np.ndarray) -> dict[str, float]:
+def token_statistics(m: TokenMoments) -> dict[str, float | int]:
     """Where the token variance lies, as shares of the total around the grand mean.
 
     position_share: explained by the token's position alone (variance of the N position means).
-    sample_share: explained by the sample alone (variance of the S sample means).
-    An encoder that ignores its input has a position share of 1.
+    sample_share: explained by the sample alone (variance of the S sample means); 1 - sample_share
+    lies within samples. An encoder that ignores its input has a position share of 1.
     """
-    x = np.asarray(tokens_SND, dtype=np.float64)
-    grand = x.mean((0, 1))
-    total = ((x - grand) ** 2).sum() / (x.shape[0] * x.shape[1])
-    if total == 0:
-        return {"position_share": 0.0, "sample_share": 0.0, "total_variance": 0.0}
-    position = ((x.mean(0) - grand) ** 2).sum() / x.shape[1]
-    sample = ((x.mean(1) - grand) ** 2).sum() / x.shape[0]
+    total = float(np.trace(m.tokens.scatter)) / m.tokens.n
+    result = {"n": m.tokens.n, "samples": m.pooled.n, "total_variance": total}
+    if total <= 1e-24 * float((m.tokens.mean**2).sum()):
+        return {**result, "position_share": 0.0, "sample_share": 0.0}
+    position = ((m.position_mean - m.tokens.mean) ** 2).sum() / len(m.position_mean)
+    sample = np.trace(m.pooled.scatter) / m.pooled.n
     return {
+        **result,
         "position_share": float(position / total),
         "sample_share": float(sample / total),
-        "total_variance": float(total),
     }

@@ -5,7 +5,7 @@ from jepa_steps.config import Monitor, parse_training
 from jepa_steps.metrics import spectrum
 from jepa_steps.metrics.diagnosis import diagnose, verdict
 from jepa_steps.metrics.embedding import row_statistics, token_statistics
-from jepa_steps.metrics.moments import moments
+from jepa_steps.metrics.moments import moments, token_moments
 
 RNG = np.random.default_rng(0)
 FALLING = list(np.geomspace(1, 0.1, 50))
@@ -15,7 +15,7 @@ def judged(tokens, losses=FALLING):
     pooled = tokens.mean(1)
     found = diagnose(
         row_statistics(pooled),
-        token_statistics(tokens),
+        token_statistics(token_moments(tokens)),
         spectrum.summary(moments(pooled)),
         losses,
         Monitor(),

@@ -4,7 +4,7 @@ from scipy.stats import entropy
 
 from jepa_steps.metrics import spectrum
 from jepa_steps.metrics.embedding import row_statistics, token_statistics
-from jepa_steps.metrics.moments import moments
+from jepa_steps.metrics.moments import moments, token_moments
 
 RNG = np.random.default_rng(0)
 
@@ -64,11 +64,13 @@ def test_zero_and_constant_rows_give_zeros_not_nan():
 
 def test_token_variance_shares():
     position, sample = RNG.normal(size=(1, 16, 8)), RNG.normal(size=(400, 1, 8))
-    assert token_statistics(np.broadcast_to(position, (400, 16, 8)))["position_share"] == pytest.approx(
-        1
-    )
-    assert token_statistics(np.broadcast_to(sample, (400, 16, 8)))["sample_share"] == pytest.approx(1)
-    noise = token_statistics(RNG.normal(size=(400, 16, 8)))
+    assert token_statistics(token_moments(np.broadcast_to(position, (400, 16, 8))))[
+        "position_share"
+    ] == pytest.approx(1)
+    assert token_statistics(token_moments(np.broadcast_to(sample, (400, 16, 8))))[
+        "sample_share"
+    ] == pytest.approx(1)
+    noise = token_statistics(token_moments(RNG.normal(size=(400, 16, 8))))
     assert noise["position_share"] < 0.01 and noise["sample_share"] < 0.1
 
 
