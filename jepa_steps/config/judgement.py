@@ -12,12 +12,21 @@ class Embed(Settings):
 
     pooling: Literal["mean", "max"] = "mean"
     """How token embeddings become one embedding a sample."""
+    poolings: tuple[Literal["max", "concat", "last4"], ...] = ()
+    """Further ways, among which the probe chooses on val: max; concat (all tokens, one after another);
+    last4 (token means of the last four blocks, side by side). Floors of one vector have none."""
     batch_size: Annotated[int, Field(ge=1)] = 512
     """Images a forward pass; no influence on the result beyond rounding."""
     token_samples: Annotated[int, Field(ge=2)] = 512
-    """Training samples whose token embeddings are stored, for token statistics."""
+    """Samples of each part whose token embeddings are stored: the training ones for token
+    statistics, all for the attentive probe."""
     snapshot_samples: Annotated[int, Field(ge=2)] = 1024
-    """Training samples embedded by every snapshot, for statistics over training."""
+    """Samples of train and of val embedded by every snapshot, for statistics over training."""
+    views: Annotated[int, Field(ge=2)] = 8
+    """Context masks under which the same sample is embedded, for LiDAR and alignment; I-JEPA's masks,
+    the same for every experiment."""
+    view_samples: Annotated[int, Field(ge=2)] = 512
+    """Training samples embedded under masks, by every snapshot; LiDAR needs more of them than dim."""
     threads: Annotated[int, Field(ge=1)] = 2
     """CPU threads; part of the settings because sums depend on it to the bit."""
 
