@@ -1,10 +1,8 @@
 """Rules on embeddings: each takes the evidence and the thresholds, and names one fault or none."""
 
-from collections.abc import Callable
-
 import numpy as np
 
-from ..config import JepaTraining, Monitor
+from ..config import Monitor
 from . import remedies
 from .evidence import Evidence, Finding
 
@@ -157,9 +155,9 @@ def _overshoot(e: Evidence) -> str:
     return f"; single steps moved the weights by up to {e.overshoot:.0%}" if e.overshoot else ""
 
 
-def _calmer(e: Evidence, build: Callable[[JepaTraining], dict]) -> dict:
+def _calmer(e: Evidence, build: remedies.Remedy) -> dict:
     """The remedy, with a lower learning rate where steps were too large."""
-    return e.patch(build, remedies.slower) if e.overshoot else e.patch(build)
+    return e.patch(build, e.calmer) if e.calmer else e.patch(build)
 
 
 def _width(ranks: dict) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config import JepaTraining
-from .remedies import merge
+from .remedies import Remedy, merge, slower
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,14 @@ class Evidence:
         most = max(self.history.get("update_to_weight", []), default=0.0)
         return most if most > 0.02 else 0.0
 
-    def patch(self, *remedies: Callable[[JepaTraining], dict[str, Any]]) -> dict[str, Any]:
+    @property
+    def calmer(self) -> Remedy | None:
+        """What brings steps back to half a per cent of the weights, if they overshoot."""
+        if not self.overshoot:
+            return None
+        return lambda s: slower(s, self.overshoot / 0.005)
+
+    def patch(self, *remedies: Remedy) -> dict[str, Any]:
         """The remedies for this run's settings as one block; empty where those are not known."""
         if self.settings is None:
             return {}

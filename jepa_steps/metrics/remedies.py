@@ -5,11 +5,13 @@ into those settings it is a valid configuration.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ..config import JepaTraining
 
 Patch = dict[str, Any]
+Remedy = Callable[[JepaTraining], Patch]
 
 
 def _round(value: float) -> float:
@@ -26,12 +28,12 @@ def merge(*patches: Patch) -> Patch:
     return result
 
 
-def slower(s: JepaTraining) -> Patch:
-    """A third of the learning rate, a longer warm-up, a tighter clip."""
+def slower(s: JepaTraining, factor: float = 3.0) -> Patch:
+    """The learning rate over ``factor``, a longer warm-up, a tighter clip."""
     o = s.optimizer
     return {
         "optimizer": {
-            "lr": _round(o.lr / 3),
+            "lr": _round(o.lr / factor),
             "warmup": min(1.0, max(0.1, 2 * o.warmup)),
             "clip_norm": _round(o.clip_norm / 2),
         }

@@ -1,4 +1,4 @@
-"""Rules on the course of training: each takes the evidence and the thresholds, and names one fault or none."""
+"""Rules on the course of training; each names one fault, or none."""
 
 import math
 
@@ -60,7 +60,7 @@ def divergence(e: Evidence, limits: Monitor) -> Finding | None:
 
 
 def no_learning(e: Evidence, limits: Monitor) -> Finding | None:
-    """Embeddings no better than the untrained encoder's; without labels, a loss that stays where it was."""
+    """Embeddings no better than the untrained encoder's; without labels, a loss that stays."""
     probes = [row["probe"] for row in e.snapshots if row.get("probe") is not None]
     loss = e.history.get("loss", [])
     if e.finished and len(probes) > 1 and (1 - probes[0]) * e.probe_n >= 10:  # room for better
@@ -77,15 +77,15 @@ def no_learning(e: Evidence, limits: Monitor) -> Finding | None:
             "Training did not make the embeddings better. Train longer, or compare two crops instead of "
             "tokens; check that each target belongs to its context's image."
         )
-        build = remedies.slower if e.overshoot else remedies.another_task
+        build = e.calmer or remedies.another_task
     elif len(loss) >= 5 and e.past_half and _end(loss) > (1 - limits.loss_drop) * max(loss[:3]):
         severity = "warning"
         evidence = (
-            f"loss {max(loss[:3]):.3g} in the first rows, {_end(loss):.3g} in the last (limit: a drop of "
-            f"{limits.loss_drop:.0%}; {len(loss)} rows, {e.history['step'][-1]:g} steps)"
+            f"loss {max(loss[:3]):.3g} in the first rows, {_end(loss):.3g} in the last (limit: "
+            f"a drop of {limits.loss_drop:.0%}; {len(loss)} rows, {e.history['step'][-1]:g} steps)"
         )
         advice = "Change the learning rate; look at the images and at the masks."
-        build = remedies.slower if e.overshoot else remedies.faster
+        build = e.calmer or remedies.faster
     else:
         return None
     return Finding("no learning", severity, evidence, advice, e.patch(build))
