@@ -68,7 +68,7 @@ def _positional_collapse(tokens: dict, limits: Monitor) -> Finding | None:
 
 
 def _dimensional_collapse(ranks: dict, limits: Monitor) -> Finding | None:
-    rank, width = ranks["effective_rank"], min(ranks["dim"], ranks["n"])
+    rank, width = ranks["centred"]["effective_rank"], min(ranks["dim"], ranks["n"])
     if rank >= limits.rank_share * width:
         return None
     return Finding(
