@@ -71,8 +71,8 @@ def _over_training(embed: Path, description: dict, rows_of: np.ndarray) -> list[
             {
                 "fraction": fraction,
                 "n": statistics["n"],
-                "effective_rank": ranks["effective_rank"],
-                "rankme": ranks["rankme"],
+                "effective_rank": ranks["centred"]["effective_rank"],
+                "rankme": ranks["raw"]["rankme"],
                 "relative_spread": statistics["relative_spread"],
                 "mean_std": statistics["mean_std"],
             }
