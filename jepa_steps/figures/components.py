@@ -30,7 +30,7 @@ def components(rows: np.ndarray, by: dict[str, np.ndarray]) -> Figure:
             points = x[codes == value].T
             axes.scatter(*points, s=9, color=COLOURS[i % 8], marker=marker, label=str(value))
         axes.set(xlabel="component 1", ylabel="component 2", title=name)
-        if 1 < len(shown):
+        if len(shown) > 1:
             axes.legend(fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.suptitle(f"n = {len(rows)}", fontsize=8)
     return figure
