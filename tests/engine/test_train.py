@@ -109,7 +109,7 @@ def test_interrupted_at_any_step_and_resumed_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    "left_out", ["model", "target_encoder", "optimizers", "step", "guard", "means", "best"]
+    "left_out", ["model", "target_encoder", "optimizers", "step", "guard", "means", "watch", "best"]
 )
 def test_a_checkpoint_without_any_part_would_be_noticed(step, tmp_path, digits, monkeypatch, left_out):
     """Resuming with a part reset must change the result; otherwise the tests above prove nothing."""
