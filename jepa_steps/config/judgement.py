@@ -68,6 +68,9 @@ class Monitor(Settings):
     """Small batch: samples that the terms of vicreg and sigreg need; on 16, a std is off by 18 %."""
     steps: Annotated[int, Field(ge=1)] = 100
     """Under-trained: optimizer steps; fewer than a warm-up takes."""
+    still_falling: Share = 0.1
+    """Under-trained: the last quarter's share of the loss's whole fall, beyond its noise. The sound
+    digits run: .02."""
     initial_share: Share = 0.1
     """Under-trained: weight of the initial encoder left in the moving average at the end."""
 

@@ -27,11 +27,12 @@ def positional_collapse(e: Evidence, limits: Monitor) -> Finding | None:
     """Tokens that code where they are, not what they show."""
     if e.tokens is None or e.tokens["position_share"] <= limits.position_share:
         return None
+    seen = e.seen("position_share", lambda v: v > limits.position_share)
     return Finding(
         "positional collapse",
         "error",
         f"position alone explains {e.tokens['position_share']:.1%} of the token variance (limit "
-        f"{limits.position_share:.0%}, n = {e.tokens['samples']} samples, {e.tokens['n']} tokens)",
+        f"{limits.position_share:.0%}, n = {e.tokens['samples']} samples, {e.tokens['n']} tokens){seen}",
         "The encoder codes where a token is, not what it shows. Hide less, so that the context can "
         "predict content, or compare whole views.",
         e.patch(remedies.content_over_position),
@@ -99,12 +100,13 @@ def dead_dimensions(e: Evidence, limits: Monitor) -> Finding | None:
     if e.pooled is None or e.pooled["dead_share"] <= limits.dead_share:
         return None
     dead = e.pooled["dead_share"]
+    seen = e.seen("dead_share", lambda v: v > limits.dead_share)
     return Finding(
         "dead dimensions",
         "warning",
         f"{dead:.0%} of the dimensions have a std under a tenth of the median (limit "
         f"{limits.dead_share:.0%}, n = {e.pooled['n']}); smallest std {e.pooled['min_std']:.2g}, "
-        f"mean {e.pooled['mean_std']:.2g}",
+        f"mean {e.pooled['mean_std']:.2g}{seen}",
         "These dimensions tell nothing. Strengthen the variance term, or take a smaller width.",
         e.patch(lambda s: remedies.fewer_dimensions(s, dead)),
     )

@@ -89,15 +89,15 @@ class Evidence:
         return {"train": merge(*(remedy(self.settings) for remedy in remedies))}
 
     def seen(self, column: str, bad: Callable[[float], bool]) -> str:
-        """Text on the validations and snapshots whose ``column`` was bad; empty if there are none."""
-        steps = self.validation.get("step", [])
-        bad_steps = [s for s, v in zip(steps, self.validation.get(column, []), strict=False) if bad(v)]
-        fractions = [
-            row["fraction"] for row in self.snapshots if row.get(column) is not None and bad(row[column])
-        ]
+        """Text on the log rows, validations and snapshots whose ``column`` was bad, or nothing."""
         parts = []
-        if bad_steps:
-            parts.append(f"at {len(bad_steps)} of {len(steps)} validations, first step {bad_steps[0]:g}")
+        for name, table in (("log rows", self.history), ("validations", self.validation)):
+            values = table.get(column, [])
+            steps = [step for step, v in zip(table.get("step", []), values, strict=False) if bad(v)]
+            if steps:
+                parts.append(f"at {len(steps)} of {len(values)} {name}, first at step {steps[0]:g}")
+        known = [row for row in self.snapshots if row.get(column) is not None]
+        fractions = [f"{row['fraction']:g}" for row in known if bad(row[column])]
         if fractions:
-            parts.append("at snapshots " + ", ".join(f"{f:g}" for f in fractions))
-        return "; seen " + " and ".join(parts) if parts else ""
+            parts.append("at snapshots " + ", ".join(fractions))
+        return "; seen " + ", ".join(parts) if parts else ""

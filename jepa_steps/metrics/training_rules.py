@@ -63,6 +63,8 @@ def no_learning(e: Evidence, limits: Monitor) -> Finding | None:
     """Embeddings no better than the untrained encoder's; without labels, a loss that stays."""
     probes = [row["probe"] for row in e.snapshots if row.get("probe") is not None]
     loss = e.history.get("loss", [])
+    if loss and e.history["step"][-1] < limits.steps:  # under-trained: too early to say
+        return None
     if e.finished and len(probes) > 1 and (1 - probes[0]) * e.probe_n >= 10:  # room for better
         first, last = probes[0], probes[-1]
         error = _standard_error(first, last, e.probe_n)
@@ -160,7 +162,7 @@ def under_trained(e: Evidence, limits: Monitor) -> Finding | None:
     if initial > limits.initial_share:
         reasons.append(f"the moving average still holds {initial:.0%} of the initial weights")
         factor = max(factor, math.log(limits.initial_share) / math.log(initial))
-    reasons += _still_improving(e)
+    reasons += _still_improving(e, limits)
     if not reasons:
         return None
     return Finding(
@@ -180,24 +182,28 @@ def _initial_share(s: JepaTraining) -> float:
     return float(np.exp(np.log(momentum.clip(min=1e-300)).sum()))
 
 
-def _still_improving(e: Evidence) -> list[str]:
+def _still_improving(e: Evidence, limits: Monitor) -> list[str]:
     """Texts on what was getting better in the last quarter."""
     found, loss = [], e.history.get("loss", [])
     probes = [row["probe"] for row in e.snapshots if row.get("probe") is not None]
     if len(probes) > 2:
         error = _standard_error(probes[-2], probes[-1], e.probe_n)
-        if probes[-1] - probes[-2] > 2 * error:
+        if probes[-1] - probes[-2] > 3 * error:
             found.append(
                 f"the probe on val rose from {probes[-2]:.3f} to {probes[-1]:.3f} in the last quarter "
                 f"(standard error {error:.3f}, n = {e.probe_n})"
             )
     if len(loss) >= 20:
         quarter, width = len(loss) * 3 // 4, max(2, len(loss) // 10)
-        before = float(np.mean(loss[quarter - width : quarter]))
-        if _end(loss) < 0.75 * before:
+        before, end = float(np.mean(loss[quarter - width : quarter])), _end(loss)
+        whole = max(loss[:3]) - end
+        # of the difference of two means of ``width`` rows; neighbouring rows differ by noise alone
+        error = float(np.std(np.diff(loss[len(loss) // 2 :]))) / math.sqrt(width)
+        if before - end > max(limits.still_falling * whole, 4 * error):
             found.append(
-                f"the loss fell from {before:.3g} to {_end(loss):.3g} in the last quarter "
-                f"(limit 25 %; {len(loss)} rows)"
+                f"the loss fell from {before:.3g} to {end:.3g} in the last quarter, "
+                f"{(before - end) / whole:.0%} of its whole fall (limit {limits.still_falling:.0%}; "
+                f"{len(loss)} rows)"
             )
     return found
 
