@@ -108,14 +108,15 @@ def summary_rows(experiments: list[dict]) -> list[dict[str, Any]]:
     rows = []
     for e in experiments:
         p, few = e["probe"], e["probe"].get("few_label", {})
+        ranks = e["rank"]["pooled"]
         row = {
             "experiment": e["name"],
             "encoder": e["kind"],
             "verdict": e["monitor"]["verdict"],
-            "effective_rank": e["rank"]["effective_rank"],
-            "dim": e["rank"]["dim"],
-            "rankme": e["rank"]["rankme"],
-            "n_rank": e["rank"]["n"],
+            "effective_rank": ranks["centred"]["effective_rank"],
+            "dim": ranks["dim"],
+            "rankme": ranks["raw"]["rankme"],
+            "n_rank": ranks["n"],
             "final_loss": e["monitor"]["final_loss"],
         }
         for name in ("logistic", "ridge", "knn"):

@@ -66,6 +66,8 @@ class Validation:
             loss, parts = self._jepa.loss(self._jepa(self._images(rows), *batch), alone=True)
             names = ["loss", *parts]
             values = torch.stack([loss, *parts.values()]).double().cpu()
+            if len(rows) == 1 and self._jepa.objective.regularised:  # one sample has no variance
+                values, weight = torch.zeros_like(values), 0.0
             share = torch.cat([values, torch.ones(1)]) * len(rows) * weight
             sums = share if sums is None else sums + share
         sums = self._world.total(sums)

@@ -79,7 +79,7 @@ def columns(taken: dict[str, dict[str, Any]]) -> dict[str, float]:
     pooled, tokens, ranks = taken["pooled"], taken["tokens"], taken["ranks"]
     trusted = ranks["n"] >= 4 * ranks["dim"]
     return {
-        "effective_rank": ranks["effective_rank"] if trusted else float("nan"),
+        "effective_rank": ranks["centred"]["effective_rank"] if trusted else float("nan"),
         "relative_spread": pooled["relative_spread"],
         "dead_share": pooled["dead_share"],
         "max_abs_correlation": pooled["max_abs_correlation"],
