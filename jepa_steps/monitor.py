@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import JepaTraining, Monitor, parse, parse_training
-from .data.store import read_array, read_splits
+from .data.store import read_array, read_table
 from .errors import InputError
 from .figures import training as figures
 from .figures.masks import masks
@@ -30,7 +30,7 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
     """Run the step; returns what monitor.json holds."""
     description = read_json(embed / "embed.json")
     embeddings, tokens = read_array(embed / "embeddings.npy"), read_array(embed / "tokens.npy")
-    _, split = read_splits(data / "splits.csv")
+    split = read_table(data / "splits.csv").split
     if len(split) != len(embeddings):
         raise InputError(f"{embed}: {len(embeddings)} embeddings for {len(split)} rows of {data}")
     rows = embeddings[split == 0]

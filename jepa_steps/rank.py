@@ -16,7 +16,7 @@ import numpy as np
 from .cli import add_spec, parser, read_spec, run, staged, write_csv, write_json
 from .config import Rank, parse
 from .data import counter
-from .data.store import read_array, read_splits
+from .data.store import read_array, read_table
 from .errors import InputError
 from .figures import spectra
 from .figures.style import save
@@ -30,7 +30,7 @@ def rank(embeddings: Path, splits: Path | None, settings: Rank, out: Path) -> di
     if rows.ndim != 2 or len(rows) < 2:
         raise InputError(f"{embeddings}: found shape {rows.shape}, expected (rows, dimensions)")
     if splits is not None:
-        _, split = read_splits(splits)
+        split = read_table(splits).split
         if len(split) != len(rows):
             raise InputError(f"{splits}: {len(split)} rows for {len(rows)} embeddings")
         rows = rows[split == 0]
