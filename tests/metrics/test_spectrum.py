@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import entropy
@@ -184,3 +187,19 @@ def test_row_statistics_on_known_rows():
     assert s["max_abs_correlation"] < 0.1
     s = row_statistics(np.concatenate([x, 2 * x[:, :1]], 1) + 100)
     assert s["max_abs_correlation"] == pytest.approx(1) and s["relative_spread"] < 0.02
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux's /proc")
+def test_pages_of_a_memory_map_are_given_back(tmp_path):
+    def mapped_mib():
+        status = Path("/proc/self/status").read_text()
+        return int(re.search(r"RssFile:\s+(\d+) kB", status)[1]) / 1024
+
+    np.save(tmp_path / "rows.npy", RNG.normal(size=(200_000, 40)).astype(np.float32))
+    array = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    before = mapped_mib()
+    expected = float(np.mean(array, dtype=np.float64))  # this maps all 31 MiB
+    assert mapped_mib() - before > 25
+    assert moments(array).mean.mean() == pytest.approx(expected)
+    assert mapped_mib() - before < 5
+    assert array[-1, -1] == np.load(tmp_path / "rows.npy")[-1, -1]  # and read again when needed
