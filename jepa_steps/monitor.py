@@ -17,10 +17,9 @@ from matplotlib.figure import Figure
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import JepaTraining, Monitor, Training, parse, parse_training
-from .data.store import read_array, read_splits
+from .data.store import Splits, read_array, read_table
 from .errors import InputError
 from .figures import training as figures
-from .figures.components import components
 from .figures.masks import masks
 from .figures.spectra import spectra_over_training
 from .figures.style import message, save
@@ -30,43 +29,20 @@ from .metrics.evidence import Evidence
 from .metrics.moments import moments, token_moments
 from .metrics.nuisance import nuisance_statistics
 
-SHOWN = 2000  # samples in the figure of components
 COUNTED = 25_600  # samples behind shares of variance
-
-
-class Samples:
-    """What splits.csv says of each sample, checked against the embeddings.
-
-    labels, split, groups: int64 (n,); groups is None where the data set has no named ones.
-    """
-
-    def __init__(self, path: Path, n: int):
-        self.labels, self.split = read_splits(path)
-        self.groups = _named_groups(path)
-        if len(self.split) != n:
-            raise InputError(f"{path}: {len(self.split)} rows for {n} embeddings; embed again")
-
-    def of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Labels and named groups of some samples, where there are any."""
-        known = {"label": self.labels[rows]} if (self.labels[rows] >= 0).all() else {}
-        return known if self.groups is None else {**known, "group": self.groups[rows]}
-
-
-def _named_groups(path: Path) -> np.ndarray | None:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or "group" not in rows[0]:
-        return None
-    return np.unique([row["group"] for row in rows], return_inverse=True)[1]
 
 
 def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) -> dict[str, Any]:
     """Run the step; returns what monitor.json holds."""
     description, embeddings = read_json(embed / "embed.json"), read_array(embed / "embeddings.npy")
-    samples = Samples(data / "splits.csv", len(embeddings))
+    samples = read_table(data / "splits.csv")
+    if len(samples.split) != len(embeddings):
+        raise InputError(
+            f"{embed}: {len(embeddings)} embeddings for {len(samples.split)} rows of {data}"
+        )
     encoder = read_json(train / "encoder.json")
     trained = parse_training(encoder["train"], str(train / "encoder.json"))
-    tables = {name: read_table(train / f"{name}.csv") for name in ("metrics", "validation", "timing")}
+    tables = {name: read_columns(train / f"{name}.csv") for name in ("metrics", "validation", "timing")}
 
     training = np.flatnonzero(samples.split == 0)
     m = moments(embeddings[training])
@@ -96,7 +72,6 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
         "final_loss": losses[-1] if losses else None,
         "selection": {"stages": len(stages), "n": probed, **selection.agreement(stages)},
     }
-    shown = _evenly(training, SHOWN)
     drawn = {
         "losses": figures.losses(tables["metrics"], tables["validation"]),
         "rates": figures.rates(tables["metrics"]),
@@ -106,7 +81,6 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
         "over_training": figures.over_training(stages),
         "spectra": spectra_over_training(spectra),
         "std": figures.std_histogram(m.std),
-        "components": components(embeddings[shown], samples.of(shown)),
     }
     with staged(out) as folder:
         write_json(folder / "monitor.json", result)
@@ -117,7 +91,7 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
 
 
 def _over_training(
-    embed: Path, description: dict, embeddings: np.ndarray, samples: Samples
+    embed: Path, description: dict, embeddings: np.ndarray, samples: Splits
 ) -> tuple[list[dict[str, Any]], list[tuple[float, np.ndarray, int]], dict[str, int]]:
     """Of the same samples at every snapshot and at the end: rows of snapshots.csv, spectra (share of
     training, singular values, n), and the numbers of samples behind the probe."""
@@ -150,8 +124,8 @@ def _over_training(
     return stages, spectra, {name: int(part.sum()) if labelled else 0 for name, part in parts.items()}
 
 
-def _nuisance(embeddings: np.ndarray, rows: np.ndarray, samples: Samples) -> dict[str, Any] | None:
-    if samples.groups is None:
+def _nuisance(embeddings: np.ndarray, rows: np.ndarray, samples: Splits) -> dict[str, Any] | None:
+    if not samples.named_groups:
         return None
     rows = _evenly(rows, COUNTED)
     return nuisance_statistics(embeddings[rows], samples.groups[rows], samples.labels[rows])
@@ -169,7 +143,7 @@ def _mask_figure(trained: Training, encoder: dict) -> Figure:
     return masks(trained, (side, side))
 
 
-def read_table(path: Path) -> dict[str, list[float]]:
+def read_columns(path: Path) -> dict[str, list[float]]:
     """Columns of a table that train writes; lists are empty for floors.
 
     Raises:

@@ -13,7 +13,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from . import __version__
@@ -21,7 +20,7 @@ from .cli import parser, read_json, run, staged, write_csv, write_json
 from .errors import InputError
 from .figures import probing
 from .figures.style import save
-from .metrics.probes import bootstrap_interval
+from .metrics.comparison import holm, paired, read_correct, verdict
 
 FLOORS = ("untrained", "raw", "pca")
 _MEASURES = (("logistic", "linear probe, all labels"), ("few10", "10 labels a class"))
@@ -34,6 +33,7 @@ def read_experiment(results: Path, name: str) -> dict[str, Any]:
         InputError: a step's result is missing.
     """
     encoder = read_json(results / "train" / name / "encoder.json")
+    correct, groups = read_correct(results / "probe" / name / "predictions.csv")
     return {
         "name": name,
         "kind": encoder["train"]["encoder"],
@@ -43,7 +43,8 @@ def read_experiment(results: Path, name: str) -> dict[str, Any]:
         "monitor": read_json(results / "monitor" / name / "monitor.json"),
         "rank": read_json(results / "rank" / name / "rank.json"),
         "probe": read_json(results / "probe" / name / "probe.json"),
-        "correct": _correct(results / "probe" / name / "predictions.csv"),
+        "correct": correct,
+        "groups": groups,
         "classes": _table(results / "probe" / name / "classes.csv"),
     }
 
@@ -56,42 +57,20 @@ def _table(path: Path) -> list[dict[str, str]]:
         raise InputError(f"{path}: no such file; run the probe step first") from None
 
 
-def _correct(path: Path) -> dict[str, np.ndarray]:
-    """Per test sample: share of correct predictions of each probe, draws averaged."""
-    rows = _table(path)
-    columns: dict[str, list[np.ndarray]] = {}
-    y = np.array([row["label"] for row in rows])
-    for name in rows[0] if rows else []:
-        if name not in ("index", "label"):
-            hits = np.array([row[name] for row in rows]) == y
-            columns.setdefault(name.split("_")[0], []).append(hits)
-    return {name: np.mean(hits, axis=0) for name, hits in columns.items()}
-
-
-def compare(experiment: dict, floor: dict, measure: str, resamples: int = 2000) -> dict | None:
-    """Paired difference of two experiments' accuracies on the same test samples, in points.
-
-    ``says`` is "beats" or "below" where the 95 % interval excludes 0, else "ties".
-    """
+def compare(experiment: dict, floor: dict, measure: str) -> dict | None:
+    """Paired difference of two experiments' accuracies on the same test samples, in points."""
     a, b = experiment["correct"].get(measure), floor["correct"].get(measure)
     if a is None or b is None or experiment["data"] != floor["data"]:
         return None
-    difference = 100 * (a - b)
-    low, high = bootstrap_interval(difference, resamples, seed=0)
-    says = "beats" if low > 0 else "below" if high < 0 else "ties"
-    return {
-        "points": float(difference.mean()),
-        "low": low,
-        "high": high,
-        "says": says,
-        "n": len(difference),
-        "floor": floor["name"],
-        "kind": floor["kind"],
-    }
+    difference = paired([a], [b], experiment["groups"])
+    return {**difference, "floor": floor["name"], "kind": floor["kind"]}
 
 
 def comparisons(experiments: list[dict]) -> list[dict[str, Any]]:
-    """Every trained experiment against every floor on its data, for both measures."""
+    """Every trained experiment against every floor on its data, for both measures.
+
+    ``says`` is the verdict after adjusting the p values for the number of comparisons (Holm).
+    """
     rows = []
     for e in experiments:
         for f in experiments:
@@ -100,6 +79,8 @@ def comparisons(experiments: list[dict]) -> list[dict[str, Any]]:
                     found = compare(e, f, measure)
                     if found:
                         rows.append({"experiment": e["name"], "measure": label, **found})
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row |= {"p": p, "says": verdict(row["low"], row["high"], p)}
     return rows
 
 

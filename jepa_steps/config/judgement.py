@@ -92,7 +92,18 @@ class Rank(Settings):
 class Probe(Settings):
     """Linear probes and neighbours on frozen embeddings."""
 
-    logistic_c: tuple[Annotated[float, Field(gt=0)], ...] = (0.001, 0.01, 0.1, 1.0, 10.0)
+    logistic_c: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (
+        0.0001,
+        0.0003,
+        0.001,
+        0.003,
+        0.01,
+        0.03,
+        0.1,
+        0.3,
+        1.0,
+        10.0,
+    )
     """Inverse regularisation strengths swept on the validation part."""
     knn_k: Annotated[int, Field(ge=1)] = 20
     """Neighbours of the weighted kNN (cosine, temperature 0.07)."""
@@ -100,9 +111,11 @@ class Probe(Settings):
     """Labels a class in the few-label probes; sizes a class cannot fill are left out."""
     few_draws: Annotated[int, Field(ge=1)] = 10
     """Random label subsets for each size; the same ones for every experiment on a data set."""
+    attentive: bool = False
+    """Also train an attentive probe on the stored token embeddings; a few seconds to minutes."""
     max_train: Annotated[int, Field(ge=10)] = 50_000
     """Training embeddings used by the probes, at most."""
     bootstrap: Annotated[int, Field(ge=100)] = 2000
-    """Resamples of the test part behind each 95 % interval."""
+    """Resamples of the test groups behind each 95 % interval."""
     seed: int = 0
     """Seed of subsets and resamples."""
