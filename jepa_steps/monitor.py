@@ -20,7 +20,6 @@ from .config import JepaTraining, Monitor, Training, parse, parse_training
 from .data.store import Splits, read_array, read_table
 from .errors import InputError
 from .figures import training as figures
-from .figures.components import components
 from .figures.masks import masks
 from .figures.spectra import spectra_over_training
 from .figures.style import message, save
@@ -30,7 +29,6 @@ from .metrics.evidence import Evidence
 from .metrics.moments import moments, token_moments
 from .metrics.nuisance import nuisance_statistics
 
-SHOWN = 2000  # samples in the figure of components
 COUNTED = 25_600  # samples behind shares of variance
 
 
@@ -74,7 +72,6 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
         "final_loss": losses[-1] if losses else None,
         "selection": {"stages": len(stages), "n": probed, **selection.agreement(stages)},
     }
-    shown = _evenly(training, SHOWN)
     drawn = {
         "losses": figures.losses(tables["metrics"], tables["validation"]),
         "rates": figures.rates(tables["metrics"]),
@@ -84,7 +81,6 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
         "over_training": figures.over_training(stages),
         "spectra": spectra_over_training(spectra),
         "std": figures.std_histogram(m.std),
-        "components": components(embeddings[shown], _variables(samples, shown)),
     }
     with staged(out) as folder:
         write_json(folder / "monitor.json", result)
@@ -133,12 +129,6 @@ def _nuisance(embeddings: np.ndarray, rows: np.ndarray, samples: Splits) -> dict
         return None
     rows = _evenly(rows, COUNTED)
     return nuisance_statistics(embeddings[rows], samples.groups[rows], samples.labels[rows])
-
-
-def _variables(samples: Splits, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Labels and named groups of some samples, where there are any."""
-    known = {"label": samples.labels[rows]} if (samples.labels[rows] >= 0).all() else {}
-    return {**known, "group": samples.groups[rows]} if samples.named_groups else known
 
 
 def _evenly(rows: np.ndarray, most: int) -> np.ndarray:

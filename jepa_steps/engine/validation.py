@@ -60,14 +60,14 @@ class Validation:
         """Loss and parts on val, weighted by samples."""
         names, sums, count = ["loss"], None, 0
         for number, rows, weight in self._shares(self._rows["val"]):
+            if len(rows) == 1 and self._jepa.objective.regularised:  # one sample has no variance
+                rows, weight = rows.repeat(2), 0.0
             zero = np.zeros(len(rows), np.int64)
             masks = self._masks(number, zero, rows)
             batch = [torch.from_numpy(m).to(self._world.device) for m in (masks.context, masks.targets)]
             loss, parts = self._jepa.loss(self._jepa(self._images(rows), *batch), alone=True)
             names = ["loss", *parts]
             values = torch.stack([loss, *parts.values()]).double().cpu()
-            if len(rows) == 1 and self._jepa.objective.regularised:  # one sample has no variance
-                values, weight = torch.zeros_like(values), 0.0
             share = torch.cat([values, torch.ones(1)]) * len(rows) * weight
             sums = share if sums is None else sums + share
         sums = self._world.total(sums)

@@ -21,7 +21,6 @@ rule monitor:
             "results/monitor/{experiment}/",
             "monitor.json",
             "snapshots.csv",
-            "components.svg",
             "masks.svg",
             "norms.svg",
             "rates.svg",
