@@ -34,7 +34,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "monitor": ("monitor.py", "config", *_TABLES, *_MASKS, "metrics", "figures"),
     "rank": ("rank.py", "config", *_TABLES, "metrics", "figures"),
     "probe": ("probe.py", "config", *_TABLES, "metrics", "figures"),
-    "report": ("report.py", "config", *_TABLES, "metrics", "figures", "templates/report.html"),
+    "report": ("report.py", "reporting", "templates", "config", *_TABLES, "metrics", "figures"),
 }
 
 

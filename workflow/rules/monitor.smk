@@ -14,9 +14,6 @@ rule monitor:
             "results/monitor/{experiment}/",
             "monitor.json",
             "snapshots.csv",
-            "masks.svg",
-            "rates.svg",
-            "std.svg",
         ),
         report(
             "results/monitor/{experiment}/losses.svg",
@@ -31,6 +28,27 @@ rule monitor:
             category="Training",
             subcategory="{experiment}",
             labels={"figure": "rank over training"},
+        ),
+        report(
+            "results/monitor/{experiment}/rates.svg",
+            caption="../report/rates.rst",
+            category="Training",
+            subcategory="{experiment}",
+            labels={"figure": "schedules and norms"},
+        ),
+        report(
+            "results/monitor/{experiment}/masks.svg",
+            caption="../report/masks.rst",
+            category="Training",
+            subcategory="{experiment}",
+            labels={"figure": "masks"},
+        ),
+        report(
+            "results/monitor/{experiment}/std.svg",
+            caption="../report/std.rst",
+            category="Embeddings",
+            subcategory="{experiment}",
+            labels={"figure": "spread by dimension"},
         ),
     log:
         "logs/monitor/{experiment}.log",
