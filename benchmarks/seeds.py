@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from jepa_steps.metrics.probes import bootstrap_interval
-from jepa_steps.report import _correct
+from jepa_steps.report import read_predictions
 
 OUT = Path("runs/seeds")
 
@@ -32,7 +32,7 @@ def run(name: str, experiment: dict, data: Path) -> dict[str, np.ndarray]:
          "--encoder", folder["train"], "--out", folder["embed"])  # fmt: skip
     step("probe", "--spec", json.dumps(experiment["probe"]), "--splits", data / "splits.csv",
          "--embeddings", folder["embed"] / "embeddings.npy", "--out", folder["probe"])  # fmt: skip
-    return _correct(folder["probe"] / "predictions.csv")
+    return read_predictions(folder["probe"] / "predictions.csv")["correct"]
 
 
 def main() -> None:

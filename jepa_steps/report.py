@@ -114,14 +114,17 @@ def report(results: Path, data: list[Path], names: list[str], out: Path) -> None
             for row in _table(results / "train" / name / "metrics.csv")
         ]
         write_csv(folder / "history.csv", ["experiment", *_CURVES], history)
-        majorities = [row for row in below if row.kind == "majority"]
-        save(comparison.comparison(_scores([*rows, *majorities])), folder / "comparison.svg")
+        save(comparison.comparison(_scores(rows, below)), folder / "comparison.svg")
         save(comparison.few_labels(_curves(rows)), folder / "few_labels.svg")
         page = render(Page(experiments, rows, below, found), results, folder)
         (folder / "report.html").write_text(page, encoding="utf-8")
 
 
-def _scores(rows: list[Row]) -> list[tuple]:
+def _scores(rows: list[Row], below: list[Row]) -> list[tuple]:
+    """Data set by data set, each with its majority class."""
+    everything = [*rows, *(row for row in below if row.kind == "majority")]
+    order = list(dict.fromkeys(row.data for row in rows))
+    rows = sorted(everything, key=lambda row: order.index(row.data))
     return [(r.label, r.trained, r.score("logistic"), r.score("few_label", "10")) for r in rows]
 
 
