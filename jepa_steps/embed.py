@@ -3,73 +3,128 @@
     python -m jepa_steps.embed --encoder results/train/mine --data data/digits --out results/embed/mine
     python -m jepa_steps.embed --encoder results/train/mine --images photos --out photos.npy
 
-The first form writes embeddings.npy (one row a sample, in the order of splits.csv), tokens.npy and
-snapshots.npy (bounded samples of the training part, for statistics) and embed.json. The second
-writes one row an image, and the file names beside it as .csv.
+The first form writes embeddings.npy (one row a sample, in the order of splits.csv),
+poolings.safetensors (the same under other poolings), bounded samples for statistics: tokens.npy,
+snapshots.npy (embeddings over training) and views.npy (the same samples under different context
+masks, over training); and embed.json. The second writes one row an image, and the file names beside
+it as .csv.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.numpy import save_file
 
 from .cli import add_spec, parser, read_spec, run, staged, write_csv, write_json
-from .config import Embed, ImageDataset, parse
+from .config import Embed, ImageDataset, Masks, parse
 from .data import counter
 from .data.decode import open_image, to_pixels
+from .data.masks import MultiBlockMasks
 from .data.sources import read_source
 from .data.store import Store, open_store, sha256
 from .errors import InputError
 from .model.export import Encoder, load_encoder, load_snapshots
 
+_WIDEST = 16_384  # values of one embedding
+
 
 def embed_store(folder: Path, store: Store, settings: Embed, out: Path) -> None:
-    """Write embeddings of all samples, and of bounded samples the tokens and the snapshots."""
-    encoder = load_encoder(folder)
-    rows = store.rows("train")
-    rows = counter.generator(0, "embed sample").permutation(rows)
-    token_rows = np.sort(rows[: settings.token_samples])
-    snapshot_rows = np.sort(rows[: settings.snapshot_samples])
+    """Write embeddings of all samples, and of bounded samples the tokens, snapshots and views."""
+    torch.set_num_threads(settings.threads)
+    encoder, size = load_encoder(folder), settings.batch_size
+    snapshots = load_snapshots(folder)
+    tokens = _sample(store, ("train", "val", "test"), settings.token_samples)
+    over_training = _sample(store, ("train", "val"), settings.snapshot_samples)
+    viewed = _sample(store, ("train",), settings.view_samples)
     with staged(out) as temporary:
-        np.save(temporary / "embeddings.npy", pooled(encoder, store.images, settings))
-        tokens = [
-            encoder.encode(store.images[token_rows[a : a + settings.batch_size]]).numpy()
-            for a in range(0, len(token_rows), settings.batch_size)
-        ]
-        np.save(temporary / "tokens.npy", np.concatenate(tokens))
-        snapshots = load_snapshots(folder)
-        width = np.load(temporary / "embeddings.npy", mmap_mode="r").shape[1]
-        images = store.images[snapshot_rows]
-        rows_of = [pooled(snapshot, images, settings) for _, snapshot in snapshots]
-        empty = np.empty((0, len(images), width), np.float32)
-        np.save(temporary / "snapshots.npy", np.stack(rows_of) if rows_of else empty)
+        pooled = all_poolings(encoder, store.images, settings)
+        embeddings = pooled.pop(settings.pooling)
+        np.save(temporary / "embeddings.npy", embeddings)
+        save_file(pooled, temporary / "poolings.safetensors")
+        parts = [encoder.encode(store.images[rows]).numpy() for rows in _batches(tokens, size)]
+        np.save(temporary / "tokens.npy", np.concatenate(parts))
+        rows = [embed(snapshot, store.images[over_training], settings) for _, snapshot in snapshots]
+        empty = np.empty((0, len(over_training), embeddings.shape[1]), np.float32)
+        np.save(temporary / "snapshots.npy", np.stack(rows) if rows else empty)
+        stages = [*(snapshot for _, snapshot in snapshots), encoder]
+        views = [masked_views(stage, store.images[viewed], viewed, settings) for stage in stages]
+        np.save(temporary / "views.npy", np.stack(views))
         description = {
             "encoder": encoder.config["train"]["encoder"],
             "encoder_sha256": sha256(folder / "encoder.safetensors"),
             "data_sha256": store.manifest["sha256"],
             "pooling": settings.pooling,
+            "poolings": sorted(pooled),
             "snapshot_fractions": [fraction for fraction, _ in snapshots],
-            "snapshot_rows": snapshot_rows.tolist(),
-            "token_rows": token_rows.tolist(),
+            "snapshot_rows": over_training.tolist(),
+            "token_rows": tokens.tolist(),
+            "view_rows": viewed.tolist(),
         }
         write_json(temporary / "embed.json", description)
 
 
-def pooled(encoder: Encoder, images: np.ndarray, settings: Embed) -> np.ndarray:
-    """Pooled embeddings float32 (n, D) of uint8 images (n, H, W, C), batch by batch."""
-    torch.set_num_threads(settings.threads)
-    step = settings.batch_size
-    parts = [
-        encoder.embed(images[a : a + step], settings.pooling).cpu().numpy()
-        for a in range(0, len(images), step)
+def _sample(store: Store, parts: tuple[str, ...], most: int) -> np.ndarray:
+    """At most ``most`` random samples of each part, ascending."""
+    chosen = [
+        counter.generator(0, "embed sample").permutation(store.rows(part))[:most] for part in parts
     ]
-    return np.concatenate(parts)
+    return np.sort(np.concatenate(chosen))
+
+
+def _batches(rows: Any, size: int) -> Iterator[Any]:
+    return (rows[a : a + size] for a in range(0, len(rows), size))
+
+
+def all_poolings(encoder: Encoder, images: np.ndarray, settings: Embed) -> dict[str, np.ndarray]:
+    """Embeddings float32 (n, D_p) of uint8 images under every pooling of the settings, by name.
+
+    Raises:
+        InputError: concatenated tokens that make too wide an embedding.
+    """
+    names = [settings.pooling]
+    if encoder.grid is not None:
+        names += [name for name in settings.poolings if name != settings.pooling]
+        width = encoder.grid[0] * encoder.grid[1] * encoder.module.dim
+        if "concat" in names and width > _WIDEST:
+            raise InputError(
+                f"embed.poolings: concat gives {width} values a sample, expected at most {_WIDEST}; "
+                "leave it out"
+            )
+    parts = [encoder.poolings(batch, names) for batch in _batches(images, settings.batch_size)]
+    return {name: np.concatenate([part[name].numpy() for part in parts]) for name in names}
+
+
+def embed(encoder: Encoder, images: np.ndarray, settings: Embed) -> np.ndarray:
+    """Pooled embeddings float32 (n, D) of uint8 images (n, H, W, C), batch by batch."""
+    batches = _batches(images, settings.batch_size)
+    return np.concatenate([encoder.embed(batch, settings.pooling).numpy() for batch in batches])
+
+
+def masked_views(encoder: Encoder, images: np.ndarray, index: np.ndarray, settings: Embed) -> np.ndarray:
+    """Mean token embeddings float32 (n, q, D) of images under q context masks each.
+
+    Masks are those of I-JEPA, a function of the sample's number ``index`` and the view, so that all
+    encoders see the same ones; (0, 0, D) for an encoder of one token, which no mask can hide from.
+    """
+    if encoder.grid is None or encoder.grid[0] * encoder.grid[1] < 2:
+        return np.empty((0, 0, encoder.embed(images[:1]).shape[1]), np.float32)
+    sampler = MultiBlockMasks.of(Masks(), encoder.grid, seed=0)
+    views = []
+    for view in range(settings.views):
+        context = sampler(view, np.full(len(index), view), index).context
+        size = settings.batch_size
+        both = zip(_batches(images, size), _batches(context, size), strict=True)
+        views.append(np.concatenate([encoder.encode(x, keep).mean(1).numpy() for x, keep in both]))
+    return np.stack(views, 1)
 
 
 def embed_images(folder: Path, images: Path, settings: Embed, out: Path) -> int:
     """Embed a folder of images; writes ``out`` (.npy) and the file names beside it (.csv)."""
+    torch.set_num_threads(settings.threads)
     encoder = load_encoder(folder)
     spec: dict[str, Any] = {"source": "folder", "path": str(images), "image_size": encoder.image_size}
     dataset = ImageDataset(**spec, channels=encoder.channels)
@@ -84,7 +139,7 @@ def embed_images(folder: Path, images: Path, settings: Embed, out: Path) -> int:
                 batch.append(to_pixels(image, encoder.image_size, encoder.channels))
             except ValueError as error:
                 raise InputError(f"{path}: {error}") from None
-        parts.append(pooled(encoder, np.stack(batch), settings))
+        parts.append(embed(encoder, np.stack(batch), settings))
     temporary = out.with_name(f".{out.name}.{os.getpid()}.npy")
     np.save(temporary, np.concatenate(parts))
     write_csv(out.with_suffix(".csv"), ["file"], ([name] for name in source.names))

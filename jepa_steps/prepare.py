@@ -5,7 +5,7 @@
 
 Reads a folder, .npz, IDX files or a torchvision data set; writes images.npy (uint8, memory-mapped
 by every later step), splits.csv and manifest.json (counts, pixel statistics of the training part,
-duplicates, hashes). An unreadable image stops it with one line, or is left out and listed
+duplicates, groups, hashes). An unreadable image stops it with one line, or is left out and listed
 (on_error: skip).
 """
 
@@ -22,11 +22,11 @@ import numpy as np
 
 from .cli import add_spec, parser, read_spec, run, staged, write_json
 from .config import ImageDataset, parse, resolved
-from .data import splits
+from .data import groups, splits
 from .data.decode import array_image, open_image, to_pixels
 from .data.sources import Source, read_source
 from .data.splits import SPLITS
-from .data.store import ImageWriter, sha256, write_splits
+from .data.store import ImageWriter, sha256, write_table
 from .errors import InputError
 
 _CHUNK = 64  # images decoded per task; 64 RGB images of 224 pixels are 10 MB
@@ -39,22 +39,38 @@ def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
         InputError: a source that cannot be used; nothing is left behind then.
     """
     source = read_source(dataset)
+    if source.groups is not None:
+        groups.refuse_shared(dataset.path, source.groups, source.given)
     with staged(out) as folder:
         kept, digests, skipped = _decode(source, dataset, folder / "images.npy", workers)
         labels, names = source.labels[kept], [source.names[i] for i in kept]
-        groups = np.unique(digests, return_inverse=True)[1]
+        named = None if source.groups is None else source.groups[kept]
+        copies = np.unique(digests, return_inverse=True)[1]
+        parts = _parts(copies, named)
         s = dataset.split
-        split = splits.assign(source.given[kept], labels, groups, s.val, s.test, s.seed)
+        split = splits.assign(source.given[kept], labels, parts, s.val, s.test, s.seed)
         for code, name in enumerate(SPLITS):
             if not (split == code).any():
                 raise InputError(
-                    f"{dataset.path}: no sample in the {name} part of {len(split)} images; "
-                    "add images or change split"
+                    f"{dataset.path}: no sample in the {name} part of {len(split)} images in "
+                    f"{len(np.unique(parts))} parts that stay together; add images or change split"
                 )
-        write_splits(folder / "splits.csv", split, labels, names)
-        manifest = _manifest(dataset, source, folder, split, labels, groups, names, skipped)
+        write_table(folder / "splits.csv", split, labels, names, named)
+        manifest = {
+            **_manifest(dataset, source, folder, split, labels),
+            "duplicates": _duplicates(copies, split, names),
+            "groups": None if named is None else _groups(named, split),
+            "skipped": skipped,
+            "sha256": {name: sha256(folder / name) for name in ("images.npy", "splits.csv")},
+        }
         write_json(folder / "manifest.json", manifest)
     return manifest
+
+
+def _parts(copies: np.ndarray, named: np.ndarray | None) -> np.ndarray:
+    if named is None:
+        return copies
+    return groups.together(copies, np.unique(named, return_inverse=True)[1])
 
 
 def _decode(
@@ -121,9 +137,8 @@ def _decode_chunk(
     return np.stack(images) if images else np.empty((0, size, size, channels), np.uint8), good, reasons
 
 
-def _manifest(dataset, source, folder, split, labels, groups, names, skipped) -> dict[str, Any]:
+def _manifest(dataset, source, folder, split, labels) -> dict[str, Any]:
     mean, std = pixel_statistics(folder / "images.npy", np.flatnonzero(split == 0))
-    leaks = splits.across_splits(groups, split)
     return {
         "settings": resolved(dataset),
         "images": {
@@ -142,13 +157,25 @@ def _manifest(dataset, source, folder, split, labels, groups, names, skipped) ->
             for code, name in enumerate(SPLITS)
         },
         "pixels": {"mean": mean, "std": std, "fitted_on": "train"},
-        "duplicates": {
-            "copies": int(len(groups) - len(np.unique(groups))),
-            "across_splits": len(leaks),
-            "examples": [[names[i] for i in group] for group in leaks[:20]],
-        },
-        "skipped": skipped,
-        "sha256": {name: sha256(folder / name) for name in ("images.npy", "splits.csv")},
+    }
+
+
+def _duplicates(copies: np.ndarray, split: np.ndarray, names: list[str]) -> dict[str, Any]:
+    leaks = splits.across_splits(copies, split)
+    return {
+        "copies": int(len(copies) - len(np.unique(copies))),
+        "across_splits": len(leaks),
+        "examples": [[names[i] for i in group] for group in leaks[:20]],
+    }
+
+
+def _groups(named: np.ndarray, split: np.ndarray) -> dict[str, Any]:
+    """The leak audit: how many groups there are, in each split, and in more than one."""
+    codes = np.unique(named, return_inverse=True)[1]
+    return {
+        "number": int(codes.max()) + 1,
+        "per_split": {name: len(np.unique(codes[split == i])) for i, name in enumerate(SPLITS)},
+        "across_splits": len(splits.across_splits(codes, split)),
     }
 
 

@@ -19,6 +19,7 @@ from .config import parse_training
 from .errors import InputError
 from .figures import comparison
 from .figures.style import save
+from .metrics.comparison import read_correct
 from .reporting import tables
 from .reporting.grouping import Row, group
 from .reporting.page import Page, render
@@ -54,7 +55,7 @@ def read_experiment(results: Path, name: str, manifests: dict[str, dict]) -> dic
         "rank": read_json(results / "rank" / name / "rank.json"),
         "probe": read_json(results / "probe" / name / "probe.json"),
         "classes": _table(results / "probe" / name / "classes.csv"),
-        **read_predictions(results / "probe" / name / "predictions.csv"),
+        **_predictions(results / "probe" / name / "predictions.csv"),
     }
 
 
@@ -66,32 +67,15 @@ def _table(path: Path) -> list[dict[str, str]]:
         raise InputError(f"{path}: no such file; run the step that writes it first") from None
 
 
-def read_predictions(path: Path) -> dict[str, Any]:
-    """Of every test sample: its index, label and group, and by probe the share of correct
-    predictions, draws averaged (one array each).
-
-    Raises:
-        InputError: missing file or a row that is not numbers.
-    """
+def _predictions(path: Path) -> dict[str, Any]:
+    """Of every test sample: index, label and group, and by probe the share of right predictions."""
+    correct, groups = read_correct(path)
+    rows = [(row["index"], row["label"]) for row in _table(path)]
     try:
-        head, *lines = path.read_text(encoding="utf-8").splitlines()
-        values = np.loadtxt(lines, np.int64, delimiter=",", ndmin=2) if lines else np.empty((0, 0))
-        columns = dict(zip(head.split(","), values.T, strict=bool(lines)))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run the probe step first") from None
+        index, label = np.array(rows, dtype=np.int64).reshape(-1, 2).T
     except ValueError as error:
-        raise InputError(f"{path}: {error}; expected a header and whole numbers: probe again") from None
-    y = columns.get("label", np.empty(0, np.int64))
-    hits: dict[str, list[np.ndarray]] = {}
-    for name, predicted in columns.items():
-        if name not in ("index", "label", "group"):
-            hits.setdefault(name.split("_")[0], []).append(predicted == y)
-    return {
-        "index": columns.get("index", y),
-        "label": y,
-        "group": columns.get("group", np.arange(len(y))),
-        "correct": {name: np.mean(found, axis=0) for name, found in hits.items()},
-    }
+        raise InputError(f"{path}: {error}, expected whole numbers; run the probe again") from None
+    return {"index": index, "label": label, "group": groups, "correct": correct}
 
 
 def report(results: Path, data: list[Path], names: list[str], out: Path) -> None:

@@ -263,6 +263,7 @@ def run_all(step, tmp_path, data, spec, name):
         (probe, "--embeddings", rows, "--splits", splits, "--out", folder["probe"]),
     ]
     calls[-1] += ("--spec", {"bootstrap": 200, "few_draws": 2})
+    calls[-2] += ("--tokens", rows.with_name("tokens.npy"), "--views", rows.with_name("views.npy"))
     for module, *arguments in calls:
         code, _, err = step(module, *arguments)
         assert code == 0, f"{module.__name__}: {err}"

@@ -1,5 +1,6 @@
 """Settings of data sets."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -47,6 +48,10 @@ class ImageDataset(Settings):
     """1 = grey, 3 = RGB. Transparency is composed over white, 16-bit grey is scaled to 8 bit."""
     split: Split = Split()
     """How samples are divided into train, val and test."""
+    groups: str | None = None
+    """The unit that never crosses splits (donor, scene, recording), for source folder: a regular
+    expression whose one capture group finds it in a file's path below path, e.g. "(donor\\d+)_".
+    An npz brings its own as array groups, one an image. Split shares then count groups."""
     on_error: Literal["fail", "skip"] = "fail"
     """An unreadable image: stop and name it, or leave it out and list it in the manifest."""
     max_skipped: Share = 0.001
@@ -58,4 +63,20 @@ class ImageDataset(Settings):
     def _torchvision_names_a_class(self) -> "ImageDataset":
         if (self.source == "torchvision") != (self.torchvision_class is not None):
             raise ValueError("torchvision_class belongs to source torchvision, and only to it")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_capture_once(self) -> "ImageDataset":
+        if self.groups is None:
+            return self
+        if self.source != "folder":
+            raise ValueError(f"groups belongs to source folder, found source {self.source}")
+        try:
+            captures = re.compile(self.groups).groups
+        except re.error as error:
+            raise ValueError(
+                f"groups: found {self.groups!r}, not a regular expression: {error}"
+            ) from None
+        if captures != 1:
+            raise ValueError(f"groups: found {captures} capture groups in {self.groups!r}, expected one")
         return self

@@ -157,6 +157,8 @@ class JepaTraining(Settings):
     """CPU threads of one process; part of the settings because sums depend on it to the bit."""
     log_every: Annotated[int, Field(ge=1)] = 50
     """Steps averaged into one row of metrics.csv."""
+    watch_every: Annotated[int, Field(ge=1)] = 5
+    """Steps between looks at the batch's embeddings, whose statistics are in metrics.csv."""
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     """Steps between resume checkpoints."""
 

@@ -5,13 +5,14 @@ Splits are coded 0 = train, 1 = val, 2 = test; labels are class numbers, -1 = no
 
 import gzip
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..config import ImageDataset
 from ..errors import InputError
+from . import groups
 from .splits import SPLITS
 
 _SPLIT_FOLDERS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
@@ -27,6 +28,7 @@ class Source:
     labels: int64 (n,), -1 where unknown.
     classes: class names; empty without labels.
     given: int64 (n,) split codes, -1 where the project decides.
+    groups: str (n,), the unit that never crosses splits, None where the source knows of none.
     """
 
     items: Callable[[int], Path | np.ndarray]
@@ -34,6 +36,7 @@ class Source:
     labels: np.ndarray
     classes: list[str]
     given: np.ndarray
+    groups: np.ndarray | None = None
 
 
 def read_source(dataset: ImageDataset) -> Source:
@@ -144,9 +147,9 @@ def _folder(path: Path, dataset: ImageDataset) -> Source:
     classes = sorted({c for c in class_of if c is not None})
     code = {name: i for i, name in enumerate(classes)}
     labels = np.array([code.get(c, -1) for c in class_of], dtype=np.int64)
-    return Source(
-        lambda i: path / names[i], names, labels, classes, np.array(split_codes, dtype=np.int64)
-    )
+    given = np.array(split_codes, dtype=np.int64)
+    named = groups.of_paths(names, dataset.groups, path)
+    return Source(lambda i: path / names[i], names, labels, classes, given, named)
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -168,8 +171,13 @@ def _npz(path: Path, dataset: ImageDataset) -> Source:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: not a readable .npz without pickles: {error}") from None
+    source = _arrays(_npz_parts(arrays, path), path)
+    return replace(source, groups=groups.of_array(arrays.get("groups"), len(source.names), path))
+
+
+def _npz_parts(arrays: dict[str, np.ndarray], path: Path) -> list:
     if "images" in arrays:
-        return _arrays([(arrays["images"], arrays.get("labels"), -1)], path)
+        return [(arrays["images"], arrays.get("labels"), -1)]
     parts = []
     for split, name in enumerate(SPLITS):
         for images, labels in ((f"x_{name}", f"y_{name}"), (f"{name}_images", f"{name}_labels")):
@@ -180,7 +188,7 @@ def _npz(path: Path, dataset: ImageDataset) -> Source:
             f"{path}: found arrays {', '.join(sorted(arrays)) or 'none'}, expected images/labels, "
             "x_train/y_train/x_test/y_test, or train_images/train_labels/test_images/test_labels"
         )
-    return _arrays(parts, path)
+    return parts
 
 
 def _idx(path: Path, dataset: ImageDataset) -> Source:

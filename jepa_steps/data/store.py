@@ -8,11 +8,32 @@ from typing import Any
 
 import numpy as np
 
-from ..cli import read_json
+from ..cli import read_json, write_csv
 from ..errors import InputError
 from .splits import SPLITS
 
 FIELDS = ("index", "split", "label", "source")
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What ``splits.csv`` says of every sample.
+
+    labels: int64 (n,), -1 = no label.
+    split: int64 (n,), 0 train, 1 val, 2 test.
+    groups: int64 (n,), numbers of the units that never cross splits; 0 to n - 1 without groups.
+    group_names: of these numbers, in order; empty where every sample is its own group.
+    """
+
+    labels: np.ndarray
+    split: np.ndarray
+    groups: np.ndarray
+    group_names: tuple[str, ...] = ()
+
+    @property
+    def named_groups(self) -> bool:
+        """Whether the data set has groups of its own."""
+        return bool(self.group_names)
 
 
 @dataclass(frozen=True)
@@ -46,34 +67,44 @@ def open_store(folder: Path) -> Store:
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{folder / 'images.npy'}: cannot be read: {error}") from None
-    labels, split = read_splits(folder / "splits.csv")
-    if len(images) != len(labels):
+    table = read_table(folder / "splits.csv")
+    if len(images) != len(table.labels):
         raise InputError(
-            f"{folder}: {len(images)} images but {len(labels)} rows in splits.csv; prepare it again"
+            f"{folder}: {len(images)} images but {len(table.labels)} rows in splits.csv; "
+            "prepare it again"
         )
-    return Store(images, labels, split, manifest)
+    return Store(images, table.labels, table.split, manifest)
 
 
-def read_splits(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(labels, split codes), int64 (n,) each, of a ``splits.csv``.
+def read_table(path: Path) -> Splits:
+    """What a ``splits.csv`` says; without a group column every sample is its own group.
 
     Raises:
         InputError: missing file or a malformed row, named by number.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; run jepa_steps.prepare first")
-    labels, split = [], []
+    labels, split, groups = [], [], []
     with path.open(newline="", encoding="utf-8") as file:
-        for number, row in enumerate(csv.DictReader(file), 2):
+        reader = csv.DictReader(file)
+        grouped = "group" in (reader.fieldnames or ())
+        for number, row in enumerate(reader, 2):
             try:
                 labels.append(int(row["label"]))
                 split.append(SPLITS.index(row["split"]))
+                groups.append(str(row["group"]) if grouped else "")
             except (KeyError, TypeError, ValueError):
                 raise InputError(
                     f"{path}: line {number}: found {row}, expected the columns {', '.join(FIELDS)}, "
                     f"an integer label and a split of {', '.join(SPLITS)}"
                 ) from None
-    return np.array(labels, dtype=np.int64), np.array(split, dtype=np.int64)
+    names, codes = np.unique(groups, return_inverse=True) if grouped else ((), np.arange(len(labels)))
+    return Splits(
+        np.array(labels, dtype=np.int64),
+        np.array(split, dtype=np.int64),
+        codes.astype(np.int64),
+        tuple(str(name) for name in names),
+    )
 
 
 def read_array(path: Path) -> np.ndarray:
@@ -92,13 +123,13 @@ def read_array(path: Path) -> np.ndarray:
     return array
 
 
-def write_splits(path: Path, split: np.ndarray, labels: np.ndarray, names: list[str]) -> None:
-    """Write ``splits.csv``, one row a sample in the order of ``images.npy``."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(FIELDS)
-        for i, (s, label, name) in enumerate(zip(split, labels, names, strict=True)):
-            writer.writerow([i, SPLITS[s], label, name])
+def write_table(
+    path: Path, split: np.ndarray, labels: np.ndarray, names: list[str], groups: np.ndarray | None
+) -> None:
+    """Write ``splits.csv``, one row a sample in the order of ``images.npy``; groups if there are any."""
+    columns = [range(len(split)), (SPLITS[code] for code in split), labels, names]
+    header = FIELDS if groups is None else (*FIELDS, "group")
+    write_csv(path, header, zip(*columns, *([] if groups is None else [groups]), strict=True))
 
 
 def sha256(path: Path) -> str:

@@ -32,6 +32,7 @@ from .record import Means, Record, show
 from .signals import STOPPED, stop_on_signal
 from .speed import Speed
 from .validation import Validation
+from .watch import Watch, columns
 
 # The finished encoder is the snapshot at 1.
 SNAPSHOTS = (0.0, 0.1, 0.25, 0.5, 0.75)
@@ -68,7 +69,7 @@ class Trainer:
         self.batches = Batches(train, store, self.jepa.encoder.grid, world)
         self.validation = Validation(train, store, self.jepa, folder, world)
         self.guard = Guard(folder, train.skip_limit, train.diverged)
-        self.means = Means()
+        self.means, self.watch = Means(), Watch()
         self.step, self.update_to_weight, self.waited = 0, 0.0, 0.0
         self._next: tuple[int, int, tuple[Tensor, ...]] | None = None
 
@@ -88,6 +89,8 @@ class Trainer:
         number = self.step + self.guard.skipped
         if self._next is None or self._next[:2] != (number, self.step):
             self._next = (number, self.step, self.batch(number, self.step))
+        watched = self.step % self.settings.watch_every == 0
+        self.jepa.watch = self.watch.add if watched else None
         loss, parts = self.gradient(self._next[2])
         # Drawn while an accelerator is still busy: the next line that reads a number waits for it.
         if self.step + 1 < self.settings.steps:
@@ -95,7 +98,9 @@ class Trainer:
         norm = parallel.whole(
             torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.optimizer.clip_norm)
         )
-        if torch.isfinite(loss + norm):
+        finite = bool(torch.isfinite(loss + norm))
+        self.watch.settle(finite)
+        if finite:
             self.update()
             clipped = (norm > self.settings.optimizer.clip_norm).float()
             self.means.add({"loss": loss, **parts, "gradient_norm": norm, "clipped_share": clipped})
@@ -146,6 +151,7 @@ class Trainer:
             **row,
             "weight_norm": float(_norm(self.parameters)),
             "update_to_weight": self.update_to_weight,
+            **columns(self.watch.take(self.world)),
             "skipped": self.guard.skipped,
             **schedules.at(self.step - 1, self.settings),
         }
@@ -166,6 +172,7 @@ class Trainer:
             "guard": self.guard.state(),
             "best": self.validation.best,
             "means": self.means.state(),
+            "watch": self.watch.state(),
             "update_to_weight": self.update_to_weight,
         }
         if self.world.main:
@@ -182,6 +189,7 @@ class Trainer:
             self.guard.load(state["guard"])
             self.validation.best = state["best"]
             self.means.load(state["means"], self.world.device)
+            self.watch.load(state["watch"], self.world.device)
             self.step, self.update_to_weight = state["step"], state["update_to_weight"]
 
     # ----------------------------------------------------------------------------------- loop

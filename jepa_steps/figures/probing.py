@@ -1,6 +1,7 @@
 """Figures of probes."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
@@ -25,25 +26,29 @@ def confusion(y: np.ndarray, predicted: np.ndarray) -> Figure:
     return figure
 
 
-def components(rows: np.ndarray, y: np.ndarray, most: int = 2000) -> Figure:
-    """The first two principal components of the test embeddings, by class."""
-    rows, y = rows[:most] - rows[:most].mean(0), y[:most]
+def components(
+    rows: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None, most: int = 2000
+) -> Figure:
+    """The first two principal components of the test embeddings, by class and by group if given."""
+    rows = rows[:most] - rows[:most].mean(0)
     _, _, vt = np.linalg.svd(rows, full_matrices=False)
     if len(vt) < 2:
         return message("fewer than two dimensions")
     axes_2 = vt[:2] * np.sign(vt[:2][np.arange(2), np.abs(vt[:2]).argmax(1)])[:, None]
     x = rows @ axes_2.T
-    figure, (axes,) = new(4.2, 3.4)
-    labels = np.unique(y)
-    for i, label in enumerate(labels[:20]):
-        axes.scatter(
-            *x[y == label].T,
-            s=9,
-            color=COLOURS[i % 8],
-            marker=MARKERS[(i + i // 8) % 8],
-            label=str(label),
-        )
-    axes.set(xlabel="component 1", ylabel="component 2")
-    if len(labels) <= 20:
-        axes.legend(ncols=2, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    colourings = {"class": y[:most]} | ({} if groups is None else {"group": groups[:most]})
+    figure, panels = new(4.2, 3.4, len(colourings))
+    for axes, (name, values) in zip(panels, colourings.items(), strict=True):
+        _scatter(axes, x, values)
+        axes.set(xlabel="component 1", ylabel="component 2", title=f"by {name}")
     return figure
+
+
+def _scatter(axes: Axes, x: np.ndarray, values: np.ndarray) -> None:
+    """Points (n, 2) in one style a value; a legend for up to 20 values."""
+    distinct, codes = np.unique(values, return_inverse=True)
+    for i, value in enumerate(distinct):
+        style = {"color": COLOURS[i % 8], "marker": MARKERS[(i + i // 8) % 8]}
+        axes.scatter(*x[codes == i].T, s=9, label=str(value)[:24], **style)
+    if len(distinct) <= 20:
+        axes.legend(ncols=2, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -1,28 +1,30 @@
-"""Probes on frozen embeddings: linear, neighbours, few labels; and their intervals.
+"""Probes on frozen embeddings: linear classifiers and regression, few labels, choice of pooling.
 
 Settings are chosen on val, the probe is refitted on train + val, test is touched once. All features
 are standardised with statistics of the training part.
 
-Shapes: n training rows, m test rows, D dimensions, C classes.
+Shapes: n rows, m test rows, D dimensions, C classes, K targets.
 """
 
-import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
+from safetensors.numpy import load_file, save_file
+from sklearn.metrics import r2_score
 
+from ..cli import read_json
 from ..data import counter
 from ..errors import InputError
+from .linear import Linear, logistic, probabilities, ridge
 
-_RIDGE_ALPHAS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+_RIDGE_STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
 @dataclass(frozen=True)
 class Split3:
-    """Standardised features and labels of the three parts."""
+    """Standardised features (n, D) of the three parts and their labels (n,) or targets (n, K)."""
 
     train: np.ndarray
     val: np.ndarray
@@ -37,55 +39,128 @@ class Split3:
         return np.concatenate([self.train, self.val]), np.concatenate([self.train_y, self.val_y])
 
 
+@dataclass(frozen=True)
+class LinearProbe:
+    """A fitted linear classifier of embeddings, with all that applying it needs.
+
+    mean, scale: float64 (D,), of the standardisation; scale is infinite in constant dimensions.
+    linear: class scores of standardised embeddings.
+    classes: int64 (C,), the class number of each score.
+    pooling: name of the pooling whose embeddings it reads.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    linear: Linear
+    classes: np.ndarray
+    pooling: str
+
+    def probabilities(self, rows: np.ndarray) -> np.ndarray:
+        """Probabilities (n, C) of ``classes`` for embeddings (n, D)."""
+        return probabilities(self.linear((rows - self.mean) / self.scale))
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Class numbers int64 (n,) of embeddings (n, D)."""
+        return self.classes[self.probabilities(rows).argmax(1)]
+
+    def save(self, path: Path) -> None:
+        """Write the numbers; classes and pooling belong into probe.json beside the file."""
+        arrays = {"coef": self.linear.coef, "intercept": self.linear.intercept}
+        save_file(arrays | {"mean": self.mean, "scale": self.scale}, path)
+
+
+def load_probe(folder: Path) -> LinearProbe:
+    """The linear probe in a folder written by the probe step (probe.safetensors, probe.json).
+
+    Raises:
+        InputError: missing files, or data without labels.
+    """
+    description = read_json(folder / "probe.json")
+    if not description["labels"]:
+        raise InputError(f"{folder / 'probe.json'}: no probe: {description['reason']}")
+    try:
+        arrays = load_file(folder / "probe.safetensors")
+        linear = Linear(arrays["coef"], arrays["intercept"])
+        classes = np.array(description["classes"], dtype=np.int64)
+        pooling = description["pooling"]["chosen"]
+        return LinearProbe(arrays["mean"], arrays["scale"], linear, classes, pooling)
+    except (OSError, KeyError) as error:
+        raise InputError(f"{folder}: not a probe: {error}; run the probe step again") from None
+
+
+def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(mean, scale) of rows (n, D), float64 (D,); the scale of constant dimensions is infinite."""
+    mean, std = train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64)
+    return mean, np.where(std > 1e-12 * max(1.0, np.abs(mean).max()), std, np.inf)
+
+
 def standardise(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     """All parts minus the training mean, over the training std; constant dimensions become 0."""
-    train = np.asarray(train, dtype=np.float64)
-    mean, std = train.mean(0), train.std(0)
-    scale = np.where(std > 1e-12 * max(1.0, np.abs(mean).max()), std, np.inf)
-    return [(np.asarray(x, dtype=np.float64) - mean) / scale for x in (train, *others)]
+    mean, scale = standardisation(train)
+    return [(x - mean) / scale for x in (train, *others)]
 
 
-def fit_logistic(x: np.ndarray, y: np.ndarray, c: float, start=None) -> LogisticRegression:
-    """Multinomial logistic regression, L2 with inverse strength ``c``, L-BFGS to convergence.
+def _best(path: dict[float, Linear], score: Callable[[Linear], float]) -> tuple[float, dict]:
+    """(strength with the highest score, scores); of equal ones the first."""
+    found = {strength: score(linear) for strength, linear in path.items()}
+    return max(found, key=lambda strength: found[strength]), found
+
+
+def _accuracy(x: np.ndarray, y: np.ndarray, classes: np.ndarray) -> Callable[[Linear], float]:
+    return lambda linear: float((classes[linear(x).argmax(1)] == y).mean())
+
+
+def logistic_probe(data: Split3, grid: Iterable[float]) -> tuple[Linear, np.ndarray, dict]:
+    """(class scores, their class numbers (C,), choice) of the logistic probe; c chosen on val.
+
+    Of inverse strengths with equal val accuracy the smallest.
 
     Raises:
         InputError: not converged.
     """
-    model = LogisticRegression(C=c, max_iter=5000, tol=1e-5, warm_start=start is not None)
-    if start is not None:
-        model.coef_, model.intercept_, model.classes_ = start.coef_, start.intercept_, start.classes_
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        try:
-            return model.fit(x, y)
-        except ConvergenceWarning:
-            raise InputError(
-                f"the logistic probe did not converge at C = {c:g}; drop this value from logistic_c"
-            ) from None
+    classes, codes = np.unique(data.train_y, return_inverse=True)
+    path = logistic(data.train, codes, grid)
+    best, found = _best(path, _accuracy(data.val, data.val_y, classes))
+    x, y = data.both
+    classes, codes = np.unique(y, return_inverse=True)
+    choice = {"c": best, "val_accuracy": {f"{c:g}": accuracy for c, accuracy in found.items()}}
+    return logistic(x, codes, [best])[best], classes, choice
 
 
-def logistic_probe(data: Split3, grid: list[float]) -> tuple[np.ndarray, dict]:
-    """(class probabilities (m, C) on test, choice) of the logistic probe; C chosen on val."""
-    scores, model = {}, None
-    for c in sorted(grid):
-        model = fit_logistic(data.train, data.train_y, c, model)
-        scores[c] = float((model.predict(data.val) == data.val_y).mean())
-    best = max(scores, key=lambda c: (scores[c], -c))
-    final = fit_logistic(*data.both, best)
-    choice = {"c": best, "val_accuracy": {f"{c:g}": s for c, s in scores.items()}}
-    return final.predict_proba(data.test), {"model": final, **choice}
+def _ridge_path(x: np.ndarray, y: np.ndarray) -> tuple[dict[float, Linear], np.ndarray]:
+    """(ridge regression on one-hot labels by strength, strong first; class numbers)."""
+    classes, codes = np.unique(y, return_inverse=True)
+    return ridge(x, np.eye(len(classes))[codes], sorted(_RIDGE_STRENGTHS, reverse=True)), classes
 
 
 def ridge_probe(data: Split3) -> tuple[np.ndarray, dict]:
     """(predicted labels (m,), choice) of the ridge classifier; strength chosen on val."""
-    scores = {
-        a: float(
-            (RidgeClassifier(a).fit(data.train, data.train_y).predict(data.val) == data.val_y).mean()
-        )
-        for a in _RIDGE_ALPHAS
-    }
-    best = max(scores, key=lambda a: (scores[a], a))
-    return RidgeClassifier(best).fit(*data.both).predict(data.test), {"alpha": best}
+    path, classes = _ridge_path(data.train, data.train_y)
+    best, _ = _best(path, _accuracy(data.val, data.val_y, classes))
+    path, classes = _ridge_path(*data.both)
+    return classes[path[best](data.test).argmax(1)], {"alpha": best}
+
+
+def pooling_accuracy(
+    train: np.ndarray, val: np.ndarray, train_y: np.ndarray, val_y: np.ndarray
+) -> float:
+    """Val accuracy of the best ridge classifier on embeddings (n, D): what poolings are chosen by."""
+    train, val = standardise(train, val)
+    path, classes = _ridge_path(train, train_y)
+    return max(_best(path, _accuracy(val, val_y, classes))[1].values())
+
+
+def regression_probe(data: Split3) -> tuple[np.ndarray, dict]:
+    """(predicted targets (m, K), choice) of ridge regression on targets (n, K); strength by val R2.
+
+    ``r2`` in the choice is that of test, the mean over targets.
+    """
+    strengths = sorted(_RIDGE_STRENGTHS, reverse=True)
+    path = ridge(data.train, data.train_y, strengths)
+    best, found = _best(path, lambda linear: float(r2_score(data.val_y, linear(data.val))))
+    predicted = ridge(*data.both, [best])[best](data.test)
+    choice = {"alpha": best, "val_r2": {f"{a:g}": r2 for a, r2 in found.items()}}
+    return predicted, {**choice, "r2": float(r2_score(data.test_y, predicted))}
 
 
 def few_label_rows(labels: np.ndarray, per_class: int, seed: int, draw: int) -> np.ndarray | None:
@@ -101,7 +176,7 @@ def few_label_rows(labels: np.ndarray, per_class: int, seed: int, draw: int) -> 
 
 
 def few_label_probe(data: Split3, per_class: int, draws: int, seed: int) -> np.ndarray | None:
-    """Predicted test labels (draws, m) of logistic probes (C = 1) on a few labels a class.
+    """Predicted test labels (draws, m) of logistic probes (c = 1) on a few labels a class.
 
     Val labels are not used: nothing is tuned. Features keep the standardisation by the whole
     (unlabelled) training part.
@@ -111,31 +186,7 @@ def few_label_probe(data: Split3, per_class: int, draws: int, seed: int) -> np.n
         rows = few_label_rows(data.train_y, per_class, seed, draw)
         if rows is None:
             return None
-        predicted.append(fit_logistic(data.train[rows], data.train_y[rows], 1.0).predict(data.test))
+        classes, codes = np.unique(data.train_y[rows], return_inverse=True)
+        linear = logistic(data.train[rows], codes, [1.0])[1.0]
+        predicted.append(classes[linear(data.test).argmax(1)])
     return np.stack(predicted)
-
-
-def scores(y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray | None, classes: int) -> dict:
-    """Accuracy, balanced accuracy, macro F1 and, with probabilities (m, C), log loss (nats)."""
-    result = {
-        "accuracy": float((predicted == y).mean()),
-        "balanced_accuracy": float(balanced_accuracy_score(y, predicted)),
-        "macro_f1": float(f1_score(y, predicted, average="macro", zero_division=0)),
-    }
-    if probabilities is not None:
-        result["log_loss"] = float(log_loss(y, probabilities, labels=np.arange(classes)))
-    return result
-
-
-def bootstrap_interval(values: np.ndarray, resamples: int, seed: int) -> list[float]:
-    """95 % percentile interval of the mean of per-sample values (m,), resampling samples.
-
-    For few-label probes ``values`` is each sample's mean over draws. Paired differences of two
-    experiments on the same test samples are such values, too.
-    """
-    generator = counter.generator(seed, "bootstrap")
-    m, means = len(values), []
-    for _ in range(resamples):
-        means.append(values[generator.integers(0, m, m)].mean())
-    low, high = np.percentile(means, [2.5, 97.5])
-    return [float(low), float(high)]

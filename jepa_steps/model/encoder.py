@@ -39,3 +39,7 @@ class VisionTransformer(nn.Module):
         """Token embeddings (B, K, D) of the tokens in ``keep_BK``, or of all N tokens."""
         positions = self.positions if keep_BK is None else self.positions[keep_BK]
         return self.transformer(self.tokenizer(x_BCHW, keep_BK) + positions)
+
+    def layers(self, x_BCHW: Tensor, count: int) -> list[Tensor]:
+        """Token embeddings (B, N, D) of the last ``count`` blocks, all but the last before the end."""
+        return self.transformer.layers(self.tokenizer(x_BCHW) + self.positions, count)

@@ -6,6 +6,7 @@ tokens = encoder.encode(images)      # uint8 (B, H, W, C) -> float32 (B, N, D)
 embedding = encoder.embed(images)    # -> float32 (B, D)
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,8 @@ class Encoder:
         self.module.eval().requires_grad_(False).to(device)
         self._normalise = PixelNormalisation(config["mean"], config["std"], device)
         self.trained = isinstance(train, JepaTraining)
+        # Tokens (rows, columns) of an image; None for floors that give one vector.
+        self.grid: tuple[int, int] | None = getattr(self.module, "grid", None)
 
     def preprocess(self, images: np.ndarray | Tensor) -> Tensor:
         """uint8 (B, H, W, C) -> normalised float32 (B, C, H, W).
@@ -89,14 +92,34 @@ class Encoder:
         return self._normalise(x)
 
     @torch.no_grad()
-    def encode(self, images: np.ndarray | Tensor) -> Tensor:
-        """Token embeddings float32 (B, N, D)."""
-        return self.module(self.preprocess(images)).float()
+    def encode(self, images: np.ndarray | Tensor, keep: np.ndarray | None = None) -> Tensor:
+        """Token embeddings float32 (B, N, D); of the tokens int64 ``keep`` (B, K) alone, (B, K, D)."""
+        if keep is None:
+            return self.module(self.preprocess(images)).float()
+        x = self.preprocess(images)
+        return self.module(x, torch.from_numpy(keep).to(x.device)).float()
 
     def embed(self, images: np.ndarray | Tensor, pooling: str = "mean") -> Tensor:
-        """One embedding a sample, float32 (B, D); tokens pooled by "mean" or "max"."""
-        tokens = self.encode(images)
-        return tokens.mean(1) if pooling == "mean" else tokens.amax(1)
+        """One embedding a sample, float32 (B, D); see ``poolings``."""
+        return self.poolings(images, [pooling])[pooling]
+
+    @torch.no_grad()
+    def poolings(self, images: np.ndarray | Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        """Embeddings float32 (B, D_p) of one pass, by name of what is done with the tokens.
+
+        mean, max: over tokens. concat: all tokens, one after another. last4: token means of the last
+        four blocks side by side (I-JEPA, Assran et al. 2023, appendix A.2).
+        """
+        x = self.preprocess(images)
+        layers = self.module.layers(x, 4) if "last4" in names else [self.module(x)]
+        tokens = layers[-1]
+        pool = {
+            "mean": lambda: tokens.mean(1),
+            "max": lambda: tokens.amax(1),
+            "concat": lambda: tokens.flatten(1),
+            "last4": lambda: torch.cat([layer.mean(1) for layer in layers], 1),
+        }
+        return {name: pool[name]().float() for name in names}
 
 
 def load_encoder(folder: str | Path, device: str = "cpu") -> Encoder:

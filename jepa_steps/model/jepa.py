@@ -7,6 +7,7 @@ block, N tokens of the grid, D width, P width after the projector (D without one
 """
 
 import copy
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -66,6 +67,7 @@ class Jepa(nn.Module):
         predictor: predicts the embeddings of hidden tokens (None at level ``pooled``).
         projector: between embeddings and the terms of vicreg and sigreg.
         target_encoder: EMA of the encoder (None without ``ema_target``), no gradients.
+        watch: called with the exported encoder's tokens (B, N, D) of a batch that is trained on.
     """
 
     def __init__(self, train: JepaTraining, image_size: int, channels: int):
@@ -94,6 +96,7 @@ class Jepa(nn.Module):
         if "ema_target" in train.objective.kind:
             self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
         self.encoder.transformer.recompute = train.recompute
+        self.watch: Callable[[Tensor], None] | None = None
 
     def forward(
         self,
@@ -112,17 +115,25 @@ class Jepa(nn.Module):
         view_BCHW = x_BCHW if target_view_BCHW is None else target_view_BCHW
         context_BKD = self.encoder(x_BCHW, context_BK)
         if self.predictor is None:
-            pooled = (context_BKD.mean(1), self.encoder(view_BCHW).mean(1))
+            full_BND = self._shown(self.encoder(view_BCHW))
+            pooled = (context_BKD.mean(1), full_BND.mean(1))
             return Views(*(self.projector(x_BD) for x_BD in pooled))
         prediction_BMTD = self.predictor(context_BKD, context_BK, targets_BMT)
         context_BKP = self.projector(context_BKD)
         if self.target_encoder is not None:
             with torch.no_grad():
-                target_BMTD = _at(self.target_encoder(view_BCHW), targets_BMT)
+                full_BND = self.target_encoder(view_BCHW)
+            target_BMTD = _at(self._shown(full_BND), targets_BMT)
             return Views(prediction_BMTD, target_BMTD, context_BKP, context_BK)
-        full_BNP = self.projector(self.encoder(view_BCHW))
+        full_BNP = self.projector(self._shown(self.encoder(view_BCHW)))
         target_BMTP = _at(full_BNP, targets_BMT)
         return Views(self.projector(prediction_BMTD), target_BMTP, context_BKP, context_BK, full_BNP)
+
+    def _shown(self, tokens_BND: Tensor) -> Tensor:
+        """The tokens, after a look at them; a pass without gradients is none that is trained on."""
+        if self.watch is not None and torch.is_grad_enabled():
+            self.watch(tokens_BND)
+        return tokens_BND
 
     def loss(self, views: Views, step: int = 0, alone: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
         """Scalar loss of this rank's share of the batch, and its detached parts.

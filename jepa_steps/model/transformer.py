@@ -70,6 +70,14 @@ class Transformer(nn.Module):
                 x = block(*inputs)
         return self.norm(x)
 
+    def layers(self, x_BND: Tensor, count: int) -> list[Tensor]:
+        """The normalised outputs of the last ``count`` blocks, (B, N, D) each; the last is forward's."""
+        outputs = []
+        for block in self.blocks:
+            x_BND = block(x_BND)
+            outputs.append(x_BND)
+        return [self.norm(x) for x in outputs[-count:]]
+
 
 def initialise(module: nn.Module) -> None:
     """Xavier-uniform weights (as MAE), zero biases; residual outputs over sqrt(2 * block number).

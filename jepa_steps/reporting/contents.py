@@ -21,8 +21,18 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
         ),
         Drawing(
             "monitor/{}/rates.svg",
-            "Schedules and norms",
-            "Learning rate, EMA momentum, norm of the gradient, step over weight norm, share hidden.",
+            "Schedules",
+            "Learning rate, weight decay, EMA momentum and the share of the tokens that is hidden.",
+        ),
+        Drawing(
+            "monitor/{}/norms.svg",
+            "Norms",
+            "Gradient norm and how often it is clipped, weight norm, length of a step over weight norm.",
+        ),
+        Drawing(
+            "monitor/{}/throughput.svg",
+            "Throughput",
+            "Samples a second, model FLOP utilisation, share of the time spent drawing batches.",
         ),
         Drawing(
             "monitor/{}/masks.svg",
@@ -40,14 +50,24 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
         Drawing(
             "probe/{}/components.svg",
             "Two principal components",
-            "Test embeddings, standardised, by class.",
+            "Test embeddings, standardised, by class and, where the data have groups, by group.",
+        ),
+        Drawing(
+            "rank/{}/correlation.svg",
+            "Correlation of dimensions",
+            "Off the diagonal, 0 is best: dimensions that do not repeat each other.",
         ),
     ),
     "ranks": (
         Drawing(
             "monitor/{}/over_training.svg",
             "Rank over training",
-            "The same samples at every snapshot.",
+            "Ranks, spread and a probe on val of the same samples at every snapshot.",
+        ),
+        Drawing(
+            "monitor/{}/spectra.svg",
+            "Spectra over training",
+            "Singular values of the same samples at every snapshot.",
         ),
         Drawing(
             "rank/{}/spectrum.svg",

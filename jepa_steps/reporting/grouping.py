@@ -7,7 +7,8 @@ from itertools import takewhile
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from ..metrics.comparison import over_seeds
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,11 @@ class Row:
         if any(part is None for part in parts):
             return None
         if self.seeds > 1:
-            return over_seeds([part["accuracy"] for part in parts])
+            values = [part["accuracy"] for part in parts]
+            low, high = over_seeds(values)
+            return {"value": float(np.mean(values)), "low": low, "high": high}
         low, high = parts[0]["accuracy_interval"]
         return {"value": parts[0]["accuracy"], "low": low, "high": high}
-
-
-def over_seeds(values: list[float]) -> dict[str, float]:
-    """Mean over K >= 2 seeds and its 95 % interval: mean ± t(K - 1) s / sqrt(K)."""
-    x = np.asarray(values, np.float64)
-    half = stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
-    return {"value": float(x.mean()), "low": float(x.mean() - half), "high": float(x.mean() + half)}
 
 
 def group(experiments: list[dict[str, Any]]) -> list[Row]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from ..metrics.comparison import holm, paired, verdict
 from .grouping import Row
-from .paired import holm, paired, verdict
 
 MEASURES = {"logistic": "all labels", "few10": "10 labels a class"}
 KINDS = {
@@ -64,8 +64,7 @@ def _compare(row: Row, floor: Row, measure: str) -> dict[str, Any] | None:
     a, b = row.correct(measure), floor.correct(measure)
     if not a or not b or not np.array_equal(row.members[0]["index"], floor.members[0]["index"]):
         return None
-    groups = row.members[0]["group"]
-    return {**paired(a, b, groups), "n": len(groups), "groups": len(np.unique(groups))}
+    return paired(a, b, row.members[0]["group"])
 
 
 def floor_label(floor: Row, against: list[Row]) -> str:

@@ -120,7 +120,7 @@ def intervals(rows: list[Row]) -> list[str]:
     lines.append(
         f"beats / ties / below, with {measures}: paired on the same test samples; the 95 % interval of "
         "the difference (in points) excludes 0, and the p value, adjusted by Holm's method over all "
-        "comparisons of this report, is at most 0.05."
+        "comparisons of this report, is below 0.05."
     )
     return lines
 

@@ -1,5 +1,6 @@
 """Training: the same bytes twice, after a kill, after a signal; the same sums on several ranks."""
 
+import csv
 import hashlib
 import json
 import os
@@ -109,7 +110,7 @@ def test_interrupted_at_any_step_and_resumed_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    "left_out", ["model", "target_encoder", "optimizers", "step", "guard", "means", "best"]
+    "left_out", ["model", "target_encoder", "optimizers", "step", "guard", "means", "watch", "best"]
 )
 def test_a_checkpoint_without_any_part_would_be_noticed(step, tmp_path, digits, monkeypatch, left_out):
     """Resuming with a part reset must change the result; otherwise the tests above prove nothing."""
@@ -297,7 +298,7 @@ def test_a_second_job_on_one_run_folder_is_refused(step, tmp_path, digits, store
 )
 def test_two_ranks_equal_one_process(step, tmp_path, digits, changes):
     """torchrun with 2 gloo ranks of B/2 follows one process of B: loss and weights, float32 noise."""
-    spec = {**TINY, "steps": 10, "log_every": 1, "validate_every": 5, **changes}
+    spec = {**TINY, "steps": 10, "log_every": 1, "watch_every": 1, "validate_every": 5, **changes}
     one = trained(step, tmp_path, digits, "one", {**spec, "shard": False})
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -305,14 +306,20 @@ def test_two_ranks_equal_one_process(step, tmp_path, digits, changes):
         command(tmp_path, digits, spec, *launcher), cwd=ROOT, env=environment, check=True, timeout=120
     )
 
-    def column(folder, table, number):
-        lines = (folder / table).read_text().splitlines()[1:]
-        return [float(line.split(",")[number]) for line in lines]
+    def column(folder, table, name):
+        with (folder / table).open(newline="") as file:
+            return [float(row[name]) for row in csv.DictReader(file)]
 
     two = tmp_path / "out"
-    assert column(two, "metrics.csv", 2)[0] == pytest.approx(column(one, "metrics.csv", 2)[0], rel=1e-6)
-    assert column(two, "metrics.csv", 2) == pytest.approx(column(one, "metrics.csv", 2), rel=1e-4)
-    assert column(two, "validation.csv", 1) == pytest.approx(column(one, "validation.csv", 1), rel=1e-4)
+    loss = column(one, "metrics.csv", "loss")
+    assert column(two, "metrics.csv", "loss")[0] == pytest.approx(loss[0], rel=1e-6)
+    for table, names in (
+        ("metrics.csv", ("loss", "watched", "relative_spread", "position_share")),
+        ("validation.csv", ("val_loss", "effective_rank")),
+    ):
+        for name in names:
+            wanted = pytest.approx(column(one, table, name), rel=1e-4, nan_ok=True)
+            assert column(two, table, name) == wanted, name
     ours, theirs = (load_file(folder / "encoder.safetensors") for folder in (two, one))
     for name, tensor in theirs.items():
         assert torch.allclose(ours[name], tensor, atol=1e-4), name

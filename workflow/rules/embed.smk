@@ -13,6 +13,8 @@ rule embed:
             "embeddings.npy",
             "tokens.npy",
             "snapshots.npy",
+            "poolings.safetensors",
+            "views.npy",
             "embed.json",
         ),
     log:

@@ -5,16 +5,20 @@ rule monitor:
             "embeddings.npy",
             "tokens.npy",
             "snapshots.npy",
+            "views.npy",
             "embed.json",
         ),
-        train=multiext("results/train/{experiment}/", "metrics.csv", "encoder.json"),
+        train=multiext(
+            "results/train/{experiment}/",
+            "encoder.json",
+            "metrics.csv",
+            "validation.csv",
+            "timing.csv",
+        ),
         splits=lambda w: f"{dataset_of(w)}/splits.csv",
     output:
-        multiext(
-            "results/monitor/{experiment}/",
-            "monitor.json",
-            "snapshots.csv",
-        ),
+        "results/monitor/{experiment}/monitor.json",
+        "results/monitor/{experiment}/snapshots.csv",
         report(
             "results/monitor/{experiment}/losses.svg",
             caption="../report/losses.rst",
@@ -34,7 +38,7 @@ rule monitor:
             caption="../report/rates.rst",
             category="Training",
             subcategory="{experiment}",
-            labels={"figure": "schedules and norms"},
+            labels={"figure": "schedules"},
         ),
         report(
             "results/monitor/{experiment}/masks.svg",
@@ -49,6 +53,27 @@ rule monitor:
             category="Embeddings",
             subcategory="{experiment}",
             labels={"figure": "spread by dimension"},
+        ),
+        report(
+            "results/monitor/{experiment}/norms.svg",
+            caption="../report/norms.rst",
+            category="Training",
+            subcategory="{experiment}",
+            labels={"figure": "norms"},
+        ),
+        report(
+            "results/monitor/{experiment}/throughput.svg",
+            caption="../report/throughput.rst",
+            category="Training",
+            subcategory="{experiment}",
+            labels={"figure": "throughput"},
+        ),
+        report(
+            "results/monitor/{experiment}/spectra.svg",
+            caption="../report/spectra.rst",
+            category="Rank",
+            subcategory="{experiment}",
+            labels={"figure": "spectra over training"},
         ),
     log:
         "logs/monitor/{experiment}.log",

@@ -1,0 +1,114 @@
+"""Statistics of the embeddings that training computes anyway, by the code that judges stored ones.
+
+Every few steps the tokens of the batch enter float64 moments on the device, outside autocast; memory
+does not grow with the number of samples. A log row takes what came together since the last one.
+
+Shapes: B samples of this rank, N tokens, D width.
+"""
+
+from functools import reduce
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ..metrics import spectrum
+from ..metrics.embedding import moment_statistics, token_statistics
+from ..metrics.moments import Moments, TokenMoments
+from .distributed import World
+
+_BLOCK = 64  # samples whose tokens are copied to float64 at a time
+
+
+class Watch:
+    """Moments of token embeddings since the last log row."""
+
+    def __init__(self):
+        self._moments: TokenMoments | None = None
+        self._new: list[TokenMoments] = []
+
+    @torch.no_grad()
+    def add(self, tokens_BND: Tensor) -> None:
+        """Take in the tokens of one forward pass, until ``settle``."""
+        with torch.autocast(tokens_BND.device.type, enabled=False):
+            blocks = tokens_BND.detach().split(_BLOCK)
+            self._new += [TokenMoments.of(block.double()) for block in blocks]
+
+    def settle(self, stepped: bool) -> None:
+        """Keep what was added, or drop it with the batch that gave no finite gradient."""
+        if stepped and self._new:
+            parts = self._new if self._moments is None else [self._moments, *self._new]
+            self._moments = reduce(TokenMoments.merge, parts)
+        self._new = []
+
+    def take(self, world: World) -> dict[str, dict[str, Any]]:
+        """Statistics over all ranks, and start again; {} where nothing was added.
+
+        Returns:
+            pooled: ``moment_statistics`` of the sample means; tokens: ``token_statistics``; ranks:
+            ``spectrum.summary`` of the sample means.
+        """
+        if self._moments is None:
+            return {}
+        m = _over_ranks(self._moments, world).numpy()
+        self._moments = None
+        return {
+            "pooled": moment_statistics(m.pooled),
+            "tokens": token_statistics(m),
+            "ranks": spectrum.summary(m.pooled),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        if self._moments is None:
+            return {}
+        return {"samples": self._moments.pooled.n, "moments": _tensors(self._moments)}
+
+    def load(self, state: dict[str, Any], device: torch.device) -> None:
+        """Take over what ``state`` gave."""
+        if state:
+            tensors = [tensor.to(device) for tensor in state["moments"]]
+            self._moments = _from_tensors(state["samples"], tensors)
+
+
+def columns(taken: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """The columns of metrics.csv; a rank from fewer than 4 D samples is NaN."""
+    if not taken:
+        return {}
+    pooled, tokens, ranks = taken["pooled"], taken["tokens"], taken["ranks"]
+    trusted = ranks["n"] >= 4 * ranks["dim"]
+    return {
+        "effective_rank": ranks["centred"]["effective_rank"] if trusted else float("nan"),
+        "relative_spread": pooled["relative_spread"],
+        "dead_share": pooled["dead_share"],
+        "max_abs_correlation": pooled["max_abs_correlation"],
+        "position_share": tokens["position_share"],
+        "watched": pooled["n"],
+    }
+
+
+def _tensors(m: TokenMoments) -> list[Tensor]:
+    return [m.pooled.mean, m.pooled.scatter, m.tokens.mean, m.tokens.scatter, m.position_mean]
+
+
+def _from_tensors(samples: int, tensors: list[Tensor]) -> TokenMoments:
+    pooled_mean, pooled_scatter, token_mean, token_scatter, position_mean = tensors
+    return TokenMoments(
+        Moments(samples, pooled_mean, pooled_scatter),
+        Moments(samples * len(position_mean), token_mean, token_scatter),
+        position_mean,
+    )
+
+
+def _over_ranks(m: TokenMoments, world: World) -> TokenMoments:
+    """The moments of all ranks, merged in rank order; ranks have equally many samples."""
+    if world.size == 1:
+        return m
+    gathered = []
+    for tensor in _tensors(m):
+        parts = [torch.empty_like(tensor) for _ in range(world.size)]
+        dist.all_gather(parts, tensor.contiguous())
+        gathered.append(parts)
+    ranks = [_from_tensors(m.pooled.n, list(parts)) for parts in zip(*gathered, strict=True)]
+    return reduce(TokenMoments.merge, ranks)

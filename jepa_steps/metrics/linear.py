@@ -1,0 +1,142 @@
+"""Linear models of embeddings: ridge and multinomial logistic regression along principal axes.
+
+Both penalise the squared norm of the weights, which no rotation of the features changes. Along the
+principal axes ridge has a closed form that serves every strength, and the logistic loss has a nearly
+diagonal curvature: scaled by it, L-BFGS converges in tens of iterations whatever the spectrum of the
+features, where on the features themselves it takes hundreds.
+
+Shapes: n rows, D dimensions, C classes, K targets, r = min(n, D) axes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import softmax
+
+from ..errors import InputError
+
+# Largest entry of the scaled gradient at the end. The loss is then within about 1e-8 of its minimum.
+_TOLERANCE = 1e-5
+
+
+class Linear(NamedTuple):
+    """A linear map of features: ``x @ coef + intercept``; float64 (D, K) and (K,)."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Targets or class scores (n, K) of features (n, D)."""
+        return x @ self.coef + self.intercept
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Rows along the principal axes of their second moment.
+
+    basis: float64 (D, r), orthonormal columns.
+    rows: float64 (n, r), the rows in this basis.
+    power: float64 (r,), mean square of the rows along each axis.
+    """
+
+    basis: np.ndarray
+    rows: np.ndarray
+    power: np.ndarray
+
+
+def principal_axes(x: np.ndarray) -> Axes:
+    """Axes of rows (n, D), by an eigendecomposition of the smaller of x'x and xx'."""
+    n, d = x.shape
+    if d <= n:
+        values, basis = np.linalg.eigh(x.T @ x)
+        return Axes(basis, x @ basis, values.clip(min=0) / n)
+    values, left = np.linalg.eigh(x @ x.T)
+    kept = values > 1e-12 * values[-1]
+    values, left = values[kept], left[:, kept]
+    return Axes(x.T @ (left / np.sqrt(values)), left * np.sqrt(values), values / n)
+
+
+def ridge(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[float, Linear]:
+    """Ridge regression with an unpenalised intercept, for every strength.
+
+    Minimises ||y - x W - b||^2 + strength ||W||^2 (Hoerl & Kennard 1970).
+
+    Args:
+        x: float64 (n, D).
+        y: float64 (n, K).
+    """
+    x_mean, y_mean = x.mean(0), y.mean(0)
+    axes = principal_axes(x - x_mean)
+    moment, energy = axes.rows.T @ (y - y_mean), axes.power * len(x)
+    found = {}
+    for strength in strengths:
+        coef = axes.basis @ (moment / (energy + strength)[:, None])
+        found[strength] = Linear(coef, y_mean - x_mean @ coef)
+    return found
+
+
+def logistic(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[float, Linear]:
+    """Multinomial logistic regression for every inverse strength c, from strong to weak, warm-started.
+
+    Minimises sum of -log softmax(x W + b)[y] + ||W||^2 / (2 c) with an unpenalised intercept, as
+    scikit-learn's LogisticRegression does for three classes and more. For two classes the same c
+    penalises half as much as there.
+
+    Args:
+        x: float64 (n, D).
+        y: int64 (n,), class numbers 0 to C - 1, each present.
+
+    Raises:
+        InputError: not converged.
+    """
+    axes, target = principal_axes(x), np.eye(int(y.max()) + 1)[y]
+    classes = target.shape[1]
+    weights = np.zeros((classes, len(axes.power) + 1))
+    found = {}
+    for c in sorted(strengths):
+        penalty = 1 / (c * len(x))
+        # The curvature where all classes are equally likely: power / C + penalty.
+        scale = np.append(1 / np.sqrt(axes.power / classes + penalty), np.sqrt(classes))
+        end = minimize(
+            _cross_entropy,
+            (weights / scale).ravel(),
+            (scale, axes.rows, target, penalty),
+            "L-BFGS-B",
+            jac=True,
+            options={"gtol": _TOLERANCE, "ftol": 64 * np.finfo(np.float64).eps, "maxiter": 5000},
+        )
+        if not end.success:
+            raise InputError(
+                f"the logistic probe did not converge at c = {c:g} ({end.message}); "
+                "drop this value from logistic_c"
+            )
+        weights = end.x.reshape(weights.shape) * scale
+        found[c] = Linear(axes.basis @ weights[:, :-1].T, weights[:, -1])
+    return found
+
+
+def _cross_entropy(
+    scaled: np.ndarray, scale: np.ndarray, rows: np.ndarray, target: np.ndarray, penalty: float
+) -> tuple[float, np.ndarray]:
+    """Mean loss in nats and its gradient by the scaled weights; rows (n, r), target (n, C) one-hot."""
+    weights = scaled.reshape(target.shape[1], -1) * scale
+    logits = rows @ weights[:, :-1].T + weights[:, -1]
+    logits -= logits.max(1, keepdims=True)
+    hit = np.einsum("nc,nc->", logits, target)
+    p = np.exp(logits, out=logits)
+    total = p.sum(1, keepdims=True)
+    loss = (np.log(total).sum() - hit) / len(rows) + penalty / 2 * (weights[:, :-1] ** 2).sum()
+    p /= total
+    p -= target
+    gradient = np.empty_like(weights)
+    gradient[:, :-1] = p.T @ rows / len(rows) + penalty * weights[:, :-1]
+    gradient[:, -1] = p.mean(0)
+    return loss, (gradient * scale).ravel()
+
+
+def probabilities(scores: np.ndarray) -> np.ndarray:
+    """Class probabilities (n, C) of scores (n, C)."""
+    return softmax(scores, axis=1)

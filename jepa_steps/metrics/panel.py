@@ -1,0 +1,135 @@
+"""The panel of probes that judges one set of embeddings.
+
+Shapes: N samples of all parts, m test samples, D dimensions, C classes, T tokens.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..config import Probe
+from . import comparison, probes
+from .neighbours import knn_probe
+from .scores import scores
+
+
+def choose_pooling(
+    candidates: Iterable[tuple[str, np.ndarray]], labels: np.ndarray, parts: list[np.ndarray]
+) -> tuple[dict[str, Any], np.ndarray]:
+    """The pooling whose embeddings a ridge classifier reads best on val; of equal ones the first.
+
+    Args:
+        candidates: names and embeddings (N, D).
+        labels: int64 (N,).
+        parts: sample numbers of train, val and test.
+
+    Returns:
+        {"chosen", "val_accuracy" by name} and the chosen embeddings.
+    """
+    train, val, _ = parts
+    accuracy: dict[str, float] = {}
+    chosen, best = "", np.empty(0)
+    for name, rows in candidates:
+        accuracy[name] = probes.pooling_accuracy(rows[train], rows[val], labels[train], labels[val])
+        if accuracy[name] > accuracy.get(chosen, -1.0):
+            chosen, best = name, rows
+    return {"chosen": chosen, "val_accuracy": accuracy}, best
+
+
+def judge(
+    data: probes.Split3, groups: np.ndarray, settings: Probe
+) -> tuple[dict[str, np.ndarray], dict[str, Any], probes.Linear]:
+    """Run all probes of pooled embeddings.
+
+    Args:
+        data: standardised embeddings and labels.
+        groups: int64 (m,) of the test samples.
+
+    Returns:
+        predicted labels (m,) by probe, few<k>_<draw> among them; scores, choices and intervals by
+        probe, with "classes" those the linear probe knows; and that probe's class scores.
+    """
+    linear, classes, choice = probes.logistic_probe(data, settings.logistic_c)
+    ridge, ridge_choice = probes.ridge_probe(data)
+    both_x, both_y = data.both
+    chances = probes.probabilities(linear(data.test))
+    predictions = {
+        "logistic": classes[chances.argmax(1)],
+        "ridge": ridge,
+        "knn": knn_probe(both_x, both_y, data.test, settings.knn_k),
+        "majority": np.full(len(data.test_y), np.bincount(both_y).argmax()),
+    }
+    found = {name: scores(data.test_y, predicted) for name, predicted in predictions.items()}
+    whole = _of_all_classes(chances, classes, data.test_y)
+    found["logistic"] = {**scores(data.test_y, predictions["logistic"], whole), **choice}
+    found["ridge"] |= ridge_choice
+    found["knn"]["k"] = settings.knn_k
+    few = _few_label(data, settings)
+    right = [np.array([p == data.test_y]) for p in predictions.values()]
+    right += [drawn == data.test_y for drawn in few.values()]
+    found_few = {str(k): _over_draws(r) for k, r in zip(few, right[len(found) :], strict=True)}
+    shares = np.stack([r.mean(0) for r in right])
+    entries = [*found.values(), *found_few.values()]
+    for entry, interval in zip(entries, intervals(shares, groups, settings), strict=True):
+        entry["accuracy_interval"] = interval
+    predictions |= {f"few{k}_{i}": row for k, drawn in few.items() for i, row in enumerate(drawn)}
+    return predictions, {"classes": classes.tolist(), **found, "few_label": found_few}, linear
+
+
+def judge_tokens(data: probes.Split3, groups: np.ndarray, settings: Probe) -> tuple[np.ndarray, dict]:
+    """(predicted labels (m,), scores and choices) of the attentive probe.
+
+    Args:
+        data: token embeddings float32 (n, T, D) of each part, and labels.
+        groups: int64 (m,) of the test samples.
+    """
+    from .attentive import attentive_probe  # torch takes seconds to import
+
+    classes, train_y = np.unique(data.train_y, return_inverse=True)
+    known = np.isin(data.val_y, classes)  # a class that train lacks cannot be predicted
+    val_y = np.searchsorted(classes, data.val_y[known])
+    parts = probes.Split3(data.train, data.val[known], data.test, train_y, val_y, data.test_y)
+    chances, choice = attentive_probe(parts, settings.seed)
+    predicted = classes[chances.argmax(1)]
+    whole = _of_all_classes(chances, classes, data.test_y)
+    return predicted, {
+        **scores(data.test_y, predicted, whole),
+        "accuracy_interval": intervals((predicted == data.test_y)[None], groups, settings)[0],
+        **choice,
+        "n": {"train": len(train_y), "val": len(val_y), "test": len(data.test_y)},
+    }
+
+
+def _of_all_classes(chances: np.ndarray, classes: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Probabilities (m, C) of all class numbers up to the highest; 0 for those never seen."""
+    whole = np.zeros((len(chances), int(max(classes.max(), y.max())) + 1))
+    whole[:, classes] = chances
+    return whole
+
+
+def _few_label(data: probes.Split3, settings: Probe) -> dict[int, np.ndarray]:
+    """Predicted labels (draws, m) by labels a class, of the sizes that every class can fill."""
+    drawn = {
+        k: probes.few_label_probe(data, k, settings.few_draws, settings.seed)
+        for k in settings.few_labels
+    }
+    return {k: predicted for k, predicted in drawn.items() if predicted is not None}
+
+
+def _over_draws(right: np.ndarray) -> dict[str, Any]:
+    """Scores of few-label probes from who was right, bool (draws, m)."""
+    spread = float(right.mean(1).std(ddof=1)) if len(right) > 1 else 0.0
+    return {"accuracy": float(right.mean()), "std_over_draws": spread, "draws": len(right)}
+
+
+def intervals(shares: np.ndarray, groups: np.ndarray, settings: Probe) -> list[list[float]]:
+    """Intervals of the means of shares (K, m) in [0, 1]; with one test group all is possible."""
+    found = comparison.intervals(shares, groups, settings.bootstrap, settings.seed)
+    return found.clip(0, 1).tolist()
+
+
+def explain_intervals(groups: np.ndarray, named: bool, settings: Probe) -> str:
+    """How the intervals were obtained."""
+    unit = f"{len(np.unique(groups))} test groups" if named else f"{len(groups)} test samples"
+    return f"95 % bootstrap over {unit}, {settings.bootstrap} resamples, expanded percentiles"

@@ -1,0 +1,85 @@
+"""Statistics in training: equal to those of the same embeddings offline, whatever the precision."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+
+from jepa_steps.config import parse_training
+from jepa_steps.engine.distributed import World
+from jepa_steps.engine.loop import Trainer
+from jepa_steps.engine.watch import Watch, columns
+from jepa_steps.metrics import spectrum
+from jepa_steps.metrics.embedding import moment_statistics, token_statistics
+from jepa_steps.metrics.moments import moments, token_moments
+
+CPU = World(0, 1, torch.device("cpu"))
+
+
+def test_batches_add_up_to_the_whole():
+    tokens = torch.randn(300, 6, 8) + torch.arange(6)[:, None]
+    watch = Watch()
+    for batch in tokens.split(100):
+        watch.add(batch)
+        watch.settle(True)
+    taken = watch.take(CPU)
+    whole = tokens.double().numpy()
+    pooled = moments(whole.mean(1))
+    wanted = {
+        "pooled": moment_statistics(pooled),
+        "tokens": token_statistics(token_moments(whole)),
+        "ranks": spectrum.summary(pooled),
+    }
+    assert taken["pooled"] == pytest.approx(wanted["pooled"], rel=1e-9)
+    assert taken["tokens"] == pytest.approx(wanted["tokens"], rel=1e-9)
+    assert columns(taken)["effective_rank"] == pytest.approx(spectrum.effective_rank(
+        spectrum.singular_values(pooled)), rel=1e-9)  # fmt: skip
+    assert watch.take(CPU) == {}
+
+
+def test_position_centred_moments_equal_those_of_centred_tokens():
+    tokens = np.random.default_rng(0).normal(size=(200, 5, 4)) + 3 * np.arange(20).reshape(5, 4)
+    centred = (tokens - tokens.mean(0)).reshape(-1, 4)
+    assert np.allclose(token_moments(tokens).position_centred.scatter, moments(centred).scatter)
+
+
+def test_a_rank_ten_collapse_keeps_its_rank_under_bf16_autocast():
+    tokens = torch.randn(2000, 1, 10) @ torch.randn(10, 64)
+    watch = Watch()
+    with torch.autocast("cpu", torch.bfloat16):
+        watch.add(tokens)
+        watch.settle(True)
+    assert columns(watch.take(CPU))["effective_rank"] < 10.01
+
+
+def test_a_passed_over_batch_leaves_no_trace():
+    watch, tokens = Watch(), torch.randn(50, 4, 8)
+    watch.add(tokens)
+    watch.settle(True)
+    watch.add(tokens * torch.nan)
+    watch.settle(False)
+    assert columns(watch.take(CPU))["watched"] == 50
+
+
+def test_few_samples_give_no_rank():
+    watch = Watch()
+    watch.add(torch.randn(31, 4, 8))
+    watch.settle(True)
+    assert np.isnan(columns(watch.take(CPU))["effective_rank"])
+
+
+@pytest.mark.parametrize("accumulate", [1, 4])
+@pytest.mark.parametrize(
+    "objective",
+    [{}, {"kind": "vicreg"}, {"kind": "vicreg", "level": "pooled"}],
+    ids=["ema", "vicreg", "pooled"],
+)
+def test_each_watched_batch_is_seen_once(store, tmp_path, objective, accumulate):
+    spec = {**TINY, "objective": objective, "accumulate": accumulate, "watch_every": 2}
+    trainer = Trainer(parse_training(spec, "test"), store, tmp_path, CPU)
+    for _ in range(5):  # steps 0, 2 and 4 are watched
+        trainer.train_step()
+    taken = trainer.watch.take(CPU)
+    assert taken["pooled"]["n"] == 3 * TINY["batch_size"]
+    assert taken["tokens"]["n"] == 3 * TINY["batch_size"] * 16
+    assert 0 < taken["tokens"]["position_share"] < 1
