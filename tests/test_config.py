@@ -68,6 +68,9 @@ def whole(train=None, **dataset):
         (whole(image_size=0), "datasets.d.image_size", "found 0"),
         (whole(split={"val": 0.6, "test": 0.5}), "datasets.d.split", "sum below"),
         (whole(source="torchvision"), "datasets.d", "torchvision_class"),
+        (whole(groups="(a)"), "datasets.d", "groups belongs to source folder"),
+        (whole(source="folder", groups="(a"), "datasets.d", "not a regular expression"),
+        (whole(source="folder", groups="a"), "datasets.d", "found 0 capture groups"),
         ({**whole(), "datasets": {}}, "experiments.e.dataset", "found 'd'"),
         ({**whole(), "experiments": {}}, "experiments", "at least one"),
         (

@@ -262,6 +262,8 @@ def run_all(step, tmp_path, data, spec, name):
         (rank, "--embeddings", rows, "--splits", splits, "--out", folder["rank"]),
         (probe, "--embeddings", rows, "--splits", splits, "--out", folder["probe"]),
     ]
+    poolings, tokens = folder["embed"] / "poolings.safetensors", folder["embed"] / "tokens.npy"
+    calls[-1] += ("--poolings", poolings, "--tokens", tokens)
     calls[-1] += ("--spec", {"bootstrap": 200, "few_draws": 2})
     calls[-2] += ("--tokens", rows.with_name("tokens.npy"), "--views", rows.with_name("views.npy"))
     for module, *arguments in calls:

@@ -43,8 +43,8 @@ def assign(
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
         members = counter.generator(seed, "split", int(stratum) + 1).permutation(members)
-        n_val = _at_least_one(shares[1], len(members))
-        n_test = _at_least_one(shares[2], len(members))
+        n_val = _at_least_one(shares[1], len(members), keep=2)
+        n_test = _at_least_one(shares[2], len(members), keep=n_val + 1)
         code[members[:n_val]] = 1
         code[members[n_val : n_val + n_test]] = 2
     split[pool] = code[part]
@@ -62,8 +62,9 @@ def _strata(labels: np.ndarray, part: np.ndarray) -> np.ndarray:
     return np.where(np.isin(strata, values[counts < 3]), mixed, strata)
 
 
-def _at_least_one(share: float, n: int) -> int:
-    return 0 if share == 0 or n < 3 else max(1, round(share * n))
+def _at_least_one(share: float, n: int, keep: int) -> int:
+    """A share of n parts, at least one and at most all but ``keep``; none of fewer than three."""
+    return 0 if share == 0 or n < 3 else min(max(1, round(share * n)), n - keep)
 
 
 def across_splits(groups: np.ndarray, split: np.ndarray) -> list[list[int]]:

@@ -54,7 +54,7 @@ def attentive_probe(data: Split3, seed: int) -> tuple[np.ndarray, dict]:
         accuracy, loss = _judge(_scores(heads, parts[1]), torch.from_numpy(data.val_y))
         best = max(range(len(settings)), key=lambda i: (accuracy[i], -loss[i]))
         chosen = _Heads(*(part[best : best + 1] for part in heads))
-        probabilities = functional.softmax(_scores(chosen, parts[2])[0], dim=1).numpy()
+        probabilities = _scores(chosen, parts[2])[0].double().softmax(1).numpy()
     finally:
         torch.set_num_threads(threads)
     rate, decay = settings[best]

@@ -7,7 +7,7 @@ Shapes: m test samples, G groups, S seeds, R resamples, K measures.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +26,16 @@ def _sums(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.stack([np.bincount(codes, row) for row in values]), np.bincount(codes)
 
 
-def _draws(groups: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each of G groups is drawn, float64 (R', G), in blocks of R' resamples."""
-    generator = counter.generator(seed, "bootstrap")
+def _resampled(sums: np.ndarray, sizes: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """Means (R, K) over the samples of G groups drawn with replacement, in blocks of resamples."""
+    generator, groups, means = counter.generator(seed, "bootstrap"), len(sizes), []
     step = max(1, _BLOCK // groups)
     for a in range(0, resamples, step):
         n = min(step, resamples - a)
         drawn = generator.integers(0, groups, (n, groups)) + groups * np.arange(n)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=n * groups).reshape(n, groups).astype(np.float64)
+        times = np.bincount(drawn.ravel(), minlength=n * groups).reshape(n, groups).astype(np.float64)
+        means.append(times @ sums.T / (times @ sizes)[:, None])
+    return np.concatenate(means)
 
 
 def _percentiles(means: np.ndarray, groups: int) -> np.ndarray:
@@ -61,8 +63,7 @@ def intervals(values: np.ndarray, groups: np.ndarray, resamples: int, seed: int)
         float64 (K, 2): cluster bootstrap, expanded percentiles. Infinite with one group.
     """
     sums, sizes = _sums(values, groups)
-    means = [draws @ sums.T / (draws @ sizes)[:, None] for draws in _draws(len(sizes), resamples, seed)]
-    return _percentiles(np.concatenate(means), len(sizes))
+    return _percentiles(_resampled(sums, sizes, resamples, seed), len(sizes))
 
 
 def over_seeds(values: Sequence[float]) -> list[float]:
@@ -89,43 +90,38 @@ def paired(
         groups: int64 (m,).
 
     Returns:
-        points, low, high: mean difference and its two-level 95 % bootstrap interval, over test
-        groups and over the seeds of both sides. S - 1 of S seeds are drawn, which makes the variance
-        unbiased (Rao & Wu 1988); one seed is taken as it is.
+        points, low, high: mean difference and its two-level 95 % bootstrap interval: test groups
+        are resampled, and to each resample comes a draw of the error of each side's mean over seeds,
+        by its t distribution, as a handful of seeds is too few to resample. One seed adds no error.
         p: two-sided, of the null that the sign of each group's difference is arbitrary, by
         ``flips`` random sign flips (Fisher's permutation test).
         n, groups: test samples and groups.
     """
     (sums_a, sizes), (sums_b, _) = _sums(np.stack(a), groups), _sums(np.stack(b), groups)
+    difference, m = sums_a.mean(0) - sums_b.mean(0), sizes.sum()
+    means = _resampled(difference[None], sizes, resamples, seed)[:, 0]
     generator = counter.generator(seed, "bootstrap seeds")
-    means = []
-    for draws in _draws(len(sizes), resamples, seed):
-        total = draws @ sizes
-        sides = [_over_drawn_seeds(draws @ s.T, generator) / total for s in (sums_a, sums_b)]
-        means.append(sides[0] - sides[1])
-    difference = sums_a.mean(0) - sums_b.mean(0)
-    low, high = 100 * _percentiles(np.concatenate(means)[:, None], len(sizes))[0].clip(-1, 1)
+    for by_seed in (sums_a.sum(1) / m, sums_b.sum(1) / m):
+        n = len(by_seed)
+        if n > 1:
+            error = np.std(by_seed, ddof=1) / np.sqrt(n)
+            means = means + error * generator.standard_t(n - 1, resamples)
+    low, high = 100 * _percentiles(means[:, None], len(sizes))[0].clip(-1, 1)
     return {
-        "points": 100 * float(difference.sum() / sizes.sum()),
+        "points": 100 * float(difference.sum() / m),
         "low": float(low),
         "high": float(high),
         "p": _sign_flip(difference, flips, seed),
-        "n": int(sizes.sum()),
+        "n": int(m),
         "groups": len(sizes),
     }
-
-
-def _over_drawn_seeds(sums: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Mean over S - 1 seeds drawn for each of R resamples; sums (R, S)."""
-    resamples, seeds = sums.shape
-    drawn = generator.integers(0, seeds, (resamples, max(1, seeds - 1)))
-    return np.take_along_axis(sums, drawn, axis=1).mean(1)
 
 
 def _sign_flip(difference: np.ndarray, flips: int, seed: int) -> float:
     generator = counter.generator(seed, "sign flips")
     observed, count = abs(difference.sum()) * (1 - 1e-12), 1
-    step = max(1, _BLOCK // len(difference))
+    difference = difference[difference != 0]
+    step = max(1, _BLOCK // max(1, len(difference)))
     for a in range(0, flips, step):
         signs = generator.integers(0, 2, (min(step, flips - a), len(difference)), dtype=np.int8)
         count += int((np.abs((2.0 * signs - 1) @ difference) >= observed).sum())

@@ -18,8 +18,9 @@ from scipy.special import softmax
 
 from ..errors import InputError
 
-# Largest entry of the scaled gradient at the end. The loss is then within about 1e-8 of its minimum.
-_TOLERANCE = 1e-5
+# Largest entry of the scaled gradient at the end; the mean loss is then within 1e-6 nats of its minimum.
+_TOLERANCE, _STEPS = 1e-5, 5000
+_WIDEST = 10_000  # rows and columns of the matrix to decompose: 800 MB, minutes
 
 
 class Linear(NamedTuple):
@@ -48,13 +49,22 @@ class Axes:
 
 
 def principal_axes(x: np.ndarray) -> Axes:
-    """Axes of rows (n, D), by an eigendecomposition of the smaller of x'x and xx'."""
+    """Axes of rows (n, D), by an eigendecomposition of the smaller of x'x and xx'.
+
+    Raises:
+        InputError: both are too large.
+    """
     n, d = x.shape
+    if min(n, d) > _WIDEST:
+        raise InputError(
+            f"found {n} embeddings of {d} values to fit, expected at most {_WIDEST} of either; "
+            "lower probe.max_train or choose a narrower pooling"
+        )
     if d <= n:
         values, basis = np.linalg.eigh(x.T @ x)
         return Axes(basis, x @ basis, values.clip(min=0) / n)
     values, left = np.linalg.eigh(x @ x.T)
-    kept = values > 1e-12 * values[-1]
+    kept = values > n * np.finfo(np.float64).eps * values[-1]
     values, left = values[kept], left[:, kept]
     return Axes(x.T @ (left / np.sqrt(values)), left * np.sqrt(values), values / n)
 
@@ -106,7 +116,7 @@ def logistic(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[f
             (scale, axes.rows, target, penalty),
             "L-BFGS-B",
             jac=True,
-            options={"gtol": _TOLERANCE, "ftol": 64 * np.finfo(np.float64).eps, "maxiter": 5000},
+            options={"gtol": _TOLERANCE, "ftol": 64 * np.finfo(np.float64).eps, "maxiter": _STEPS},
         )
         if not end.success:
             raise InputError(

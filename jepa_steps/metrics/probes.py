@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from sklearn.metrics import r2_score
 
@@ -66,7 +67,9 @@ class LinearProbe:
     def save(self, path: Path) -> None:
         """Write the numbers; classes and pooling belong into probe.json beside the file."""
         arrays = {"coef": self.linear.coef, "intercept": self.linear.intercept}
-        save_file(arrays | {"mean": self.mean, "scale": self.scale}, path)
+        arrays |= {"mean": self.mean, "scale": self.scale}
+        # safetensors writes the memory as it lies, strides or not.
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
 
 
 def load_probe(folder: Path) -> LinearProbe:
@@ -84,7 +87,7 @@ def load_probe(folder: Path) -> LinearProbe:
         classes = np.array(description["classes"], dtype=np.int64)
         pooling = description["pooling"]["chosen"]
         return LinearProbe(arrays["mean"], arrays["scale"], linear, classes, pooling)
-    except (OSError, KeyError) as error:
+    except (OSError, SafetensorError, KeyError) as error:
         raise InputError(f"{folder}: not a probe: {error}; run the probe step again") from None
 
 

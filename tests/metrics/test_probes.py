@@ -1,13 +1,17 @@
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
+from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from jepa_steps.metrics import probes
+from jepa_steps.metrics import panel, probes
 from jepa_steps.metrics.neighbours import knn_probe
 
 X, Y = make_classification(900, 12, n_informative=6, n_classes=3, random_state=0)
 DATA = probes.Split3(*probes.standardise(X[:500], X[500:600], X[600:]), Y[:500], Y[500:600], Y[600:])
+OTHER_TEST = probes.Split3(
+    DATA.train, DATA.val, DATA.test, DATA.train_y, DATA.val_y, DATA.test_y[::-1].copy()
+)
 
 
 def test_standardisation_uses_training_statistics_and_zeroes_constant_dimensions():
@@ -18,18 +22,74 @@ def test_standardisation_uses_training_statistics_and_zeroes_constant_dimensions
 
 
 def test_logistic_probe_beats_majority_and_chooses_on_val():
-    probabilities, choice = probes.logistic_probe(DATA, [0.01, 1.0])
-    assert probabilities.shape == (300, 3) and np.allclose(probabilities.sum(1), 1)
-    assert (
-        choice["c"] == max(choice["val_accuracy"], key=choice["val_accuracy"].get, default=0)
-        or float(max(choice["val_accuracy"].values())) == choice["val_accuracy"][f"{choice['c']:g}"]
-    )
-    assert (probabilities.argmax(1) == DATA.test_y).mean() > 0.5
+    grid = [0.0001, 0.01, 1.0, 100.0]
+    linear, classes, choice = probes.logistic_probe(DATA, grid)
+    best = max(choice["val_accuracy"].values())
+    first = next(c for c in grid if choice["val_accuracy"][f"{c:g}"] == best)  # ties: the strongest
+    assert choice["c"] == first and list(choice["val_accuracy"]) == ["0.0001", "0.01", "1", "100"]
+    assert (classes[linear(DATA.test).argmax(1)] == DATA.test_y).mean() > 0.6
+
+
+def test_the_probe_is_refitted_on_train_and_val():
+    linear, _, choice = probes.logistic_probe(DATA, [0.1])
+    x, y = DATA.both
+    assert choice["c"] == 0.1 and np.array_equal(linear.coef, probes.logistic(x, y, [0.1])[0.1].coef)
 
 
 def test_test_labels_change_no_prediction():
-    other = probes.Split3(DATA.train, DATA.val, DATA.test, DATA.train_y, DATA.val_y, DATA.test_y[::-1])
-    assert np.array_equal(probes.logistic_probe(DATA, [0.1])[0], probes.logistic_probe(other, [0.1])[0])
+    groups = np.arange(300)
+    settings = panel.Probe(bootstrap=100, few_draws=2)
+    ours, theirs = (panel.judge(data, groups, settings)[0] for data in (DATA, OTHER_TEST))
+    assert set(ours) == set(theirs) and len(ours) == 4 + 2 * 4
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_ridge_probe_equals_scikit_learn():
+    predicted, choice = probes.ridge_probe(DATA)
+    reference = RidgeClassifier(choice["alpha"]).fit(*DATA.both).predict(DATA.test)
+    assert np.array_equal(predicted, reference)
+    chosen = [
+        (RidgeClassifier(a).fit(DATA.train, DATA.train_y).predict(DATA.val) == DATA.val_y).mean()
+        for a in (choice["alpha"], 0.01, 1000.0)
+    ]
+    assert chosen[0] == max(chosen)
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_class_numbers_survive_a_class_that_train_lacks(missing):
+    keep = DATA.train_y != missing
+    data = probes.Split3(
+        DATA.train[keep], DATA.val, DATA.test, DATA.train_y[keep], DATA.val_y, DATA.test_y
+    )
+    predicted, found, _ = panel.judge(data, np.arange(300), panel.Probe(few_draws=2, bootstrap=100))
+    assert found["classes"] == [0, 1, 2]  # val shows the third
+    assert (predicted["logistic"] == DATA.test_y).mean() > 0.4
+    assert missing not in predicted["few5_0"]
+
+
+def test_regression_probe_recovers_a_linear_target_and_not_noise():
+    rng = np.random.default_rng(0)
+    target = X @ rng.normal(size=(12, 2)) + 0.5 * rng.normal(size=(900, 2))
+    parts = (target[:500], target[500:600], target[600:])
+    _, choice = probes.regression_probe(probes.Split3(DATA.train, DATA.val, DATA.test, *parts))
+    signal = 1 - 0.25 / target.var(0).mean()
+    assert choice["r2"] == pytest.approx(signal, abs=0.02)
+    noise = rng.normal(size=(900, 1))
+    parts = (noise[:500], noise[500:600], noise[600:])
+    _, choice = probes.regression_probe(probes.Split3(DATA.train, DATA.val, DATA.test, *parts))
+    assert choice["alpha"] == 1000.0 and abs(choice["r2"]) < 0.05
+
+
+def test_the_pooling_with_the_better_ridge_on_val_is_chosen_and_ties_go_to_the_first():
+    parts = [np.arange(500), np.arange(500, 600), np.arange(600, 900)]
+    noise = np.random.default_rng(0).normal(size=X.shape)
+    found, rows = panel.choose_pooling([("mean", noise), ("max", X)], Y, parts)
+    assert found["chosen"] == "max" and rows is X
+    assert found["val_accuracy"]["max"] > found["val_accuracy"]["mean"] + 0.2
+    found, rows = panel.choose_pooling([("mean", X), ("max", 2 * X)], Y, parts)
+    assert found["chosen"] == "mean" and rows is X
+    shuffled = np.r_[Y[:600], Y[600:][::-1]]  # the choice does not look at test
+    assert panel.choose_pooling([("mean", X), ("max", 2 * X)], shuffled, parts)[0] == found
 
 
 def test_knn_equals_scikit_learn_on_cosine_weights():
@@ -46,8 +106,7 @@ def test_few_label_rows_are_balanced_and_repeatable():
     assert probes.few_label_rows(DATA.train_y, 10_000, 0, 0) is None
 
 
-def test_bootstrap_interval_matches_the_normal_approximation():
-    values = np.random.default_rng(0).random(1000) < 0.8
-    low, high = probes.bootstrap_interval(values, 4000, 0)
-    half = 1.96 * np.sqrt(values.mean() * (1 - values.mean()) / 1000)
-    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.003)
+def test_more_labels_help():
+    accuracy = [(probes.few_label_probe(DATA, k, 5, 0) == DATA.test_y).mean() for k in (1, 10, 100)]
+    assert accuracy[0] < accuracy[1] < accuracy[2]
+    assert probes.few_label_probe(DATA, 10_000, 5, 0) is None

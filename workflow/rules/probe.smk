@@ -1,6 +1,9 @@
 rule probe:
     input:
         embeddings="results/embed/{experiment}/embeddings.npy",
+        poolings="results/embed/{experiment}/poolings.safetensors",
+        tokens="results/embed/{experiment}/tokens.npy",
+        description="results/embed/{experiment}/embed.json",
         splits=lambda w: f"{dataset_of(w)}/splits.csv",
     output:
         multiext(
@@ -31,4 +34,5 @@ rule probe:
         spec=spec("probe"),
     shell:
         "python -m jepa_steps.probe --spec {params.spec:q} --embeddings {input.embeddings:q} "
-        "--splits {input.splits:q} --out results/probe/{wildcards.experiment} 2>&1 | tee {log:q}"
+        "--poolings {input.poolings:q} --tokens {input.tokens:q} --splits {input.splits:q} "
+        "--out results/probe/{wildcards.experiment} 2>&1 | tee {log:q}"
