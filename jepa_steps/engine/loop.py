@@ -232,6 +232,7 @@ class Trainer:
                 self.save()
             if self.world.smallest(-stop["signal"]) and not last:
                 self.save()
+                speed.starts.note(self.step)
                 print(f"stopped by a signal at step {self.step}; run again to go on", file=sys.stderr)
                 sys.exit(STOPPED)
         bar.close()
@@ -256,6 +257,7 @@ class Trainer:
             "device": str(self.world.device),
             "precision": self.precision.name,
             "this_run": speed.total(),
+            "run": speed.starts.total(self.step),
         }
 
 

@@ -33,6 +33,13 @@ def new(width: float = 4.6, height: float = 3.0, panels: int = 1) -> tuple[Figur
     return figure, list(axes) if panels > 1 else [axes]
 
 
+def literal(text: str, most: int = 34) -> str:
+    """A name as a figure can show it: cut to ``most`` characters, no mathematics in its dollars."""
+    text = "".join(c if c.isprintable() else " " for c in text)
+    text = text if len(text) <= most else text[: most - 1] + "…"
+    return text.replace("$", r"\$")
+
+
 def message(text: str) -> Figure:
     """A small figure that says why there is nothing to draw."""
     figure, (axes,) = new(3.6, 0.8)
