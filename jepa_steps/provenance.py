@@ -15,7 +15,9 @@ from . import __version__
 _TABLES = ("data/__init__.py", "data/counter.py", "data/splits.py", "data/store.py")
 # What training measures of its own embeddings.
 _MEASURES = tuple(
-    f"metrics/{name}.py" for name in ("__init__", "embedding", "moments", "neighbours", "spectrum")
+    f"metrics/{name}.py"
+    for name in ("__init__", "embedding", "embedding_rules", "evidence", "moments", "neighbours")
+    + ("remedies", "spectrum")
 )
 # What the figure of the masks draws from.
 _MASKS = ("data/masks.py", "engine/__init__.py", "engine/schedules.py")

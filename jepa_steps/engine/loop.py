@@ -30,7 +30,7 @@ from .optimizer import optimizers, schedule, update_ema
 from .precision import Precision
 from .record import Means, Record, show
 from .signals import STOPPED, stop_on_signal
-from .speed import Speed
+from .speed import Speed, summary
 from .validation import Validation
 from .verdicts import Verdicts
 from .watch import Watch, columns
@@ -238,27 +238,7 @@ class Trainer:
         bar.close()
         if record:
             record.close()
-        return self.summary(speed)
-
-    def summary(self, speed: Speed) -> dict[str, Any]:
-        """What summary.json holds."""
-        s = self.settings
-        return {
-            "steps": s.steps,
-            "skipped": self.guard.skipped,
-            "epochs": s.steps * s.batch_size / len(self.batches.rows),
-            "parameters": {
-                name: sum(p.numel() for p in part.parameters()) if part else 0
-                for name, part in (("encoder", self.jepa.encoder), ("predictor", self.jepa.predictor))
-            },
-            "best": self.validation.best,
-            "flops_per_step": speed.step_flops,
-            "ranks": self.world.size,
-            "device": str(self.world.device),
-            "precision": self.precision.name,
-            "this_run": speed.total(),
-            "run": speed.starts.total(self.step),
-        }
+        return summary(self, speed)
 
 
 def _norm(tensors: list[Tensor]) -> Tensor:
