@@ -198,6 +198,21 @@ def test_a_leak_is_told(step, tmp_path):
     assert "a/1.png = b/&lt;2&gt;.png" in page and "No trained experiment" in page
 
 
+def test_a_group_on_both_sides_is_told(step, tmp_path):
+    data = factory.write_data(tmp_path / "data")
+    manifest = json.loads((data / "manifest.json").read_text())
+    manifest["groups"] = {
+        "number": 9,
+        "per_split": {"train": 7, "val": 1, "test": 2},
+        "across_splits": 1,
+    }
+    (data / "manifest.json").write_text(json.dumps(manifest))
+    factory.write_experiment(tmp_path, "raw", RAW)
+    page = made(step, tmp_path, data, ["raw"], tmp_path / "out")
+    assert "1 of the groups stand" in page and "No leak found" not in page
+    assert "9 (7 train, 1 val, 2 test)" in page
+
+
 def test_data_without_a_manifest_or_labels_are_reported_without(step, tmp_path):
     factory.write_experiment(tmp_path, "a", JEPA)
     probe = tmp_path / "probe" / "a"
