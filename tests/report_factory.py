@@ -161,6 +161,11 @@ def _monitor(train: dict, faults: tuple[str, ...]) -> dict:
         },
         "tokens": {"n": 8192, "samples": 512, "position_share": 0.32, "sample_share": 0.2},
         "final_loss": 0.21 if trained else None,
+        "nuisance": None,
+        "selection": {
+            "n": {"train": 600, "val": 180},
+            "lidar": {"spearman": 0.9, "chosen": 0.75, "chosen_probe": 0.93, "best_probe": 0.94},
+        },
     }
 
 

@@ -17,6 +17,7 @@ matplotlib.rcParams.update(
         "svg.fonttype": "none",
         "svg.hashsalt": "jepa-steps",
         "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans", "sans-serif"],  # the list stands in every label of an SVG
         "font.size": 9,
         "axes.spines.top": False,
         "axes.spines.right": False,

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from ..config import ImageDataset, parse
+from ..data.splits import SPLITS
 from .differences import as_yaml, changes
 from .grouping import dig
 from .numbers import date, duration, hours, number, percent, scaled, size
@@ -25,20 +26,15 @@ def data(e: dict[str, Any]) -> dict[str, Any] | None:
     if manifest is None:
         return None
     counts, copies = manifest["counts"], manifest["duplicates"]
-    splits = [
-        (name, counts[name]["samples"], counts[name]["per_class"]) for name in ("train", "val", "test")
-    ]
-    classes, groups = manifest.get("classes") or [], dig(e, "probe", "groups")
+    splits = [(name, counts[name]["samples"], counts[name]["per_class"]) for name in SPLITS]
+    classes, groups = manifest.get("classes") or [], manifest.get("groups")
     facts = [
         ("data", f"{e['data_folder']}, {sum(n for _, n, _ in splits):,} samples"),
         ("parts", ", ".join(f"{n:,} {name}" for name, n, _ in splits)),
         ("classes", _class_sizes(classes, splits[0][2])),
         ("exact copies", f"{copies['copies']:,}"),
+        ("groups", _groups(groups)),
     ]
-    if groups:
-        facts.append(
-            ("test groups", f"{groups['test']:,}" if groups["named"] else "every sample on its own")
-        )
     if manifest["skipped"]:
         facts.append(("left out", f"{len(manifest['skipped']):,} unreadable files"))
     table = []
@@ -48,8 +44,16 @@ def data(e: dict[str, Any]) -> dict[str, Any] | None:
         "facts": facts,
         "leaks": copies["across_splits"],
         "examples": copies["examples"][:5],
+        "torn_groups": dig(groups, "across_splits") or 0,
         "classes": table,
     }
+
+
+def _groups(groups: dict[str, Any] | None) -> str:
+    if groups is None:
+        return "none: every sample on its own"
+    each = ", ".join(f"{n:,} {part}" for part, n in groups["per_split"].items())
+    return f"{groups['number']:,} ({each})"
 
 
 def _class_sizes(classes: list, train: list[int]) -> str:
@@ -99,6 +103,21 @@ def cost(e: dict[str, Any]) -> Facts:
     ]
 
 
+def embeddings(e: dict[str, Any]) -> Facts:
+    """How pooled embeddings and tokens spread."""
+    pooled, tokens = e["monitor"]["pooled"], e["monitor"]["tokens"]
+    group = dig(e, "monitor", "nuisance", "group_share")
+    facts = [
+        ("relative spread", dig(pooled, "relative_spread"), ".2f", "0 = all equal, 1 = no common part"),
+        ("dead dimensions", dig(pooled, "dead_share"), ".0%", ""),
+        ("correlation, mean", dig(pooled, "mean_abs_correlation"), ".2f", "between two dimensions"),
+        ("position share", dig(tokens, "position_share"), ".0%", "of the token variance"),
+        ("sample share", dig(tokens, "sample_share"), ".0%", "of the token variance"),
+        ("group share", group, ".0%", "of the variance, by the samples' groups"),
+    ]
+    return [(n, f"{number(v, form)} {note}".strip()) for n, v, form, note in facts if v is not None]
+
+
 RANKS = (
     ("effective rank", ("centred", "effective_rank"), ".1f"),
     ("RankMe", ("raw", "rankme"), ".1f"),
@@ -136,8 +155,21 @@ def ranks(e: dict[str, Any]) -> dict[str, Any]:
     ]
     return {
         "rows": rows,
+        "selection": _selection(e["monitor"].get("selection") or {}),
         "facts": [(n, f"{number(v, '.3g')} ({note})") for n, v, note in facts if v is not None],
     }
+
+
+def _selection(found: dict[str, Any]) -> list[list[str]]:
+    """Which snapshot each label-free criterion would take, and what a probe on val says of it."""
+    rows = []
+    for name, title in (("effective_rank", "effective rank"), ("rankme", "RankMe"), ("lidar", "LiDAR"),
+                        ("sigreg_ratio", "SIGReg ratio")):  # fmt: skip
+        one = found.get(name)
+        if one:
+            probes = [percent(one["chosen_probe"]), percent(one["best_probe"])]
+            rows.append([title, number(one["spearman"], ".2f"), f"{one['chosen']:.0%}", *probes])
+    return rows
 
 
 PROBES = {
