@@ -3,8 +3,9 @@
     python -m jepa_steps.monitor --embed results/embed/mine --data data/digits \\
         --train results/train/mine --out results/monitor/mine
 
-Writes monitor.json (statistics of pooled embeddings and of tokens, a named verdict with evidence
-and remedy), snapshots.csv (statistics over training) and figures.
+Writes monitor.json (a named verdict with evidence and a remedy to paste, statistics of pooled
+embeddings and of tokens, shares of variance that labels and named groups explain, and how well
+label-free criteria order the snapshots), snapshots.csv (statistics over training) and figures.
 """
 
 import csv
@@ -15,82 +16,135 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
-from .config import JepaTraining, Monitor, parse, parse_training
-from .data.store import read_array, read_table
+from .config import JepaTraining, Monitor, Training, parse, parse_training
+from .data.store import Splits, read_array, read_table
 from .errors import InputError
 from .figures import training as figures
 from .figures.masks import masks
+from .figures.spectra import spectra_over_training
 from .figures.style import message, save
-from .metrics import diagnosis, spectrum
+from .metrics import diagnosis, lidar, normality, selection, spectrum
 from .metrics.embedding import row_statistics, token_statistics
+from .metrics.evidence import Evidence
 from .metrics.moments import moments, token_moments
+from .metrics.nuisance import nuisance_statistics
+
+COUNTED = 25_600  # samples behind shares of variance
 
 
 def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) -> dict[str, Any]:
     """Run the step; returns what monitor.json holds."""
-    description = read_json(embed / "embed.json")
-    embeddings, tokens = read_array(embed / "embeddings.npy"), read_array(embed / "tokens.npy")
-    split = read_table(data / "splits.csv").split
-    if len(split) != len(embeddings):
-        raise InputError(f"{embed}: {len(embeddings)} embeddings for {len(split)} rows of {data}")
-    rows = embeddings[split == 0]
-    history = read_history(train / "metrics.csv")
-    pooled, token = row_statistics(rows), token_statistics(token_moments(tokens))
-    ranks = spectrum.summary(moments(rows))
-    losses = history.get("loss", [])
-    found = diagnosis.diagnose(pooled, token, ranks, losses, settings)
-    trained = description["encoder"] == "jepa"
-    over_training = _over_training(embed, description, rows_of=embeddings)
+    description, embeddings = read_json(embed / "embed.json"), read_array(embed / "embeddings.npy")
+    samples = read_table(data / "splits.csv")
+    if len(samples.split) != len(embeddings):
+        raise InputError(
+            f"{embed}: {len(embeddings)} embeddings for {len(samples.split)} rows of {data}"
+        )
+    encoder = read_json(train / "encoder.json")
+    trained = parse_training(encoder["train"], str(train / "encoder.json"))
+    tables = {name: read_columns(train / f"{name}.csv") for name in ("metrics", "validation", "timing")}
+
+    training = np.flatnonzero(samples.split == 0)
+    m = moments(embeddings[training])
+    seen = samples.split[np.array(description["token_rows"])] == 0
+    stages, spectra, probed = _over_training(embed, description, embeddings, samples)
+    evidence = Evidence(
+        pooled=row_statistics(embeddings[training]),
+        tokens=token_statistics(token_moments(read_array(embed / "tokens.npy")[seen])),
+        ranks=spectrum.summary(m),
+        singular_values=spectrum.singular_values(m),
+        history=tables["metrics"],
+        validation=tables["validation"],
+        snapshots=stages,
+        probe_n=probed["val"],
+        nuisance=_nuisance(embeddings, training, samples),
+        settings=trained if isinstance(trained, JepaTraining) else None,
+    )
+    found = diagnosis.diagnose(evidence, settings)
+    losses = tables["metrics"].get("loss", [])
     result = {
-        **diagnosis.verdict(found, trained),
+        **diagnosis.verdict(found, description["encoder"] == "jepa"),
         "encoder": description["encoder"],
-        "pooled": pooled,
-        "tokens": token,
-        "ranks": ranks,
+        "pooled": evidence.pooled,
+        "tokens": evidence.tokens,
+        "ranks": evidence.ranks,
+        "nuisance": evidence.nuisance,
         "final_loss": losses[-1] if losses else None,
+        "selection": {"stages": len(stages), "n": probed, **selection.agreement(stages)},
+    }
+    drawn = {
+        "losses": figures.losses(tables["metrics"], tables["validation"]),
+        "rates": figures.rates(tables["metrics"]),
+        "norms": figures.norms(tables["metrics"]),
+        "throughput": figures.throughput(tables["timing"]),
+        "masks": _mask_figure(trained, encoder),
+        "over_training": figures.over_training(stages),
+        "spectra": spectra_over_training(spectra),
+        "std": figures.std_histogram(m.std),
     }
     with staged(out) as folder:
         write_json(folder / "monitor.json", result)
-        write_csv(folder / "snapshots.csv", over_training[0], (row.values() for row in over_training))
-        save(figures.losses(history), folder / "losses.svg")
-        save(figures.rates(history), folder / "rates.svg")
-        save(_mask_figure(train / "encoder.json"), folder / "masks.svg")
-        save(figures.over_training(over_training), folder / "over_training.svg")
-        save(figures.std_histogram(moments(rows).std), folder / "std.svg")
+        write_csv(folder / "snapshots.csv", stages[0], (row.values() for row in stages))
+        for name, figure in drawn.items():
+            save(figure, folder / f"{name}.svg")
     return result
 
 
-def _over_training(embed: Path, description: dict, rows_of: np.ndarray) -> list[dict[str, float]]:
-    """Statistics of the same training samples at every snapshot and at the end."""
-    sample = rows_of[np.array(description["snapshot_rows"])]
-    stages = [*zip(description["snapshot_fractions"], read_array(embed / "snapshots.npy"), strict=True)]
-    result = []
-    for fraction, rows in [*stages, (1.0, sample)]:
-        statistics, ranks = row_statistics(rows), spectrum.summary(moments(rows))
-        result.append(
+def _over_training(
+    embed: Path, description: dict, embeddings: np.ndarray, samples: Splits
+) -> tuple[list[dict[str, Any]], list[tuple[float, np.ndarray, int]], dict[str, int]]:
+    """Of the same samples at every snapshot and at the end: rows of snapshots.csv, spectra (share of
+    training, singular values, n), and the numbers of samples behind the probe."""
+    rows = np.array(description["snapshot_rows"])
+    parts = {name: samples.split[rows] == code for code, name in enumerate(("train", "val"))}
+    y = {name: samples.labels[rows[part]] for name, part in parts.items()}
+    labelled = all(len(v) and (v >= 0).all() for v in y.values()) and len(np.unique(y["train"])) > 1
+    snapshots, views = read_array(embed / "snapshots.npy"), read_array(embed / "views.npy")
+    each = [*zip(description["snapshot_fractions"], snapshots, strict=True), (1.0, embeddings[rows])]
+    stages, spectra = [], []
+    for (fraction, z), views_nqD in zip(each, views, strict=True):
+        train, val = z[parts["train"]], z[parts["val"]]
+        m, statistics = moments(train), row_statistics(train)
+        ranks = spectrum.summary(m)
+        probe = selection.probe_accuracy(train, y["train"], val, y["val"]) if labelled else None
+        stages.append(
             {
                 "fraction": fraction,
-                "n": statistics["n"],
-                "effective_rank": ranks["effective_rank"],
-                "rankme": ranks["rankme"],
+                "n": m.n,
+                "effective_rank": ranks["centred"]["effective_rank"],
+                "rankme": ranks["raw"]["rankme"],
+                "lidar": lidar.lidar(views_nqD)["lidar"] if len(views_nqD) > 1 else None,
+                "sigreg_ratio": normality.sigreg_ratio(train),
                 "relative_spread": statistics["relative_spread"],
                 "mean_std": statistics["mean_std"],
+                "probe": probe,
             }
         )
-    return result
+        spectra.append((fraction, spectrum.singular_values(m), m.n))
+    return stages, spectra, {name: int(part.sum()) if labelled else 0 for name, part in parts.items()}
 
 
-def _mask_figure(path: Path) -> Figure:
-    description = read_json(path)
-    train = parse_training(description["train"], str(path))
-    if not isinstance(train, JepaTraining):
+def _nuisance(embeddings: np.ndarray, rows: np.ndarray, samples: Splits) -> dict[str, Any] | None:
+    if not samples.named_groups:
+        return None
+    rows = _evenly(rows, COUNTED)
+    return nuisance_statistics(embeddings[rows], samples.groups[rows], samples.labels[rows])
+
+
+def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most ``most`` of the rows, evenly spaced."""
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(np.int64)]
+
+
+def _mask_figure(trained: Training, encoder: dict) -> Figure:
+    if not isinstance(trained, JepaTraining):
         return message("a floor: nothing is hidden")
-    side = description["image_size"] // train.model.patch_size
-    return masks(train, (side, side))
+    side = encoder["image_size"] // trained.model.patch_size
+    return masks(trained, (side, side))
 
 
-def read_history(path: Path) -> dict[str, list[float]]:
-    """Columns of metrics.csv; lists are empty for floors.
+def read_columns(path: Path) -> dict[str, list[float]]:
+    """Columns of a table that train writes; lists are empty for floors.
 
     Raises:
         InputError: missing file.

@@ -1,16 +1,30 @@
-"""Which source files make which result, and a digest of them: changed code is a reason to run again."""
+"""Where a result comes from: the source files of a step and a digest of them (changed code is a
+reason to run again), the commit, the package versions, the machine."""
 
 import hashlib
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from . import __version__
 
 # The modules that read prepared tables, without those that decode images.
 _TABLES = ("data/__init__.py", "data/counter.py", "data/splits.py", "data/store.py")
 # What training measures of its own embeddings.
-_MEASURES = tuple(
-    f"metrics/{name}.py" for name in ("__init__", "embedding", "moments", "neighbours", "spectrum")
-)
+_MEASURES = tuple(f"metrics/{name}.py" for name in ("__init__", "embedding", "embedding_rules"))
+_MEASURES += tuple(f"metrics/{name}.py" for name in ("evidence", "moments", "neighbours"))
+_MEASURES += ("metrics/remedies.py", "metrics/spectrum.py")
 # What the figure of the masks draws from.
 _MASKS = ("data/masks.py", "engine/__init__.py", "engine/schedules.py")
+
+_SOURCES = (".py", ".html", ".css")
+_PACKAGE = Path(__file__).parent
+# Packages whose version can change a result.
+_PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow", "safetensors", "pydantic")
+_PACKAGES += ("matplotlib", "snakemake", "dvc")
 
 # Files and folders of the package that a step runs, beside cli.py and errors.py; as in dvc.yaml.
 CODE: dict[str, tuple[str, ...]] = {
@@ -20,20 +34,20 @@ CODE: dict[str, tuple[str, ...]] = {
     "monitor": ("monitor.py", "config", *_TABLES, *_MASKS, "metrics", "figures"),
     "rank": ("rank.py", "config", *_TABLES, "metrics", "figures"),
     "probe": ("probe.py", "config", *_TABLES, "metrics", "figures"),
-    "report": ("report.py", "config", *_TABLES, "metrics", "figures", "templates/report.html"),
+    "report": ("report.py", "reporting", "templates", "config", *_TABLES, "metrics", "figures"),
 }
 
 
-def code_files(step: str, package: Path = Path(__file__).parent) -> list[Path]:
+def code_files(step: str, package: Path = _PACKAGE) -> list[Path]:
     """The source files of a step, in a fixed order."""
     found: list[Path] = []
     for entry in CODE[step]:
         path = package / entry
-        found += [path] if path.suffix else sorted(path.glob("*.py"))
+        found += [path] if path.suffix else sorted(p for p in path.iterdir() if p.suffix in _SOURCES)
     return found
 
 
-def code_digest(step: str, package: Path = Path(__file__).parent) -> str:
+def code_digest(step: str, package: Path = _PACKAGE) -> str:
     """SHA-256 of names and contents of a step's source files, the first 16 hex digits."""
     digest = hashlib.sha256()
     for file in code_files(step, package):
@@ -41,3 +55,59 @@ def code_digest(step: str, package: Path = Path(__file__).parent) -> str:
         digest.update(f"{file.relative_to(package).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()[:16]
+
+
+def facts(gpus: list[str]) -> dict[str, Any]:
+    """What a result depends on beside data and settings; ``gpus`` are the devices' names."""
+    return {"commit": commit(), "versions": versions(), "machine": {**machine(), "gpus": gpus}}
+
+
+def commit(folder: Path = _PACKAGE) -> dict[str, Any]:
+    """Git commit of the source files in ``folder``, and whether they differ from it ("dirty").
+
+    Both null without git, or where the files are not those of a repository (an installed wheel).
+    """
+    tracked = _git(folder, "ls-files", "--", ".")
+    changes = _git(folder, "status", "--porcelain", "--", ".")
+    if not tracked or changes is None:
+        return {"hash": None, "dirty": None}
+    return {"hash": _git(folder, "rev-parse", "HEAD"), "dirty": bool(changes)}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the installed packages that can change a result."""
+    found = {"python": platform.python_version(), "jepa-steps": __version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine(proc: Path = Path("/proc")) -> dict[str, Any]:
+    """Processor, usable cores, memory (bytes) and system; null where /proc does not tell."""
+    memory = _field(proc / "meminfo", "MemTotal")
+    return {
+        "cpu": _field(proc / "cpuinfo", "model name") or platform.processor() or None,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_bytes": int(memory.split()[0]) * 1024 if memory else None,
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _field(path: Path, name: str) -> str | None:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), None)

@@ -1,11 +1,14 @@
 """Rank analysis of an embedding matrix; needs nothing but an .npy file of rows.
 
     python -m jepa_steps.rank --embeddings embeddings.npy --out results/rank/mine
-    python -m jepa_steps.rank --embeddings embeddings.npy --splits data/digits/splits.csv --out ...
+    python -m jepa_steps.rank --embeddings embeddings.npy --splits data/digits/splits.csv \\
+        --tokens results/embed/mine/tokens.npy --views results/embed/mine/views.npy --out ...
 
-Writes rank.json (effective rank, RankMe, participation ratio, stable rank, alpha-ReQ, condition
-number; the number of rows beside them), spectrum.csv (singular values) and a figure. With --splits
-only the training part is used, as in the workflow.
+Writes rank.json, spectrum.csv (singular values), spectrum.svg and correlation.svg. rank.json has of
+pooled embeddings, tokens and tokens less their position's mean: effective rank, RankMe and others,
+centred and raw (none where rows are fewer than 4 a dimension), uniformity, self-clustering, SIGReg
+ratio; of views LiDAR and alignment; and what white noise of the same size would give. With --splits
+only the training part is used, as in the workflow; embed.json beside the tokens says which those are.
 """
 
 from pathlib import Path
@@ -13,41 +16,133 @@ from typing import Any
 
 import numpy as np
 
-from .cli import add_spec, parser, read_spec, run, staged, write_csv, write_json
+from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import Rank, parse
 from .data import counter
 from .data.store import read_array, read_table
 from .errors import InputError
 from .figures import spectra
 from .figures.style import save
-from .metrics import spectrum
-from .metrics.moments import moments
+from .metrics import chance, correlation, geometry, lidar, normality, spectrum
+from .metrics.moments import Moments, moments, token_moments
 
 
-def rank(embeddings: Path, splits: Path | None, settings: Rank, out: Path) -> dict[str, Any]:
+def rank(
+    embeddings: Path,
+    splits: Path | None,
+    tokens: Path | None,
+    views: Path | None,
+    settings: Rank,
+    out: Path,
+) -> dict[str, Any]:
     """Run the step; returns what rank.json holds."""
-    rows = read_array(embeddings)
-    if rows.ndim != 2 or len(rows) < 2:
-        raise InputError(f"{embeddings}: found shape {rows.shape}, expected (rows, dimensions)")
-    if splits is not None:
-        split = read_table(splits).split
-        if len(split) != len(rows):
-            raise InputError(f"{splits}: {len(split)} rows for {len(rows)} embeddings")
-        rows = rows[split == 0]
-    if len(rows) > settings.samples:
-        chosen = counter.generator(0, "rank sample").permutation(len(rows))[: settings.samples]
-        rows = rows[np.sort(chosen)]
-    m = moments(rows)
-    result = spectrum.summary(m)
-    result["reliable"] = bool(m.n >= 4 * len(m.mean))
-    centred, raw = spectrum.singular_values(m), spectrum.singular_values(m, centred=False)
+    array = _array(embeddings, "rows, dimensions")
+    split = read_table(splits).split if splits else np.zeros(len(array), np.int64)
+    if len(split) != len(array):
+        raise InputError(f"{splits}: {len(split)} rows for {len(array)} embeddings")
+    rows = array[_bounded(np.flatnonzero(split == 0), settings.samples)]
+    if len(rows) < 2:
+        raise InputError(f"{embeddings}: found {len(rows)} training rows, expected at least 2")
+    n, dim = rows.shape
+    m = {"pooled": moments(rows)}
+    result = {"pooled": _measured(m["pooled"], rows, settings)}
+    result |= {"tokens": None, "position_centred_tokens": None}
+    tokens_STD = _training_tokens(tokens, split, dim) if tokens else np.empty((0, 0, dim))
+    samples, positions, _ = tokens_STD.shape
+    if samples > 1 and positions > 1:
+        of_tokens = token_moments(tokens_STD)
+        index = _bounded(np.arange(samples * positions), settings.samples)
+        part = tokens_STD.reshape(-1, dim)[index]
+        centred = part - of_tokens.position_mean[index % positions]
+        for name, each, its_rows in (
+            ("tokens", of_tokens.tokens, part),
+            ("position_centred_tokens", of_tokens.position_centred, centred),
+        ):
+            m[name] = each
+            result[name] = {"samples": samples, **_measured(each, its_rows, settings)}
+    result |= {**_of_views(views), "chance": chance.levels(n, dim)}
+    _write(out, result, m)
+    return result
+
+
+def _write(out: Path, result: dict[str, Any], m: dict[str, Moments]) -> None:
     with staged(out) as folder:
         write_json(folder / "rank.json", result)
-        header = ["index", "singular_value_centred", "singular_value_raw"]
-        rows = ([i, *pair] for i, pair in enumerate(zip(centred, raw, strict=True), 1))
-        write_csv(folder / "spectrum.csv", header, rows)
-        save(spectra.spectrum(centred, m.n), folder / "spectrum.svg")
-    return result
+        sigma = {
+            f"{name}_{kind}": spectrum.singular_values(each, kind == "centred")
+            for name, each in m.items()
+            for kind in ("centred", "raw")
+        }
+        table = ([i, *row] for i, row in enumerate(zip(*sigma.values(), strict=True), 1))
+        write_csv(folder / "spectrum.csv", ["index", *sigma], table)
+        curves = {
+            name.replace("_", "-", 1).replace("_", " "): (sigma[f"{name}_centred"], m[name].n)
+            for name in m
+        }
+        save(spectra.spectrum(curves), folder / "spectrum.svg")
+        r, shown = correlation.heat_map(m["pooled"])
+        save(spectra.correlation(r, len(shown), result["pooled"]["dim"]), folder / "correlation.svg")
+
+
+def _measured(m: Moments, rows: np.ndarray, settings: Rank) -> dict[str, Any]:
+    """Ranks from the moments, everything else from (a sample of) the rows themselves."""
+    if len(rows) <= settings.pair_rows:
+        uniformity, error, method = geometry.uniformity(rows), None, "all pairs"
+        similarity = geometry.log_mean_exp_similarity(rows)
+    else:
+        uniformity, error = geometry.uniformity_sampled(rows, settings.pairs, 0)
+        similarity, _ = geometry.log_mean_exp_similarity_sampled(rows, settings.pairs, 0)
+        method = f"{settings.pairs} random pairs"
+    return {
+        **spectrum.withheld(spectrum.summary(m)),
+        "rows": len(rows),
+        "self_cluster": geometry.self_cluster(rows),
+        "uniformity": uniformity,
+        "uniformity_standard_error": error,
+        "uniformity_method": method,
+        "log_mean_exp_similarity": similarity,
+        "sigreg_ratio": normality.sigreg_ratio(rows, settings.directions),
+    }
+
+
+def _of_views(path: Path | None) -> dict[str, Any]:
+    """Alignment and LiDAR of the final encoder; None without views."""
+    views = _array(path, "stages, samples, views, dimensions") if path else np.empty((0, 0, 0, 0))
+    if not views.size:
+        return {"alignment": None, "lidar": None}
+    if min(views.shape[1:3]) < 2:
+        raise InputError(f"{path}: found shape {views.shape}, expected at least 2 samples of 2 views")
+    return {"alignment": geometry.alignment(views[-1]), "lidar": lidar.lidar(views[-1])}
+
+
+def _training_tokens(path: Path, split: np.ndarray, dim: int) -> np.ndarray:
+    """Tokens (S, T, D) of training samples; all of them where no embed.json lies beside the file."""
+    tokens, description = _array(path, "samples, tokens, dimensions"), path.with_name("embed.json")
+    if tokens.shape[2] != dim:
+        raise InputError(f"{path}: found {tokens.shape[2]} dimensions, expected {dim} as of embeddings")
+    if not description.is_file():
+        return tokens
+    rows = np.array(read_json(description).get("token_rows", []), dtype=np.int64)
+    if len(rows) != len(tokens) or rows.max(initial=0) >= len(split):
+        raise InputError(
+            f"{description}: token_rows: found {len(rows)} rows up to {rows.max(initial=0)} for "
+            f"{len(tokens)} samples in {path.name} and {len(split)} embeddings; embed again"
+        )
+    return tokens[split[rows] == 0]
+
+
+def _array(path: Path, axes: str) -> np.ndarray:
+    array = read_array(path)
+    if array.ndim != len(axes.split(", ")):
+        raise InputError(f"{path}: found shape {array.shape}, expected ({axes})")
+    return array
+
+
+def _bounded(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most ``most`` of the rows, drawn at random, in their order."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.sort(counter.generator(0, "rank sample").permutation(len(rows))[:most])]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -56,14 +151,21 @@ def main(argv: list[str] | None = None) -> None:
     add_spec(p, "experiments.NAME.rank")
     p.add_argument("--embeddings", type=Path, required=True, help=".npy, float (rows, dimensions)")
     p.add_argument("--splits", type=Path, help="splits.csv; use only its training rows")
+    p.add_argument("--tokens", type=Path, help=".npy, float (samples, tokens, dimensions)")
+    p.add_argument("--views", type=Path, help=".npy, float (stages, samples, views, dimensions)")
     p.add_argument("--out", type=Path, required=True, help="folder for the results")
     args = p.parse_args(argv)
-    result = rank(args.embeddings, args.splits, parse(Rank, *read_spec(args.spec)), args.out)
-    note = "" if result["reliable"] else ", too few rows: n < 4 * dim underestimates every rank"
-    print(
-        f"{args.out}: effective rank {result['effective_rank']:.2f} of {result['dim']} "
-        f"(n = {result['n']}{note})"
-    )
+    settings = parse(Rank, *read_spec(args.spec))
+    result = rank(args.embeddings, args.splits, args.tokens, args.views, settings, args.out)
+    pooled, level = result["pooled"], result["chance"]["effective_rank"]
+    if pooled["trust"] == "refused":
+        print(f"{args.out}: no rank: {pooled['reason']}")
+    else:
+        note = ", few rows: a low estimate" if pooled["trust"] == "few" else ""
+        print(
+            f"{args.out}: effective rank {pooled['centred']['effective_rank']:.2f} of {pooled['dim']} "
+            f"(n = {pooled['n']}{note}; white noise {level:.2f})"
+        )
 
 
 if __name__ == "__main__":

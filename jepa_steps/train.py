@@ -26,12 +26,13 @@ from .cli import add_spec, parser, read_json, read_spec, run, staged, write_json
 from .config import ImageDataset, JepaTraining, PcaEncoder, Training, check_fit, parse_training, resolved
 from .data.store import Store, open_store
 from .engine import parallel
-from .engine.distributed import world
+from .engine.distributed import World, world
 from .engine.loop import SNAPSHOTS, Trainer
+from .engine.starts import Starts
 from .errors import InputError
 from .model.export import build, save_description
 from .model.floors import principal_components
-from .provenance import code_digest
+from .provenance import code_digest, facts
 
 
 def train_jepa(train: JepaTraining, store: Store, out: Path, checkpoints: Path) -> None:
@@ -49,7 +50,7 @@ def train_jepa(train: JepaTraining, store: Store, out: Path, checkpoints: Path) 
                 parallel.release(trainer.model)
             if w.main:
                 if not (folder / "summary.json").exists():
-                    write_json(folder / "summary.json", summary)
+                    write_json(folder / "summary.json", {**summary, **facts(_gpus())})
                 _collect(trainer, weights, store, folder, out)
 
 
@@ -79,8 +80,13 @@ def _collect(
             shutil.copyfile(folder / name, temporary / name)
 
 
+def _gpus() -> list[str]:
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+
+
 def build_floor(train: Training, store: Store, out: Path) -> None:
     """Write an encoder that is not trained by prediction, in the same files."""
+    starts = Starts(World(0, 1, torch.device("cpu")))
     size, _, channels = store.images.shape[1:]
     module = build(train, size, channels)
     if isinstance(train, PcaEncoder):
@@ -94,9 +100,11 @@ def build_floor(train: Training, store: Store, out: Path) -> None:
         save_description(temporary / "encoder.json", train, store.manifest)
         (temporary / "metrics.csv").write_text("step,epoch,loss\n")
         (temporary / "validation.csv").write_text("step,val_loss\n")
-        (temporary / "timing.csv").write_text("step,samples_per_second,mfu\n")
+        timing = "step,samples_per_second,mfu,data_share,peak_memory_bytes\n"
+        (temporary / "timing.csv").write_text(timing)
         count = sum(t.numel() for t in module.state_dict().values())
-        write_json(temporary / "summary.json", {"steps": 0, "parameters": {"encoder": count}})
+        summary = {"steps": 0, "parameters": {"encoder": count}, "run": starts.total(0)}
+        write_json(temporary / "summary.json", {**summary, **facts(_gpus())})
 
 
 def _fit_pca(store: Store, dim: int):

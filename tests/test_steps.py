@@ -265,6 +265,7 @@ def run_all(step, tmp_path, data, spec, name):
     poolings, tokens = folder["embed"] / "poolings.safetensors", folder["embed"] / "tokens.npy"
     calls[-1] += ("--poolings", poolings, "--tokens", tokens)
     calls[-1] += ("--spec", {"bootstrap": 200, "few_draws": 2})
+    calls[-2] += ("--tokens", rows.with_name("tokens.npy"), "--views", rows.with_name("views.npy"))
     for module, *arguments in calls:
         code, _, err = step(module, *arguments)
         assert code == 0, f"{module.__name__}: {err}"
@@ -278,21 +279,20 @@ def test_all_steps_and_the_report(step, tmp_path, digits):
         ("pca", {"encoder": "pca", "dim": 8}),
     ):
         results = run_all(step, tmp_path, digits, spec, name)
-    code, _out, err = step(
-        report, "--results", results, "--experiments", "mine", "raw", "pca", "--out", results / "report"
-    )
+    names = ("--experiments", "mine", "raw", "pca")
+    arguments = ("--results", results, "--data", digits, *names, "--out", results / "report")
+    code, _out, err = step(report, *arguments)
     assert code == 0, err
     page = (results / "report" / "report.html").read_text()
-    assert "mine" in page and "below" in page
+    assert "mine" in page and "below" in page and "No leak found" in page
+    assert "patch_size: 2" in page and "<h4>Cost of training</h4>" in page and " cores, " in page
     assert not re.findall(r"https?://", page)  # no outside request
     table = (results / "report" / "summary.csv").read_text().splitlines()
-    assert len(table) == 4 and table[0].startswith("experiment,encoder,verdict")
+    assert len(table) == 4 and table[0].startswith("experiment,encoder,seeds,verdict")
     metrics = json.loads((results / "report" / "metrics.json").read_text())
     assert metrics["raw"]["logistic"] > 0.9 > metrics["raw"]["majority"] + 0.5
     first = {p.name: p.read_bytes() for p in (results / "report").iterdir()}
-    step(
-        report, "--results", results, "--experiments", "mine", "raw", "pca", "--out", results / "report"
-    )
+    step(report, *arguments)
     assert first == {p.name: p.read_bytes() for p in (results / "report").iterdir()}
 
 

@@ -1,13 +1,12 @@
-"""Throughput and model FLOP utilisation of a run."""
+"""Throughput and model FLOP utilisation of a run, and its summary."""
 
-import resource
 import time
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from . import flops, memory
+from .starts import Starts, peak_memory
 
 if TYPE_CHECKING:
     from .loop import Trainer
@@ -18,6 +17,7 @@ class Speed:
 
     def __init__(self, trainer: "Trainer"):
         self._trainer, self._first = trainer, trainer.step
+        self.starts = Starts(trainer.world, trainer.step, trainer.folder)
         train, world, jepa = trainer.settings, trainer.world, trainer.jepa
         two = tuple(part[:2] for part in trainer.batch(0, 0))
 
@@ -43,13 +43,15 @@ class Speed:
         }
 
     def lap(self) -> dict[str, float]:
-        """Pace since the last call: samples a second over all ranks, MFU, and the share of the time
-        in which batches were drawn (beside an accelerator's work where there is one)."""
+        """Pace since the last call: samples a second over all ranks, MFU, the share of the time in
+        which batches were drawn (beside an accelerator's work where there is one), peak memory."""
         now, step = time.perf_counter(), self._trainer.step
         seconds = now - self._lap_time
         pace = self._pace(step - self._lap_step, seconds)
         pace["data_share"], self._trainer.waited = self._trainer.waited / seconds, 0.0
+        pace["peak_memory_bytes"] = peak_memory(self._trainer.world.device)
         self._lap_time, self._lap_step = now, step
+        self.starts.note(step)
         return pace
 
     def total(self) -> dict[str, Any]:
@@ -62,11 +64,26 @@ class Speed:
             "peak_flops": self._peak,
             "peak_source": self._peak_source,
             "predicted_memory_bytes": self.predicted_bytes,
-            "peak_memory_bytes": _peak_memory(self._trainer.world.device),
+            "peak_memory_bytes": peak_memory(self._trainer.world.device),
         }
 
 
-def _peak_memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def summary(trainer: "Trainer", speed: Speed) -> dict[str, Any]:
+    """What summary.json holds of a finished run."""
+    s, jepa = trainer.settings, trainer.jepa
+    return {
+        "steps": s.steps,
+        "skipped": trainer.guard.skipped,
+        "epochs": s.steps * s.batch_size / len(trainer.batches.rows),
+        "parameters": {
+            name: sum(p.numel() for p in part.parameters()) if part else 0
+            for name, part in (("encoder", jepa.encoder), ("predictor", jepa.predictor))
+        },
+        "best": trainer.validation.best,
+        "flops_per_step": speed.step_flops,
+        "ranks": trainer.world.size,
+        "device": str(trainer.world.device),
+        "precision": trainer.precision.name,
+        "this_run": speed.total(),
+        "run": speed.starts.total(trainer.step),
+    }

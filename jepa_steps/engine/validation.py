@@ -60,6 +60,8 @@ class Validation:
         """Loss and parts on val, weighted by samples."""
         names, sums, count = ["loss"], None, 0
         for number, rows, weight in self._shares(self._rows["val"]):
+            if len(rows) == 1 and self._jepa.objective.regularised:  # one sample has no variance
+                rows, weight = rows.repeat(2), 0.0
             zero = np.zeros(len(rows), np.int64)
             masks = self._masks(number, zero, rows)
             batch = [torch.from_numpy(m).to(self._world.device) for m in (masks.context, masks.targets)]

@@ -52,38 +52,3 @@ def _scatter(axes: Axes, x: np.ndarray, values: np.ndarray) -> None:
         axes.scatter(*x[codes == i].T, s=9, label=str(value)[:24], **style)
     if len(distinct) <= 20:
         axes.legend(ncols=2, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
-
-
-def few_labels(curves: dict[str, dict[str, dict]]) -> Figure:
-    """Accuracy over labels a class; ``curves`` maps experiment to probe.json's few_label."""
-    if not any(curves.values()):
-        return message("no few-label probes")
-    figure, (axes,) = new(5.2, 3.2)
-    for i, (name, curve) in enumerate(curves.items()):
-        k = [int(size) for size in curve]
-        mean = np.array([point["accuracy"] for point in curve.values()])
-        low, high = np.array([point["accuracy_interval"] for point in curve.values()]).T
-        style = {"color": COLOURS[i % 8], "marker": MARKERS[i % 8]}
-        axes.errorbar(k, mean, [mean - low, high - mean], capsize=2, lw=1, label=name, **style)
-    axes.set(xlabel="labels a class", ylabel="test accuracy", xscale="log")
-    axes.set_xticks(k, [str(v) for v in k])
-    axes.minorticks_off()
-    axes.legend(fontsize=8)
-    return figure
-
-
-def comparison(rows: list[tuple[str, float, list[float]]]) -> Figure:
-    """Accuracies with intervals, one row an experiment."""
-    figure, (axes,) = new(5.2, 0.5 + 0.36 * len(rows))
-    for i, (_, value, (low, high)) in enumerate(rows):
-        colour = COLOURS[i % 8]
-        axes.plot([low, high], [i, i], color=colour, lw=2)
-        axes.plot(value, i, marker=MARKERS[i % 8], color=colour)
-        axes.annotate(
-            f"{value:.3f}", (high, i), (4, 0), textcoords="offset points", va="center", fontsize=8
-        )
-    axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
-    axes.invert_yaxis()
-    axes.margins(x=0.12, y=0.12)
-    axes.set(xlabel="linear probe, test accuracy, 95 % interval")
-    return figure

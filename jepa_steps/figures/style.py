@@ -17,6 +17,7 @@ matplotlib.rcParams.update(
         "svg.fonttype": "none",
         "svg.hashsalt": "jepa-steps",
         "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans", "sans-serif"],  # the list stands in every label of an SVG
         "font.size": 9,
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -31,6 +32,13 @@ def new(width: float = 4.6, height: float = 3.0, panels: int = 1) -> tuple[Figur
     """A figure with ``panels`` axes side by side; sizes in inches of one panel."""
     figure, axes = plt.subplots(1, panels, figsize=(width * panels, height), layout="constrained")
     return figure, list(axes) if panels > 1 else [axes]
+
+
+def literal(text: str, most: int = 34) -> str:
+    """A name as a figure can show it: cut to ``most`` characters, no mathematics in its dollars."""
+    text = "".join(c if c.isprintable() else " " for c in text)
+    text = text if len(text) <= most else text[: most - 1] + "…"
+    return text.replace("$", r"\$")
 
 
 def message(text: str) -> Figure:

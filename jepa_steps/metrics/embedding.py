@@ -40,13 +40,11 @@ def moment_statistics(m: Moments) -> dict[str, float | int]:
 
 def correlation_summary(m: Moments) -> dict[str, float]:
     """Mean and largest absolute correlation between different dimensions; 0 if fewer than 2 vary."""
-    alive = m.std > 0
-    if alive.sum() < 2:
+    r = np.abs(m.correlation)
+    alive = np.diagonal(r) > 0
+    off = r[np.ix_(alive, alive)][~np.eye(alive.sum(), dtype=bool)]
+    if not len(off):
         return {"mean_abs_correlation": 0.0, "max_abs_correlation": 0.0}
-    covariance = m.covariance[np.ix_(alive, alive)]
-    scale = m.std[alive]
-    r = np.abs(covariance / np.outer(scale, scale))
-    off = r[~np.eye(len(r), dtype=bool)]
     return {"mean_abs_correlation": float(off.mean()), "max_abs_correlation": float(off.max())}
 
 

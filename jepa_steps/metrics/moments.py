@@ -6,10 +6,14 @@ device): it uses only what both understand. Blocks, workers and ranks merge exac
 Shapes: n rows, D dimensions, S samples, N tokens a sample.
 """
 
+import mmap
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+# Spread below this share of the root mean square is rounding: float64 sums, float32 embeddings.
+ROUNDING = 1e-11
 
 Array = Any  # a float64 numpy array or torch tensor
 
@@ -53,6 +57,16 @@ class Moments:
     def std(self) -> np.ndarray:
         """Standard deviation of each dimension (D,)."""
         return np.sqrt(np.diagonal(self.covariance).clip(min=0))
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """Correlation of dimensions (D, D); 0 in the rows and columns of constant dimensions.
+
+        Constant: a std within the rounding of the mean.
+        """
+        alive = self.std > ROUNDING * np.abs(self.mean)
+        scale = np.divide(1.0, self.std, out=np.zeros_like(self.std), where=alive)
+        return (self.covariance * scale[:, None] * scale).clip(-1, 1)
 
 
 @dataclass(frozen=True)
@@ -111,9 +125,16 @@ def _streamed(kind: Any, array: np.ndarray, block: int) -> Any:
     for a in range(0, len(array), block):
         part = kind.of(np.asarray(array[a : a + block], dtype=np.float64))
         total = part if total is None else total.merge(part)
+        release(array)
     if total is None:
         raise ValueError("no rows")
     return total
+
+
+def release(array: Array) -> None:
+    """Give back the pages of a read-only memory map that were read; they count as resident memory."""
+    if isinstance(array, np.memmap) and array.mode == "r":
+        array._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 def as_numpy(array: Array) -> np.ndarray:

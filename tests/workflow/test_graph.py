@@ -78,7 +78,7 @@ def test_the_same_inputs_and_code(rules, stages):
     for name, job in rules.items():
         code = {f"jepa_steps/{entry}" for entry in CODE[name.split("@")[0]]}
         stage = stages[name]
-        results = {folder for folder in stage["folders"] if folder.startswith("results/")}
+        results = {f for f in stage["folders"] if f.startswith("results/") or f == "data"}
         inside = {f for f in job["input"] if any(f.startswith(folder + "/") for folder in results)}
         assert code | job["input"] - inside == stage["deps"] | stage["folders"] - results, name
         for folder in results:

@@ -9,6 +9,7 @@ sys.path.insert(0, workflow.basedir)
 import jepa_steps.config as settings
 from jepa_steps.errors import InputError
 from jepa_steps.provenance import code_digest
+from jepa_steps.reporting.contents import read_files
 
 try:
     settings.parse(settings.Config, config, "config")
@@ -44,26 +45,18 @@ def threads_of(wildcards):
     return config["experiments"][wildcards.experiment]["train"].get("threads", 1)
 
 
-# What the report reads of each experiment.
-REPORTED = {
-    "train": ["encoder.json", "summary.json", "metrics.csv"],
-    "monitor": [
-        "monitor.json",
-        "losses.svg",
-        "masks.svg",
-        "over_training.svg",
-        "rates.svg",
-        "std.svg",
-    ],
-    "rank": ["rank.json", "spectrum.svg"],
-    "probe": [
-        "probe.json",
-        "predictions.csv",
-        "classes.csv",
-        "confusion.svg",
-        "components.svg",
-    ],
-}
+def reported():
+    """What the report reads: the results of every experiment, the audit of every data set."""
+    results = [
+        f"results/{path}" for name in config["experiments"] for path in read_files(name)
+    ]
+    return results + [f"{folder}/manifest.json" for folder in data_folders()]
+
+
+def data_folders():
+    """The data sets that experiments use, in the order of the config."""
+    used = {experiment["dataset"] for experiment in config["experiments"].values()}
+    return [f"data/{name}" for name in config["datasets"] if name in used]
 
 
 wildcard_constraints:

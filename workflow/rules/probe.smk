@@ -12,7 +12,6 @@ rule probe:
             "classes.csv",
             "predictions.csv",
             "probe.safetensors",
-            "components.svg",
         ),
         report(
             "results/probe/{experiment}/confusion.svg",
@@ -20,6 +19,13 @@ rule probe:
             category="Probe",
             subcategory="{experiment}",
             labels={"figure": "confusion"},
+        ),
+        report(
+            "results/probe/{experiment}/components.svg",
+            caption="../report/components.rst",
+            category="Embeddings",
+            subcategory="{experiment}",
+            labels={"figure": "two principal components"},
         ),
     log:
         "logs/probe/{experiment}.log",

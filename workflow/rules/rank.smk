@@ -1,6 +1,12 @@
 rule rank:
     input:
-        embeddings="results/embed/{experiment}/embeddings.npy",
+        embed=multiext(
+            "results/embed/{experiment}/",
+            "embeddings.npy",
+            "tokens.npy",
+            "views.npy",
+            "embed.json",
+        ),
         splits=lambda w: f"{dataset_of(w)}/splits.csv",
     output:
         "results/rank/{experiment}/rank.json",
@@ -12,11 +18,19 @@ rule rank:
             subcategory="{experiment}",
             labels={"figure": "spectrum"},
         ),
+        report(
+            "results/rank/{experiment}/correlation.svg",
+            caption="../report/correlation.rst",
+            category="Rank",
+            subcategory="{experiment}",
+            labels={"figure": "correlation"},
+        ),
     log:
         "logs/rank/{experiment}.log",
     params:
         code=code_digest("rank"),
         spec=spec("rank"),
     shell:
-        "python -m jepa_steps.rank --spec {params.spec:q} --embeddings {input.embeddings:q} "
-        "--splits {input.splits:q} --out results/rank/{wildcards.experiment} 2>&1 | tee {log:q}"
+        "python -m jepa_steps.rank --spec {params.spec:q} --embeddings {input.embed[0]:q} "
+        "--tokens {input.embed[1]:q} --views {input.embed[2]:q} --splits {input.splits:q} "
+        "--out results/rank/{wildcards.experiment} 2>&1 | tee {log:q}"

@@ -1,14 +1,6 @@
 rule report:
     input:
-        collect(
-            "results/{path}",
-            path=[
-                f"{step}/{experiment}/{name}"
-                for experiment in config["experiments"]
-                for step, names in REPORTED.items()
-                for name in names
-            ],
-        ),
+        reported(),
     output:
         multiext(
             "results/report/",
@@ -16,19 +8,31 @@ rule report:
             "summary.md",
             "metrics.json",
             "history.csv",
-            "comparison.svg",
-            "few_labels.svg",
         ),
         report(
             "results/report/report.html",
             caption="../report/report.rst",
             category="Report",
+            labels={"figure": "the whole page"},
+        ),
+        report(
+            "results/report/comparison.svg",
+            caption="../report/comparison.rst",
+            category="Report",
+            labels={"figure": "comparison"},
+        ),
+        report(
+            "results/report/few_labels.svg",
+            caption="../report/few_labels.rst",
+            category="Report",
+            labels={"figure": "few labels"},
         ),
     log:
         "logs/report.log",
     params:
         code=code_digest("report"),
         experiments=list(config["experiments"]),
+        data=data_folders(),
     shell:
-        "python -m jepa_steps.report --results results --experiments {params.experiments:q} "
-        "--out results/report 2>&1 | tee {log:q}"
+        "python -m jepa_steps.report --results results --data {params.data:q} "
+        "--experiments {params.experiments:q} --out results/report 2>&1 | tee {log:q}"

@@ -1,0 +1,94 @@
+"""What a run has used over all its starts: time, processor, memory."""
+
+import json
+import os
+import resource
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .distributed import World
+
+
+class Starts:
+    """The starts of a run, in ``starts.json`` of its folder across kills and resumes.
+
+    The entry of this start is replaced at every ``note``, so that a killed start keeps what it had
+    used when it last logged.
+
+    Args:
+        world: the ranks whose use is added up.
+        step: where this start begins.
+        folder: run folder; None = nothing is kept (a floor is built in one go).
+    """
+
+    def __init__(self, world: World, step: int = 0, folder: Path | None = None):
+        self._world, self._path = world, folder / "starts.json" if folder else None
+        self._earlier = _read(self._path) if self._path else []
+        self._began, self._wall, self._cpu = _now(), time.perf_counter(), time.process_time()
+        self._first = step
+        self.note(step)
+
+    def note(self, step: int) -> None:
+        """Replace this start's entry; every rank must call it."""
+        wall = time.perf_counter() - self._wall
+        cpu = torch.tensor(time.process_time() - self._cpu, dtype=torch.float64)
+        cuda = self._world.device.type == "cuda"
+        self._entry = {
+            "started": self._began,
+            "noted": _now(),
+            "first_step": self._first,
+            "last_step": step,
+            "wall_seconds": wall,
+            "cpu_seconds": float(self._world.total(cpu)),
+            "gpu_seconds": wall * self._world.size if cuda else 0.0,
+            "peak_memory_bytes": peak_memory(self._world.device),
+        }
+        if self._path and self._world.main:
+            # Renamed but not flushed to disk: a kill leaves it whole, and waiting would cost a step.
+            temporary = self._path.with_name(f".{self._path.name}")
+            temporary.write_text(json.dumps([*self._earlier, self._entry], indent=1))
+            os.replace(temporary, self._path)
+
+    def total(self, step: int) -> dict[str, Any]:
+        """Sums over all starts. A killed start counts up to its last log row.
+
+        CPU seconds over all ranks; GPU hours as GPUs held, not as GPUs busy; peak memory (bytes) of
+        the rank that writes, the largest of all starts.
+        """
+        self.note(step)
+        entries = [*self._earlier, self._entry]
+        total = {
+            key: sum(e[key] for e in entries) for key in ("wall_seconds", "cpu_seconds", "gpu_seconds")
+        }
+        return {
+            "started": entries[0]["started"],
+            "finished": self._entry["noted"],
+            "restarts": len(self._earlier),
+            "wall_seconds": total["wall_seconds"],
+            "cpu_seconds": total["cpu_seconds"],
+            "gpu_hours": total["gpu_seconds"] / 3600,
+            "peak_memory_bytes": max(e["peak_memory_bytes"] for e in entries),
+            "starts": entries,
+        }
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most bytes this process has held on ``device`` (CPU: resident) so far."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):  # the latter after a power cut
+        return []
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,167 @@
+"""Rules on embeddings: each takes the evidence and the thresholds, and names one fault or none."""
+
+import numpy as np
+
+from ..config import Monitor
+from . import remedies
+from .evidence import Evidence, Finding
+
+
+def collapse(e: Evidence, limits: Monitor) -> Finding | None:
+    """All embeddings nearly equal."""
+    if e.pooled is None or e.pooled["relative_spread"] >= limits.relative_spread:
+        return None
+    seen = e.seen("relative_spread", lambda v: v < limits.relative_spread)
+    return Finding(
+        "collapse",
+        "error",
+        f"embeddings spread {e.pooled['relative_spread']:.2g} of their norm around one vector "
+        f"(limit {limits.relative_spread:g}, n = {e.pooled['n']}){seen}{_overshoot(e)}",
+        "The encoder gives all samples nearly the same embedding. Strengthen what keeps them apart, "
+        "on batches large enough to measure it.",
+        _calmer(e, remedies.more_spread),
+    )
+
+
+def positional_collapse(e: Evidence, limits: Monitor) -> Finding | None:
+    """Tokens that code where they are, not what they show."""
+    if e.tokens is None or e.tokens["position_share"] <= limits.position_share:
+        return None
+    seen = e.seen("position_share", lambda v: v > limits.position_share)
+    return Finding(
+        "positional collapse",
+        "error",
+        f"position alone explains {e.tokens['position_share']:.1%} of the token variance (limit "
+        f"{limits.position_share:.0%}, n = {e.tokens['samples']} samples, {e.tokens['n']} tokens){seen}",
+        "The encoder codes where a token is, not what it shows. Hide less, so that the context can "
+        "predict content, or compare whole views.",
+        e.patch(remedies.content_over_position),
+    )
+
+
+def rank_k_collapse(e: Evidence, limits: Monitor) -> Finding | None:
+    """Embeddings that lie in a subspace of k directions."""
+    if e.singular_values is None or e.ranks is None:
+        return None
+    squares = np.asarray(e.singular_values, np.float64) ** 2
+    width, total = _width(e.ranks), squares.sum()
+    if total == 0:  # equal rows: collapse
+        return None
+    k = int((np.cumsum(squares) < 0.99999 * total).sum()) + 1
+    if width < 4 or k > limits.subspace_share * width:
+        return None
+    return Finding(
+        "rank-k collapse",
+        "error",
+        f"k = {k} of {width} directions hold 99.999 % of the variance (limit "
+        f"{limits.subspace_share:.0%} of them, n = {e.ranks['n']}){_overshoot(e)}",
+        "Beyond k directions nothing varies. Decorrelate the dimensions, or lower the learning rate.",
+        _calmer(e, remedies.more_directions),
+    )
+
+
+def dimensional_collapse(e: Evidence, limits: Monitor) -> Finding | None:
+    """Few directions carry nearly all the variance."""
+    if e.ranks is None:
+        return None
+    rank, width = e.ranks["centred"]["effective_rank"], _width(e.ranks)
+    if rank >= limits.rank_share * width:
+        return None
+    seen = e.seen("effective_rank", lambda v: v < limits.rank_share * width)
+    few = "" if e.ranks["trust"] == "ok" else ", few rows for this width"
+    return Finding(
+        "dimensional collapse",
+        "error",
+        f"effective rank {rank:.1f} of {width} (limit {limits.rank_share:.0%}, n = {e.ranks['n']}"
+        f"{few}){seen}{_overshoot(e)}",
+        "A few directions carry everything. Strengthen the covariance term, or let the target move "
+        "faster.",
+        _calmer(e, remedies.more_directions),
+    )
+
+
+def high_correlation(e: Evidence, limits: Monitor) -> Finding | None:
+    """Dimensions that repeat each other."""
+    if e.pooled is None or e.pooled["mean_abs_correlation"] <= limits.correlation:
+        return None
+    return Finding(
+        "high correlation",
+        "warning",
+        f"two dimensions correlate by {e.pooled['mean_abs_correlation']:.2f} on average, by "
+        f"{e.pooled['max_abs_correlation']:.2f} at most (limit of the mean {limits.correlation:g}, "
+        f"n = {e.pooled['n']})",
+        "Dimensions repeat each other. Strengthen the covariance term, or let the target move faster.",
+        _calmer(e, remedies.more_directions),
+    )
+
+
+def dead_dimensions(e: Evidence, limits: Monitor) -> Finding | None:
+    """Dimensions that hardly vary."""
+    if e.pooled is None or e.pooled["dead_share"] <= limits.dead_share:
+        return None
+    dead = e.pooled["dead_share"]
+    seen = e.seen("dead_share", lambda v: v > limits.dead_share)
+    return Finding(
+        "dead dimensions",
+        "warning",
+        f"{dead:.0%} of the dimensions have a std under a tenth of the median (limit "
+        f"{limits.dead_share:.0%}, n = {e.pooled['n']}); smallest std {e.pooled['min_std']:.2g}, "
+        f"mean {e.pooled['mean_std']:.2g}{seen}",
+        "These dimensions tell nothing. Strengthen the variance term, or take a smaller width.",
+        e.patch(lambda s: remedies.fewer_dimensions(s, dead)),
+    )
+
+
+def nuisance_dominated(e: Evidence, limits: Monitor) -> Finding | None:
+    """Embeddings that tell the batch rather than the label."""
+    if e.nuisance is None:
+        return None
+    beyond, label = e.nuisance["group_beyond_label"], e.nuisance["label_share"]
+    share = e.nuisance["group_share"] if beyond is None else beyond
+    if share is None or share <= max(limits.nuisance_share, label or 0.0):
+        return None
+    beside = "" if label is None else f" among samples of one label, the label {label:.0%} of all"
+    return Finding(
+        "nuisance-dominated embeddings",
+        "warning",
+        f"the group explains {share:.0%} of the variance{beside} (limit {limits.nuisance_share:.0%} "
+        f"and the label's share; corrected for chance, n = {e.nuisance['n']}, "
+        f"{e.nuisance['groups']} groups)",
+        "The embedding tells which group a sample is from before what it is. Augment away what the "
+        "groups differ in, or remove it when preparing the data.",
+        e.patch(remedies.vary_appearance),
+    )
+
+
+def condition_ignored(e: Evidence, limits: Monitor) -> Finding | None:
+    """Predictions that do not depend on the condition."""
+    if e.conditions is None:
+        return None
+    predicted, target = e.conditions["predicted_share"], e.conditions["target_share"]
+    if target is None or target <= 0 or (predicted or 0.0) >= limits.condition_ratio * target:
+        return None
+    return Finding(
+        "condition ignored",
+        "error",
+        f"the condition explains {predicted or 0.0:.2%} of the variance of predictions and "
+        f"{target:.2%} of the targets' (limit: {limits.condition_ratio:g} of that; "
+        f"n = {e.conditions['inputs']} inputs x {e.conditions['conditions']} conditions, "
+        f"{e.conditions['targets']} targets)",
+        "The predictor gives the same answer whatever the condition. Give it at least two condition "
+        "tokens (attention over one is constant) and more depth.",
+        e.patch(remedies.deeper_predictor),
+    )
+
+
+def _overshoot(e: Evidence) -> str:
+    return f"; single steps moved the weights by up to {e.overshoot:.0%}" if e.overshoot else ""
+
+
+def _calmer(e: Evidence, build: remedies.Remedy) -> dict:
+    """The remedy, with a lower learning rate where steps were too large."""
+    return e.patch(build, e.calmer) if e.calmer else e.patch(build)
+
+
+def _width(ranks: dict) -> int:
+    """Directions that n rows of D dimensions can span around their mean."""
+    return max(1, min(ranks["dim"], ranks["n"] - 1))

@@ -1,0 +1,218 @@
+"""Rules on the course of training; each names one fault, or none."""
+
+import math
+
+import numpy as np
+
+from ..config import JepaTraining, Monitor
+from . import remedies
+from .evidence import Evidence, Finding
+
+# Loss of predicting zero for a layer-normed target: E x^2 and E smooth_l1(x) of a standard normal x.
+_ZERO = {"l2": 1.0, "smooth_l1": 0.425}
+
+
+def nan_loss(e: Evidence, limits: Monitor) -> Finding | None:
+    """Batches that gave no finite loss or gradient."""
+    skipped, steps = e.history.get("skipped", []), e.history.get("step", [])
+    if not skipped or skipped[-1] <= _allowed(e.settings, steps[-1]):
+        return None
+    starts = [0.0, *steps[:-1]]
+    rows = zip(starts, steps, np.diff([0.0, *skipped]), strict=True)
+    where = [f"{a:g} to {b:g}" for a, b, more in rows if more > 0]
+    places = ", ".join(where[:5]) + (f" and {len(where) - 5} more" if len(where) > 5 else "")
+    return Finding(
+        "NaN loss",
+        "error" if skipped[-1] > 0.01 * steps[-1] else "warning",
+        f"{skipped[-1]:g} batches without a finite loss or gradient were passed over beside "
+        f"{steps[-1]:g} steps (between steps {places})",
+        "Lower the learning rate and clip harder; with half precision, try float32. If it is always the "
+        "same samples, look at them.",
+        e.patch(remedies.slower, remedies.full_precision),
+    )
+
+
+def _allowed(s: JepaTraining | None, steps: float) -> float:
+    """Batches that the search for the loss scale of fp16 passes over in a sound run."""
+    return 10 + steps / 1000 if s is not None and s.precision == "fp16" else 0
+
+
+def divergence(e: Evidence, limits: Monitor) -> Finding | None:
+    """A loss that ends far above its minimum and above where it began."""
+    loss, s = e.history.get("loss", []), e.settings
+    if len(loss) < 5:
+        return None
+    end, least = _end(loss), min(loss)
+    # A moving target may take the loss up again after its first drop, but not above predicting zero.
+    moving = s is not None and "ema_target" in s.objective.kind
+    above = max(loss[0], _ZERO[s.objective.distance]) if moving else loss[0]
+    if end <= limits.divergence * least or end <= above:
+        return None
+    at = e.history["step"][int(np.argmin(loss))]
+    return Finding(
+        "divergence",
+        "error",
+        f"the loss ends at {end:.3g}, {end / least:.1f} times its minimum {least:.3g} at step {at:g} "
+        f"(limit {limits.divergence:g} times, and {above:.3g}; {len(loss)} rows)",
+        "Lower the learning rate, lengthen the warm-up and clip harder.",
+        e.patch(remedies.slower),
+    )
+
+
+def no_learning(e: Evidence, limits: Monitor) -> Finding | None:
+    """Embeddings no better than the untrained encoder's; without labels, a loss that stays."""
+    probes = [row["probe"] for row in e.snapshots if row.get("probe") is not None]
+    loss = e.history.get("loss", [])
+    if loss and e.history["step"][-1] < limits.steps:  # under-trained: too early to say
+        return None
+    if e.finished and len(probes) > 1 and (1 - probes[0]) * e.probe_n >= 10:  # room for better
+        first, last = probes[0], probes[-1]
+        error = _standard_error(first, last, e.probe_n)
+        if last - first > error:
+            return None
+        severity = "error" if first - last > 2 * error else "warning"
+        evidence = (
+            f"a probe on val scores {last:.3f} at the end and {first:.3f} before training (standard "
+            f"error of the difference {error:.3f}, n = {e.probe_n})"
+        )
+        advice = (
+            "Training did not make the embeddings better. Train longer, or compare two crops instead of "
+            "tokens; check that each target belongs to its context's image."
+        )
+        build = e.calmer or remedies.another_task
+    elif len(loss) >= 5 and e.past_half and _end(loss) > (1 - limits.loss_drop) * max(loss[:3]):
+        severity = "warning"
+        evidence = (
+            f"loss {max(loss[:3]):.3g} in the first rows, {_end(loss):.3g} in the last (limit: "
+            f"a drop of {limits.loss_drop:.0%}; {len(loss)} rows, {e.history['step'][-1]:g} steps)"
+        )
+        advice = "Change the learning rate; look at the images and at the masks."
+        build = e.calmer or remedies.faster
+    else:
+        return None
+    return Finding("no learning", severity, evidence, advice, e.patch(build))
+
+
+def overfitting(e: Evidence, limits: Monitor) -> Finding | None:
+    """A validation loss that moves away from the training loss.
+
+    Compares growth, not levels: a moving target moves both losses.
+    """
+    ratio = _validation_over_training(e)
+    third = len(ratio) // 3
+    if len(ratio) < 4:
+        return None
+    early, late = float(np.median(ratio[:third])), float(np.median(ratio[-third:]))
+    growth = late / max(1.0, early)
+    if growth <= limits.overfitting:
+        return None
+    steps = e.validation["step"]
+    return Finding(
+        "overfitting",
+        "warning",
+        f"validation over training loss {early:.2f} up to step {steps[third - 1]:g} and {late:.2f} from "
+        f"step {steps[-third]:g} on (limit {limits.overfitting:g} times; {len(ratio)} validations)",
+        "The encoder learns the training images by heart. Decay weights more, vary images more, or take "
+        "an earlier encoder with select.",
+        e.patch(remedies.more_regularisation),
+    )
+
+
+def _validation_over_training(e: Evidence) -> list[float]:
+    """Loss on val over the loss of the training rows up to each validation."""
+    at = np.array(e.history.get("step", []))
+    result = []
+    for step, value in zip(e.validation.get("step", []), e.validation.get("val_loss", []), strict=False):
+        row = int((at <= step).sum()) - 1
+        if row >= 0 and e.history["loss"][row] > 0:
+            result.append(value / e.history["loss"][row])
+    return result
+
+
+def small_batch(e: Evidence, limits: Monitor) -> Finding | None:
+    """Variance and covariance terms over too few samples."""
+    s = e.settings
+    if s is None or not s.objective.regularised or s.batch_size >= limits.batch:
+        return None
+    return Finding(
+        "small batch",
+        "warning",
+        f"{s.objective.kind} measures variance and covariance over {s.batch_size} samples (limit "
+        f"{limits.batch}); a std measured on them is off by {1 / math.sqrt(2 * (s.batch_size - 1)):.0%}",
+        "The terms that keep embeddings apart see noise. Take a larger batch, with accumulate where it "
+        "does not fit.",
+        e.patch(remedies.more_samples),
+    )
+
+
+def under_trained(e: Evidence, limits: Monitor) -> Finding | None:
+    """A run that ended before its encoder had settled."""
+    if not e.finished or not e.history.get("step"):
+        return None
+    steps, s = e.history["step"][-1], e.settings
+    epochs = e.history["epoch"][-1] if "epoch" in e.history else math.inf
+    reasons, factor = [], 2.0
+    if steps < limits.steps:
+        reasons.append(f"{steps:g} steps (limit {limits.steps})")
+        factor = 2 * limits.steps / steps
+    if epochs < 1:
+        reasons.append(f"{epochs:.2g} of one pass over the images")
+        factor = max(factor, 2 / epochs)
+    initial = _initial_share(s) if s is not None else 0.0
+    if initial > limits.initial_share:
+        reasons.append(f"the moving average still holds {initial:.0%} of the initial weights")
+        factor = max(factor, math.log(limits.initial_share) / math.log(initial))
+    reasons += _still_improving(e, limits)
+    if not reasons:
+        return None
+    return Finding(
+        "under-trained",
+        "warning",
+        "; ".join(reasons),
+        "Train longer, or let the moving average follow faster.",
+        e.patch(lambda s: remedies.longer(s, factor)),
+    )
+
+
+def _initial_share(s: JepaTraining) -> float:
+    """Weight of the initial encoder in the moving average at the end; 0 without one."""
+    if "ema_target" not in s.objective.kind:
+        return 0.0
+    momentum = np.linspace(*s.objective.ema_momentum, s.steps)
+    return float(np.exp(np.log(momentum.clip(min=1e-300)).sum()))
+
+
+def _still_improving(e: Evidence, limits: Monitor) -> list[str]:
+    """Texts on what was getting better in the last quarter."""
+    found, loss = [], e.history.get("loss", [])
+    probes = [row["probe"] for row in e.snapshots if row.get("probe") is not None]
+    if len(probes) > 2:
+        error = _standard_error(probes[-2], probes[-1], e.probe_n)
+        if probes[-1] - probes[-2] > 3 * error:
+            found.append(
+                f"the probe on val rose from {probes[-2]:.3f} to {probes[-1]:.3f} in the last quarter "
+                f"(standard error {error:.3f}, n = {e.probe_n})"
+            )
+    if len(loss) >= 20:
+        quarter, width = len(loss) * 3 // 4, max(2, len(loss) // 10)
+        before, end = float(np.mean(loss[quarter - width : quarter])), _end(loss)
+        whole = max(loss[:3]) - end
+        # of the difference of two means of ``width`` rows; neighbouring rows differ by noise alone
+        error = float(np.std(np.diff(loss[len(loss) // 2 :]))) / math.sqrt(width)
+        if before - end > max(limits.still_falling * whole, 4 * error):
+            found.append(
+                f"the loss fell from {before:.3g} to {end:.3g} in the last quarter, "
+                f"{(before - end) / whole:.0%} of its whole fall (limit {limits.still_falling:.0%}; "
+                f"{len(loss)} rows)"
+            )
+    return found
+
+
+def _end(loss: list[float]) -> float:
+    """Mean of the last tenth, at least of two rows."""
+    return float(np.mean(loss[-max(2, len(loss) // 10) :]))
+
+
+def _standard_error(a: float, b: float, n: int) -> float:
+    """Of the difference of two accuracies on n samples, taken as independent (an upper bound)."""
+    return math.sqrt(max(a * (1 - a) + b * (1 - b), 1 / n) / n) if n else math.inf

@@ -1,0 +1,249 @@
+"""The blocks of one experiment as facts (name, value) and tables, ready to be laid out."""
+
+import json
+import shlex
+from collections import Counter
+from typing import Any
+
+from ..config import ImageDataset, parse
+from ..data.splits import SPLITS
+from .differences import as_yaml, changes
+from .grouping import dig
+from .numbers import date, duration, hours, number, percent, scaled, size
+
+Facts = list[tuple[str, str]]
+_CLASSES = 30  # more are summed up
+
+
+def settings(e: dict[str, Any]) -> str:
+    """What differs from the defaults, as YAML."""
+    return as_yaml({"train": changes(e["settings"])})
+
+
+def data(e: dict[str, Any]) -> dict[str, Any] | None:
+    """Counts by split and class, and the audit: copies of one sample in several splits."""
+    manifest = e["manifest"]
+    if manifest is None:
+        return None
+    counts, copies = manifest["counts"], manifest["duplicates"]
+    splits = [(name, counts[name]["samples"], counts[name]["per_class"]) for name in SPLITS]
+    classes, groups = manifest.get("classes") or [], manifest.get("groups")
+    facts = [
+        ("data", f"{e['data_folder']}, {sum(n for _, n, _ in splits):,} samples"),
+        ("parts", ", ".join(f"{n:,} {name}" for name, n, _ in splits)),
+        ("classes", _class_sizes(classes, splits[0][2])),
+        ("exact copies", f"{copies['copies']:,}"),
+        ("groups", _groups(groups)),
+    ]
+    if manifest["skipped"]:
+        facts.append(("left out", f"{len(manifest['skipped']):,} unreadable files"))
+    table = []
+    if 1 < len(classes) <= _CLASSES:
+        table = [(str(c), [per[i] for _, _, per in splits]) for i, c in enumerate(classes)]
+    return {
+        "facts": facts,
+        "leaks": copies["across_splits"],
+        "examples": copies["examples"][:5],
+        "torn_groups": dig(groups, "across_splits") or 0,
+        "classes": table,
+    }
+
+
+def _groups(groups: dict[str, Any] | None) -> str:
+    if groups is None:
+        return "none: every sample on its own"
+    each = ", ".join(f"{n:,} {part}" for part, n in groups["per_split"].items())
+    return f"{groups['number']:,} ({each})"
+
+
+def _class_sizes(classes: list, train: list[int]) -> str:
+    if not classes:
+        return "no labels"
+    most = f" to {max(train):,}" if max(train) > min(train) else ""
+    return f"{len(classes)}, {min(train):,}{most} training samples each"
+
+
+def training(e: dict[str, Any]) -> Facts:
+    """How long, how big, how fast."""
+    t = e["training"]
+    if not t.get("steps"):
+        return [("parameters", scaled(dig(t, "parameters", "encoder")))]
+    return [
+        ("steps", f"{t['steps']:,} ({number(t['epochs'], '.0f')} epochs)"),
+        ("encoder", f"{scaled(t['parameters']['encoder'])} parameters"),
+        ("predictor", f"{scaled(t['parameters']['predictor'])} parameters"),
+        ("final loss", number(e["monitor"]["final_loss"])),
+        ("throughput", f"{number(dig(t, 'this_run', 'samples_per_second'), ',.0f')} samples/s"),
+        ("precision", t["precision"]),
+        ("batches passed over", number(t.get("skipped"), "d")),
+    ]
+
+
+def cost(e: dict[str, Any]) -> Facts:
+    """What training took, over all its starts."""
+    t, run = e["training"], e["training"].get("run") or {}
+    facts = [
+        ("wall time", duration(run.get("wall_seconds"))),
+        ("CPU time", hours(run["cpu_seconds"] / 3600 if run.get("cpu_seconds") is not None else None)),
+        ("GPU time", hours(run.get("gpu_hours"))),
+        ("peak memory", size(run.get("peak_memory_bytes"))),
+        ("restarts", number(run.get("restarts"), "d")),
+    ]
+    if not t.get("steps"):
+        return facts
+    this = t["this_run"]
+    mfu = (
+        f"{percent(this['mfu'], 0)} % of {scaled(this['peak_flops'], 'FLOP/s')} ({this['peak_source']})"
+    )
+    return [
+        *facts,
+        ("computed", scaled(t["flops_per_step"] * t["steps"], "FLOP")),
+        ("utilisation (MFU)", mfu),
+        ("processes", f"{t['ranks']} on {t['device']}"),
+    ]
+
+
+def embeddings(e: dict[str, Any]) -> Facts:
+    """How pooled embeddings and tokens spread."""
+    pooled, tokens = e["monitor"]["pooled"], e["monitor"]["tokens"]
+    group = dig(e, "monitor", "nuisance", "group_share")
+    facts = [
+        ("relative spread", dig(pooled, "relative_spread"), ".2f", "0 = all equal, 1 = no common part"),
+        ("dead dimensions", dig(pooled, "dead_share"), ".0%", ""),
+        ("correlation, mean", dig(pooled, "mean_abs_correlation"), ".2f", "between two dimensions"),
+        ("position share", dig(tokens, "position_share"), ".0%", "of the token variance"),
+        ("sample share", dig(tokens, "sample_share"), ".0%", "of the token variance"),
+        ("group share", group, ".0%", "of the variance, by the samples' groups"),
+    ]
+    return [(n, f"{number(v, form)} {note}".strip()) for n, v, form, note in facts if v is not None]
+
+
+RANKS = (
+    ("effective rank", ("centred", "effective_rank"), ".1f"),
+    ("RankMe", ("raw", "rankme"), ".1f"),
+    ("participation ratio", ("centred", "participation_ratio"), ".1f"),
+    ("stable rank", ("centred", "stable_rank"), ".1f"),
+    ("condition number", ("centred", "condition_number"), ".3g"),
+)
+
+
+def ranks(e: dict[str, Any]) -> dict[str, Any]:
+    """Ranks of pooled embeddings and tokens, the level of white noise, and the other statistics."""
+    rank, noise, rows = e["rank"], e["rank"].get("chance") or {}, []
+    names = {"pooled": "pooled", "tokens": "tokens", "position_centred_tokens": "tokens less position"}
+    for key, name in names.items():
+        part = rank.get(key)
+        if part:
+            alpha = dig(part, "centred", "alpha_req", "alpha")
+            cells = [number(dig(part, *path), form) for _, path, form in RANKS]
+            r2 = number(dig(part, "centred", "alpha_req", "r2"), ".2f")
+            cells.append(number(alpha) if alpha is None else f"{number(alpha, '.2f')} ({r2})")
+            size_of = f"{part['n']:,} × {part['dim']}"
+            rows.append((name, cells, size_of, part.get("trust", "ok"), part.get("reason")))
+    if noise:
+        cells = [number(noise.get(path[-1]), form) for _, path, form in RANKS]
+        rows.append(("white noise", [*cells, "–"], f"{noise['n']:,} × {noise['dim']}", "ok", None))
+    lidar = rank.get("lidar") or {}
+    views = f"of at most {lidar.get('max')}, {lidar.get('n')} samples × {lidar.get('q')} views"
+    level = f"white noise {number(noise.get('uniformity'), '.2f')}"
+    facts = [
+        ("LiDAR", lidar.get("lidar"), views),
+        ("uniformity", dig(rank, "pooled", "uniformity"), level),
+        ("alignment", rank.get("alignment"), "0 = all views of a sample equal"),
+        ("self-cluster", dig(rank, "pooled", "self_cluster"), "0 = spread evenly"),
+        ("SIGReg ratio", dig(rank, "pooled", "sigreg_ratio"), "1 = a normal distribution"),
+    ]
+    return {
+        "rows": rows,
+        "selection": _selection(e["monitor"].get("selection") or {}),
+        "facts": [(n, f"{number(v, '.3g')} ({note})") for n, v, note in facts if v is not None],
+    }
+
+
+def _selection(found: dict[str, Any]) -> list[list[str]]:
+    """Which snapshot each label-free criterion would take, and what a probe on val says of it."""
+    rows = []
+    for name, title in (("effective_rank", "effective rank"), ("rankme", "RankMe"), ("lidar", "LiDAR"),
+                        ("sigreg_ratio", "SIGReg ratio")):  # fmt: skip
+        one = found.get(name)
+        if one:
+            probes = [percent(one["chosen_probe"]), percent(one["best_probe"])]
+            rows.append([title, number(one["spearman"], ".2f"), f"{one['chosen']:.0%}", *probes])
+    return rows
+
+
+PROBES = {
+    "logistic": "logistic (linear)",
+    "ridge": "ridge (linear)",
+    "knn": "weighted kNN",
+    "attentive": "attentive",
+    "majority": "majority class",
+}
+
+
+def probes(e: dict[str, Any]) -> dict[str, Any]:
+    """Every probe with its interval, few labels, the worst classes, what was chosen on val."""
+    p = e["probe"]
+    rows = [(label, p[name]) for name, label in PROBES.items() if p.get(name)]
+    few = [(k, point) for k, point in (p.get("few_label") or {}).items()]
+    names = dig(e, "manifest", "classes") or []
+    classes = sorted(e["classes"], key=lambda row: float(row["recall"]))[:5]
+    worst = [{**row, "name": _name(names, row["class"])} for row in classes]
+    pooling = p.get("pooling") or {}
+    return {
+        "rows": rows,
+        "few": few,
+        "worst": worst,
+        "pooling": pooling.get("chosen"),
+        "reason": p.get("reason"),
+        "more_classes": len(e["classes"]) - len(worst),
+    }
+
+
+def _name(names: list, number_: str) -> str:
+    return str(names[int(number_)]) if number_.isdigit() and int(number_) < len(names) else number_
+
+
+def provenance(e: dict[str, Any]) -> dict[str, Any]:
+    """Commit, machine, dates and hashes of one experiment, and the commands that make it again."""
+    t, machine = e["training"], e["training"].get("machine") or {}
+    commit = t.get("commit") or {}
+    return {
+        "name": e["name"],
+        "date": date(dig(t, "run", "finished")),
+        "commit": commit.get("hash"),
+        "dirty": commit.get("dirty"),
+        "machine": _machine(machine),
+        "data": e["data"],
+        "encoder": e["embed"].get("encoder_sha256"),
+        "versions": t.get("versions") or {},
+        "command": "\n".join(commands(e)),
+    }
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    if not machine:
+        return "–"
+    gpus = [f"{n} × {name}" for name, n in Counter(machine["gpus"]).items()]
+    parts = [
+        f"{machine['cpu'] or 'unknown CPU'}, {machine['cores']} cores",
+        size(machine["memory_bytes"]),
+    ]
+    return ", ".join([*parts, *(gpus or ["no GPU"]), machine["system"]])
+
+
+def commands(e: dict[str, Any]) -> list[str]:
+    """Shell lines that make the experiment's encoder again from the source of the data."""
+    folder, name = e["data_folder"] or "DATA", e["name"]
+    revision = dig(e, "training", "commit", "hash")
+    lines = [f"git checkout {revision}"] if revision else []
+    if e["manifest"]:
+        dataset = parse(ImageDataset, e["manifest"]["settings"], f"{folder}/manifest.json")
+        lines.append(_command("prepare", changes(dataset), "--out", folder))
+    spec = changes(e["settings"])
+    lines.append(_command("train", spec, "--data", folder, "--out", f"results/train/{name}"))
+    return lines
+
+
+def _command(step: str, spec: dict[str, Any], *arguments: str) -> str:
+    return shlex.join(["python", "-m", f"jepa_steps.{step}", "--spec", json.dumps(spec), *arguments])

@@ -1,0 +1,99 @@
+"""What the report reads of each experiment, and where each figure stands on its page."""
+
+from typing import NamedTuple
+
+
+class Drawing(NamedTuple):
+    """A figure of one experiment: file below results/, with {} for the experiment."""
+
+    path: str
+    title: str
+    caption: str
+
+
+FIGURES: dict[str, tuple[Drawing, ...]] = {
+    "training": (
+        Drawing(
+            "monitor/{}/losses.svg",
+            "Loss",
+            "Loss and its parts over optimizer steps. With a moving-average target it may rise after "
+            "the first drop: the target moves away as it learns.",
+        ),
+        Drawing(
+            "monitor/{}/rates.svg",
+            "Schedules",
+            "Learning rate, weight decay, EMA momentum and the share of the tokens that is hidden.",
+        ),
+        Drawing(
+            "monitor/{}/norms.svg",
+            "Norms",
+            "Gradient norm and how often it is clipped, weight norm, length of a step over weight norm.",
+        ),
+        Drawing(
+            "monitor/{}/throughput.svg",
+            "Throughput",
+            "Samples a second, model FLOP utilisation, share of the time spent drawing batches.",
+        ),
+        Drawing(
+            "monitor/{}/masks.svg",
+            "Masks",
+            "Context (blue), targets (orange) and tokens in neither, in the first, the middle and the "
+            "last batch; blocks x share of the tokens.",
+        ),
+    ),
+    "embeddings": (
+        Drawing(
+            "monitor/{}/std.svg",
+            "Spread by dimension",
+            "Standard deviations of the pooled embedding's dimensions; a bar at 0 is dead dimensions.",
+        ),
+        Drawing(
+            "probe/{}/components.svg",
+            "Two principal components",
+            "Test embeddings, standardised, by class and, where the data have groups, by group.",
+        ),
+        Drawing(
+            "rank/{}/correlation.svg",
+            "Correlation of dimensions",
+            "Off the diagonal, 0 is best: dimensions that do not repeat each other.",
+        ),
+    ),
+    "ranks": (
+        Drawing(
+            "monitor/{}/over_training.svg",
+            "Rank over training",
+            "Ranks, spread and a probe on val of the same samples at every snapshot.",
+        ),
+        Drawing(
+            "monitor/{}/spectra.svg",
+            "Spectra over training",
+            "Singular values of the same samples at every snapshot.",
+        ),
+        Drawing(
+            "rank/{}/spectrum.svg",
+            "Spectrum",
+            "Singular values of the centred embeddings over the largest one.",
+        ),
+    ),
+    "probes": (
+        Drawing(
+            "probe/{}/confusion.svg",
+            "Confusion",
+            "Linear probe on the test part; rows are the true classes.",
+        ),
+    ),
+}
+
+_TABLES = {
+    "train": ("encoder.json", "summary.json", "metrics.csv"),
+    "embed": ("embed.json",),
+    "monitor": ("monitor.json",),
+    "rank": ("rank.json",),
+    "probe": ("probe.json", "predictions.csv", "classes.csv"),
+}
+
+
+def read_files(experiment: str) -> list[str]:
+    """Every file below results/ that the report reads of an experiment."""
+    tables = [f"{step}/{experiment}/{name}" for step, names in _TABLES.items() for name in names]
+    return tables + [d.path.format(experiment) for block in FIGURES.values() for d in block]

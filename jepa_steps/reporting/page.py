@@ -1,0 +1,115 @@
+"""The page: everything in one file, nothing fetched, no script, every name escaped."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .. import __version__
+from . import blocks, marks, numbers, tables, words
+from .contents import FIGURES
+from .grouping import Row, dig
+
+_QUOTES = str.maketrans("\"'", "'\"")
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is shown: experiments as read, rows of the comparison, floors, and who beats whom."""
+
+    experiments: list[dict[str, Any]]
+    rows: list[Row]
+    floors: list[Row]
+    standings: list[dict[str, Any]]
+
+
+def render(page: Page, results: Path, folder: Path) -> str:
+    """HTML of the report; figures of experiments lie below ``results``, of the comparison in
+    ``folder``."""
+    environment = Environment(
+        loader=PackageLoader("jepa_steps"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    names = ("number", "percent", "scaled", "size", "duration", "hours", "date")
+    environment.filters |= {name: getattr(numbers, name) for name in names}
+    environment.globals |= {"dig": dig, "blocks": blocks, "marks": marks}
+    origins = [blocks.provenance(e) for e in page.experiments]
+    return environment.get_template("report.html").render(
+        version=__version__,
+        cards=[words.card(row, page.standings) for row in page.rows if row.trained],
+        datasets=_by_data(page),
+        how=tables.intervals(page.rows),
+        standings=page.standings,
+        experiments=[
+            {
+                **e,
+                "figures": _figures(e["name"], results),
+                "level": words.level(e["monitor"]["findings"]),
+            }
+            for e in page.experiments
+        ],
+        origins=origins,
+        versions=_by_versions(origins),
+        comparison=data_uri(folder / "comparison.svg"),
+        few_labels=data_uri(folder / "few_labels.svg"),
+    )
+
+
+def _by_data(page: Page) -> list[dict[str, Any]]:
+    """Rows and the majority of each data set, in order of appearance."""
+    found = []
+    for data in dict.fromkeys(row.data for row in page.rows):
+        rows = [row for row in page.rows if row.data == data]
+        majority = [f for f in page.floors if f.data == data and f.kind == "majority"]
+        name = rows[0].members[0]["data_folder"] or data[:12]
+        table = [{"row": row, **tables.summary_row(row)} for row in rows]
+        start = marks.start([r["logistic_low"] for r in table if r["logistic_low"] is not None])
+        majority = majority[0] if majority else None
+        found.append({"name": name, "rows": table, "start": start, "majority": majority})
+    return found
+
+
+def _by_versions(origins: list[dict[str, Any]]) -> list[tuple[tuple, list[str]]]:
+    """Sets of package versions with the experiments trained under them."""
+    found: dict[tuple, list[str]] = {}
+    for origin in origins:
+        found.setdefault(tuple(origin["versions"].items()), []).append(origin["name"])
+    return [(versions, names) for versions, names in found.items() if versions]
+
+
+def _figures(name: str, results: Path) -> dict[str, list[dict[str, str]]]:
+    """The experiment's figures by block; one that a step did not make is left out."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for block, drawings in FIGURES.items():
+        paths = [(results / d.path.format(name), d) for d in drawings]
+        found[block] = [
+            {"uri": data_uri(path), "title": d.title, "caption": d.caption}
+            for path, d in paths
+            if path.is_file()
+        ]
+    return found
+
+
+def data_uri(path: Path) -> Markup:
+    """An SVG file as a data URI: as an image it cannot run scripts or clash with another's ids.
+
+    Made small: no comments, metadata or names of groups, coordinates to a hundredth of a point, and
+    quotes that need no encoding. What HTML could take for its own is percent-encoded.
+    """
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(
+        r"<metadata>.*?</metadata>|<!--.*?-->|<!DOCTYPE.*?>|<\?xml.*?\?>", "", text, flags=re.S
+    )
+    text = re.sub(r'(<g) id="[^"]*"', r"\1", text)
+    text = re.sub(r' (?:d|x|y)="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), text)
+    text = re.sub(r"<[^>]*>", lambda m: m[0].translate(_QUOTES), re.sub(r"\s+", " ", text))
+    # Names of namespaces are no requests; spelt like this, a search for addresses finds none.
+    text = quote(text.replace("> <", "><"), safe=" !'()*+,-./:;=@_").replace("http://", "http:%2F/")
+    return Markup("data:image/svg+xml," + text)  # noqa: S704, no character of HTML is left

@@ -1,0 +1,138 @@
+"""The comparison as tables: rows of numbers, and Markdown for terminals and GitHub."""
+
+import unicodedata
+from typing import Any
+
+import numpy as np
+
+from .grouping import Row, dig
+from .standing import MEASURES
+
+FEW = ("1", "5", "10", "100")
+PROBES = ("logistic", "ridge", "knn", "attentive")
+# Not reproducible, so not among the metrics that DVC compares.
+_TIMES = ("wall_seconds", "gpu_hours")
+
+
+def summary_row(row: Row) -> dict[str, Any]:
+    """One flat row: means over seeds; intervals of the linear probe and of 10 labels a class."""
+    verdicts = list(dict.fromkeys(e["monitor"]["verdict"] for e in row.members))
+    values: dict[str, Any] = {
+        "experiment": row.name,
+        "encoder": row.kind,
+        "seeds": row.seeds,
+        "verdict": " / ".join(verdicts),
+    }
+    for name in PROBES:
+        values[name] = _value(row.score(name))
+    values |= _interval("logistic", row.score("logistic"))
+    for k in FEW:
+        values[f"few{k}"] = _value(row.score("few_label", k))
+    values |= _interval("few10", row.score("few_label", "10"))
+    values["majority"] = _value(row.score("majority"))
+    values["n_test"] = (row.members[0]["probe"].get("n") or {}).get("test")
+    values["effective_rank"] = _mean(row, "rank", "pooled", "centred", "effective_rank")
+    values["rankme"] = _mean(row, "rank", "pooled", "raw", "rankme")
+    values["lidar"] = _mean(row, "rank", "lidar", "lidar")
+    values |= {"dim": _mean(row, "rank", "pooled", "dim"), "n_rank": _mean(row, "rank", "pooled", "n")}
+    values["final_loss"] = _mean(row, "monitor", "final_loss")
+    values["wall_seconds"] = _mean(row, "training", "run", "wall_seconds")
+    values["gpu_hours"] = _mean(row, "training", "run", "gpu_hours")
+    return values
+
+
+def metrics(row: dict[str, Any]) -> dict[str, Any]:
+    """The reproducible numbers of a summary row, for DVC."""
+    numbers = {k: v for k, v in row.items() if isinstance(v, int | float)}
+    return {k: v for k, v in numbers.items() if k not in (*_TIMES, "seeds")}
+
+
+def markdown(rows: list[Row], standings: list[dict[str, Any]], how: list[str]) -> str:
+    """A table aligned for reading as plain text, what beats what, and how intervals were obtained."""
+    head = ["experiment", "verdict", "linear probe", "10 labels", "kNN", "eff. rank", "n test"]
+    cells = []
+    for row in rows:
+        flat = summary_row(row)
+        rank = (
+            "–" if flat["effective_rank"] is None else f"{flat['effective_rank']:.1f} of {flat['dim']:g}"
+        )
+        few = _percent(flat, "few10")
+        line = [row.label, flat["verdict"], _percent(flat, "logistic"), few, _percent(flat, "knn"), rank]
+        cells.append([*line, str(flat["n_test"] or "–")])
+    lines = _aligned(head, cells)
+    lines += ["", "Test accuracy in % with 95 % intervals."]
+    for one in standings:
+        lines.append(
+            f"- **{_plain(one['row'].label)}** {one['says']} {_plain(one['floor'])} ({one['measure']}): "
+            f"{one['points']:+.1f} points [{one['low']:+.1f}, {one['high']:+.1f}], "
+            f"p = {one['adjusted_p']:.3g}, n = {one['n']}"
+        )
+    return "\n".join([*lines, "", *how]) + "\n"
+
+
+def _aligned(head: list[str], cells: list[list[str]]) -> list[str]:
+    table = [head, *[[_plain(cell) for cell in line] for line in cells]]
+    widths = [max(_width(line[i]) for line in table) for i in range(len(head))]
+    texts = [
+        "| "
+        + " | ".join(cell + " " * (w - _width(cell)) for cell, w in zip(line, widths, strict=True))
+        + " |"
+        for line in table
+    ]
+    rule = "|" + "|".join("-" * (w + 2) for w in widths) + "|"
+    return [texts[0], rule, *texts[1:]]
+
+
+def _plain(text: str) -> str:
+    """Text that neither ends a cell nor starts HTML or emphasis."""
+    for character in "\\|<>&*_`[]":
+        text = text.replace(character, "\\" + character)
+    return " ".join(text.split())
+
+
+def _width(text: str) -> int:
+    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+
+
+def _percent(flat: dict[str, Any], name: str) -> str:
+    if flat[name] is None:
+        return "–"
+    if flat.get(f"{name}_low") is None:
+        return f"{100 * flat[name]:.1f}"
+    return (
+        f"{100 * flat[name]:.1f} ({100 * flat[f'{name}_low']:.1f} to {100 * flat[f'{name}_high']:.1f})"
+    )
+
+
+def intervals(rows: list[Row]) -> list[str]:
+    """Sentences on how the intervals and the verdicts came about."""
+    found = list(
+        dict.fromkeys(
+            e["probe"]["interval"] for r in rows for e in r.members if e["probe"].get("interval")
+        )
+    )
+    lines = [f"Interval of one seed: {text}." for text in found]
+    if any(row.seeds > 1 for row in rows):
+        lines.append(
+            "Interval of K seeds: mean ± Student's t (K - 1) times the standard error over seeds."
+        )
+    measures = " and ".join(MEASURES.values())
+    lines.append(
+        f"beats / ties / below, with {measures}: paired on the same test samples; the 95 % interval of "
+        "the difference (in points) excludes 0, and the p value, adjusted by Holm's method over all "
+        "comparisons of this report, is below 0.05."
+    )
+    return lines
+
+
+def _value(score: dict[str, float] | None) -> float | None:
+    return None if score is None else score["value"]
+
+
+def _interval(name: str, score: dict[str, float] | None) -> dict[str, float | None]:
+    return {f"{name}_{end}": None if score is None else score[end] for end in ("low", "high")}
+
+
+def _mean(row: Row, *path: str) -> float | None:
+    found = [dig(e, *path) for e in row.members]
+    return None if any(v is None for v in found) else float(np.mean(found))

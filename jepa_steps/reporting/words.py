@@ -1,0 +1,116 @@
+"""Verdicts as sentences that need no other page."""
+
+from typing import Any
+
+from .differences import as_yaml
+from .grouping import Row, dig
+from .marks import reach
+from .standing import MEASURES
+
+PLAIN = {
+    "collapse": "Every sample gets nearly the same embedding: the encoder ignores its input.",
+    "positional collapse": "Tokens tell where they are, not what they show.",
+    "rank-k collapse": "Embeddings vary in a handful of directions; the rest of their width is empty.",
+    "dimensional collapse": "A few directions carry nearly everything; most of the width is unused.",
+    "high correlation": "Dimensions repeat each other, so the embedding holds less than its width.",
+    "dead dimensions": "Some dimensions never change and say nothing.",
+    "nuisance-dominated embeddings": "Embeddings tell which batch a sample is from, not what it is.",
+    "condition ignored": "Predictions are the same whatever the condition.",
+    "NaN loss": "Some batches gave no usable loss and were passed over.",
+    "divergence": "Training became unstable and ended worse than it had been.",
+    "no learning": "Training did not make the embeddings better.",
+    "overfitting": "The encoder learns its training samples by heart.",
+    "small batch": "Batches are too small for what the objective measures over them.",
+    "under-trained": "Training stopped before the encoder had settled.",
+}
+_LEVEL = {"error": "bad", "warning": "warn"}
+
+
+def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the verdict box says of a trained row.
+
+    Keys: level ("good", "warn", "bad"), title (a few words), sentence, findings (each fault once,
+    with the seeds it was found in), vitals (the numbers behind "healthy"), standings by measure, half
+    (points that their axis reaches to each side).
+    """
+    mine = [s for s in standings if s["row"] is row]
+    findings = _findings(row)
+    level, title, sentence = _fault(findings, row) if findings else _healthy(mine)
+    by_measure = {label: [s for s in mine if s["measure"] == label] for label in MEASURES.values()}
+    ends = [abs(s[end]) for s in mine if s["kind"] != "majority" for end in ("low", "high")]
+    return {
+        "row": row,
+        "level": level,
+        "title": title,
+        "sentence": sentence,
+        "findings": findings,
+        "vitals": _vitals(row),
+        "standings": {label: found for label, found in by_measure.items() if found},
+        "half": reach(ends),
+    }
+
+
+def level(findings: list[dict[str, Any]]) -> str:
+    """ "bad" with an error, "warn" with a warning, else "good"."""
+    worst = {finding["severity"] for finding in findings}
+    return "bad" if "error" in worst else "warn" if worst else "good"
+
+
+def _findings(row: Row) -> list[dict[str, Any]]:
+    """Each fault once, the worst first, as found in the first member that has it."""
+    found: dict[str, dict[str, Any]] = {}
+    for e in row.members:
+        for finding in e["monitor"]["findings"]:
+            one = found.setdefault(
+                finding["name"],
+                {**finding, "level": _LEVEL[finding["severity"]], "seeds": 0, "where": e["name"]},
+            )
+            one["seeds"] += 1
+    for one in found.values():
+        one["plain"] = PLAIN.get(one["name"], one["advice"])
+        one["patch"] = as_yaml({"experiments": {one["where"]: one["remedy"]}}) if one["remedy"] else None
+    return sorted(found.values(), key=lambda one: one["severity"] != "error")
+
+
+def _fault(findings: list[dict[str, Any]], row: Row) -> tuple[str, str, str]:
+    first = findings[0]
+    some = f" ({first['seeds']} of {row.seeds} seeds)" if row.seeds > 1 else ""
+    return first["level"], f"{first['name'][0].upper()}{first['name'][1:]}{some}", first["plain"]
+
+
+def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
+    """No fault was found; whether the encoder is of use is for the floors to say."""
+    all_labels = [s for s in standings if s["measure"] == MEASURES["logistic"]]
+    sound = "Embeddings differ between samples, use many directions and react to what is shown"
+    if not all_labels:
+        return "good", "Healthy", f"{sound}. There is no labelled floor to compare it with."
+    not_beaten = [s for s in all_labels if s["says"] != "beats"]
+    if not not_beaten:
+        return "good", "Healthy and useful", f"{sound}, and a linear probe on them beats every floor."
+    below = [s["floor"] for s in not_beaten if s["says"] == "below"]
+    if below:
+        return "warn", "Healthy, but worse than a floor", f"{sound}, yet {_list(below)} serves better."
+    ties = _list([s["floor"] for s in not_beaten])
+    return "warn", "Healthy, but no better than a floor", f"{sound}, yet {ties} serves as well."
+
+
+def _list(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _vitals(row: Row) -> list[dict[str, Any]]:
+    """The three numbers behind "healthy" of the first member: name, value, what is bad."""
+    e = row.members[0]
+    spread = dig(e, "monitor", "pooled", "relative_spread")
+    rank, dim = dig(e, "rank", "pooled", "centred", "effective_rank"), dig(e, "rank", "pooled", "dim")
+    position = dig(e, "monitor", "tokens", "position_share")
+    found = [
+        ("spread", spread, "{:.2f}", "0 = all embeddings equal, 1 = no common part"),
+        ("effective rank", rank, f"{{:.1f}} of {dim}", "directions in use"),
+        ("position share", position, "{:.0%}", "100 % = tokens tell where they are, nothing else"),
+    ]
+    return [
+        {"name": name, "value": form.format(value), "means": means}
+        for name, value, form, means in found
+        if value is not None
+    ]

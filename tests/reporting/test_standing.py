@@ -1,0 +1,75 @@
+"""Who beats whom."""
+
+import numpy as np
+import pytest
+
+from jepa_steps.reporting.grouping import Row
+from jepa_steps.reporting.standing import floors, standings
+
+RNG = np.random.default_rng(0)
+N = 500
+LABELS = np.arange(N) % 5
+
+
+def member(name, share, index=None):
+    hits = (RNG.random(N) < share).astype(float)
+    probe = {"majority": {"accuracy": 0.2, "accuracy_interval": [0.1, 0.3]}}
+    counts = {part: {"per_class": [9, 5, 5, 5, 5]} for part in ("train", "val")}
+    return {
+        "name": name,
+        "probe": probe,
+        "manifest": {"counts": counts},
+        "index": np.arange(N) if index is None else index,
+        "label": LABELS,
+        "group": np.arange(N),
+        "correct": {"logistic": hits, "few10": hits},
+    }
+
+
+def row(name, kind, *shares, data="d", **more):
+    return Row(name, kind, data, tuple(member(f"{name}{i}", s, **more) for i, s in enumerate(shares)))
+
+
+def test_each_trained_row_meets_each_floor_of_its_data_and_the_majority():
+    rows = [
+        row("a", "jepa", 0.9),
+        row("b", "jepa", 0.9, data="e"),
+        row("raw", "raw", 0.6),
+        row("pca", "pca", 0.9),
+    ]
+    against = floors(rows)
+    assert [f.kind for f in against] == ["raw", "pca", "majority", "majority"]
+    found = {(s["row"].name, s["floor"], s["measure"]): s for s in standings(rows, against)}
+    assert len(found) == 6  # a: raw and pca by two measures, majority by one; b: majority
+    assert found["a", "raw input", "all labels"]["says"] == "beats"
+    assert found["a", "PCA", "all labels"]["says"] == "ties"
+    majority = found["a", "majority class", "all labels"]
+    assert majority["points"] == pytest.approx(100 * (rows[0].correct("logistic")[0].mean() - 0.2))
+    assert majority["n"] == N
+
+
+def test_seeds_count_together():
+    rows = [row("a", "jepa", 0.8, 0.9, 1.0), row("raw", "raw", 0.5)]
+    first = standings(rows, floors(rows))[0]
+    expected = 100 * (np.mean(rows[0].correct("logistic")) - rows[1].correct("logistic")[0].mean())
+    assert first["points"] == pytest.approx(expected)
+
+
+def test_other_test_samples_are_not_compared():
+    rows = [row("a", "jepa", 0.9), row("raw", "raw", 0.5, index=np.arange(N) + 1)]
+    assert {s["kind"] for s in standings(rows, floors(rows))} == {"majority"}
+
+
+def test_more_comparisons_make_each_harder_to_win():
+    """A small difference, found alone now and then, is not enough among twenty."""
+    trained = [row(f"a{i}", "jepa", 0.8) for i in range(20)]
+    rows = [*trained, row("raw", "raw", 0.76)]
+    found = [s for s in standings(rows, floors(rows)) if s["kind"] == "raw"]
+    assert len(found) == 40 and all(s["adjusted_p"] >= s["p"] for s in found)
+    assert sum(s["says"] != "ties" for s in found) < sum(s["p"] <= 0.05 for s in found)
+
+
+def test_several_floors_of_a_kind_are_told_apart_by_name():
+    rows = [row("a", "jepa", 0.9), row("pca8", "pca", 0.5), row("pca32", "pca", 0.6)]
+    names = {s["floor"] for s in standings(rows, floors(rows))}
+    assert names == {"pca8", "pca32", "majority class"}

@@ -1,0 +1,132 @@
+"""Differences to the defaults, sentences, numbers."""
+
+import pytest
+import yaml
+
+from jepa_steps.config import parse_training, resolved
+from jepa_steps.reporting import numbers, words
+from jepa_steps.reporting.differences import as_yaml, changes
+from jepa_steps.reporting.grouping import Row
+
+JEPA = {"encoder": "jepa", "model": {"patch_size": 2}}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        JEPA,
+        {**JEPA, "steps": 77, "optimizer": {"lr": 0.003, "betas": [0.9, 0.95]}},
+        {**JEPA, "model": {"patch_size": 4, "dim": 64, "heads": 2}, "masks": {"scale": [0.1, 0.2]}},
+        {**JEPA, "objective": {"kind": "vicreg", "level": "pooled", "projector": 64}},
+        {"encoder": "raw"},
+        {"encoder": "pca", "dim": 8},
+        {"encoder": "untrained", "seed": 3, "model": {"patch_size": 2}},
+    ],
+)
+def test_changes_are_what_was_written_and_lead_back_to_the_settings(spec):
+    settings = parse_training(spec, "test")
+    assert changes(parse_training(resolved(settings), "test")) == spec
+    assert yaml.safe_load(as_yaml(spec)) == spec
+
+
+def test_a_setting_written_out_with_its_default_is_no_change():
+    spec = {**JEPA, "steps": 10_000, "optimizer": {"lr": 1e-4}, "masks": {"first_scale": None}}
+    assert changes(parse_training(spec, "test")) == JEPA
+
+
+def trained(*verdicts):
+    def member(i, verdict):
+        findings = [] if verdict == "healthy" else [verdict]
+        monitor = {
+            "verdict": verdict,
+            "findings": findings,
+            "pooled": {"relative_spread": 0.4},
+            "tokens": None,
+        }
+        return {"name": f"a{i}", "monitor": monitor, "rank": {}}
+
+    return Row("a", "jepa", "d", tuple(member(i, v) for i, v in enumerate(verdicts)))
+
+
+COLLAPSE = {
+    "name": "collapse",
+    "severity": "error",
+    "evidence": "spread 0.001",
+    "advice": "Do this.",
+    "remedy": {"train": {"objective": {"ema_momentum": [0.98, 1.0]}}},
+}
+
+
+def standing(row, says, floor="raw input"):
+    return {
+        "row": row,
+        "floor": floor,
+        "kind": "raw",
+        "measure": "all labels",
+        "says": says,
+        "low": 1,
+        "high": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("says", "level", "title"),
+    [
+        (["beats", "beats"], "good", "Healthy and useful"),
+        (["beats", "ties"], "warn", "Healthy, but no better than a floor"),
+        (["below", "ties"], "warn", "Healthy, but worse than a floor"),
+        ([], "good", "Healthy"),
+    ],
+)
+def test_healthy_is_not_yet_useful(says, level, title):
+    row = trained("healthy")
+    card = words.card(row, [standing(row, s, f"floor {i}") for i, s in enumerate(says)])
+    assert (card["level"], card["title"]) == (level, title)
+    assert all(
+        f"floor {i}" in card["sentence"]
+        for i, s in enumerate(says)
+        if s == "ties" and "below" not in says
+    )
+
+
+def test_a_fault_comes_with_its_sentence_and_a_patch_of_the_whole_config():
+    card = words.card(trained(COLLAPSE), [])
+    assert (card["level"], card["title"]) == ("bad", "Collapse")
+    assert card["sentence"] == words.PLAIN["collapse"]
+    patch = yaml.safe_load(card["findings"][0]["patch"])
+    assert patch == {"experiments": {"a0": COLLAPSE["remedy"]}}
+
+
+def test_a_fault_of_some_seeds_names_how_many():
+    card = words.card(trained("healthy", COLLAPSE, COLLAPSE), [])
+    assert card["title"] == "Collapse (2 of 3 seeds)" and len(card["findings"]) == 1
+
+
+def test_an_unknown_fault_is_said_in_its_own_words():
+    card = words.card(
+        trained({**COLLAPSE, "name": "new fault", "severity": "warning", "remedy": {}}), []
+    )
+    assert (card["level"], card["sentence"]) == ("warn", "Do this.")
+    assert card["findings"][0]["patch"] is None
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: numbers.scaled(12_345_678), "12.3 M"),
+        (lambda: numbers.scaled(999_600, "FLOP"), "1 MFLOP"),
+        (lambda: numbers.size(5 * 2**20), "5 MiB"),
+        (lambda: numbers.size(3 * 2**30), "3.0 GiB"),
+        (lambda: numbers.duration(59.94), "59.9 s"),
+        (lambda: numbers.duration(3599), "59 min 59 s"),
+        (lambda: numbers.duration(7260), "2 h 1 min"),
+        (lambda: numbers.duration(3 * 86400 + 7200), "3 d 2 h"),
+        (lambda: numbers.hours(0.0362), "0.036 h"),
+        (lambda: numbers.percent(0.98765), "98.8"),
+        (lambda: numbers.number(-1.25, "+.1f"), "−1.2"),
+        (lambda: numbers.date("2025-11-20T08:01:12Z"), "2025-11-20 08:01 UTC"),
+        (lambda: numbers.number(None) + numbers.percent(None) + numbers.size(None), "–––"),
+    ],
+)
+def test_numbers_as_a_reader_wants_them(call, text):
+    assert call() == text
