@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import HopelessRun, InputError
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
@@ -88,11 +88,14 @@ def read_json(path: Path) -> Any:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a step; bad input ends with one line on stderr and exit code 2."""
+    """Run a step; bad input ends with one line on stderr and exit code 2, a hopeless run with 76."""
     try:
         main()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except HopelessRun as reason:
+        print(f"stopped: {reason}", file=sys.stderr)
+        sys.exit(76)
     except BrokenPipeError:
         sys.exit(1)

@@ -14,9 +14,9 @@ from . import __version__
 # The modules that read prepared tables, without those that decode images.
 _TABLES = ("data/__init__.py", "data/counter.py", "data/splits.py", "data/store.py")
 # What training measures of its own embeddings.
-_MEASURES = tuple(
-    f"metrics/{name}.py" for name in ("__init__", "embedding", "moments", "neighbours", "spectrum")
-)
+_MEASURES = tuple(f"metrics/{name}.py" for name in ("__init__", "embedding", "embedding_rules"))
+_MEASURES += tuple(f"metrics/{name}.py" for name in ("evidence", "moments", "neighbours"))
+_MEASURES += ("metrics/remedies.py", "metrics/spectrum.py")
 # What the figure of the masks draws from.
 _MASKS = ("data/masks.py", "engine/__init__.py", "engine/schedules.py")
 

@@ -50,7 +50,7 @@ class ImageDataset(Settings):
     """How samples are divided into train, val and test."""
     groups: str | None = None
     """The unit that never crosses splits (donor, scene, recording), for source folder: a regular
-    expression whose one capture group finds it in a file's path below path, e.g. "(donor\\d+)_".
+    expression whose one capture group finds it in a file's path below path, e.g. "(donor[0-9]+)_".
     An npz brings its own as array groups, one an image. Split shares then count groups."""
     on_error: Literal["fail", "skip"] = "fail"
     """An unreadable image: stop and name it, or leave it out and list it in the manifest."""

@@ -35,21 +35,22 @@ class Monitor(Settings):
     """Thresholds of the verdict; each is a scale-free number."""
 
     position_share: Share = 0.95
-    """Positional collapse: share of token variance explained by position alone. Sound digits runs: .2
-    to .7; an encoder that ignores its input: 1."""
+    """Positional collapse: share of token variance explained by position alone. Seven sound
+    digits runs: .2 to .5; an encoder that ignores its input: 1."""
     rank_share: Share = 0.05
     """Dimensional collapse: effective rank of the pooled embeddings over the directions they can span.
-    Sound digits runs: .3 to .5."""
+    Sound: .3 to .5."""
     subspace_share: Share = 0.5
     """Rank-k collapse: share of the directions that hold 99.999 % of the variance. Spectra that decay
     as a power need nearly all of them."""
     relative_spread: Share = 0.02
-    """Collapse: spread of the pooled embeddings around their mean over their root mean square. Sound
-    runs: .05 to .9; collapsed ones: .002 to .012."""
+    """Collapse: spread of the pooled embeddings around their mean over their root mean square. Sound:
+    .5 to .9; short runs no better than untrained: .06 to .5; collapsed ones: .002 to .012."""
     correlation: Share = 0.75
-    """High correlation: mean absolute correlation of two dimensions. Sound runs: .2 to .6."""
+    """High correlation: mean absolute correlation of two dimensions. Sound: .25 to .34;
+    no better than untrained: .4 to .6; collapsed: up to .9."""
     dead_share: Share = 0.25
-    """Dead dimensions: share of dimensions with std under a tenth of the median std. Sound runs: 0."""
+    """Dead dimensions: share of dimensions with std under a tenth of the median std. Sound: 0."""
     nuisance_share: Share = 0.2
     """Nuisance-dominated embeddings: variance that the group explains among samples of one label; it
     must also exceed what the label explains."""
@@ -63,7 +64,7 @@ class Monitor(Settings):
     """No learning, without labels: share by which the loss must fall. With labels, a probe must beat
     the untrained encoder's by a standard error."""
     overfitting: Annotated[float, Field(gt=1)] = 1.5
-    """Overfitting: growth of validation over training loss. Sound digits, 400 epochs: 1.03."""
+    """Overfitting: growth of validation over training loss. Two sound runs of 400 epochs: 1.05, 1.19."""
     batch: Annotated[int, Field(ge=2)] = 16
     """Small batch: samples that the terms of vicreg and sigreg need; on 16, a std is off by 18 %."""
     steps: Annotated[int, Field(ge=1)] = 100

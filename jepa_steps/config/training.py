@@ -144,6 +144,11 @@ class JepaTraining(Settings):
     """Steps in a row that may be skipped for NaN or infinity before training stops."""
     diverged: Annotated[float, Field(gt=1)] = 10.0
     """Training stops when the loss of a log interval exceeds this multiple of the first one's."""
+    stop_on: tuple[
+        Literal["collapse", "positional collapse", "dimensional collapse", "rank-k collapse"], ...
+    ] = ()
+    """Verdicts that end training, with exit code 76, once 3 rows of metrics.csv in a row show them
+    after a tenth of the steps; the monitor's default thresholds hold."""
     validate_every: Annotated[int, Field(ge=1)] = 500
     """Steps between validations: loss on val, effective rank, kNN where there are labels."""
     validation_samples: Annotated[int, Field(ge=16)] = 2048

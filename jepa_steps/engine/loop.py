@@ -30,8 +30,9 @@ from .optimizer import optimizers, schedule, update_ema
 from .precision import Precision
 from .record import Means, Record, show
 from .signals import STOPPED, stop_on_signal
-from .speed import Speed
+from .speed import Speed, summary
 from .validation import Validation
+from .verdicts import Verdicts
 from .watch import Watch, columns
 
 # The finished encoder is the snapshot at 1.
@@ -69,6 +70,7 @@ class Trainer:
         self.batches = Batches(train, store, self.jepa.encoder.grid, world)
         self.validation = Validation(train, store, self.jepa, folder, world)
         self.guard = Guard(folder, train.skip_limit, train.diverged)
+        self.verdicts = Verdicts(train)
         self.means, self.watch = Means(), Watch()
         self.step, self.update_to_weight, self.waited = 0, 0.0, 0.0
         self._next: tuple[int, int, tuple[Tensor, ...]] | None = None
@@ -142,8 +144,9 @@ class Trainer:
 
     def metrics(self) -> dict[str, Any]:
         """The row of metrics.csv at this step: means since the last one, norms, scheduled values."""
-        row = self.means.take(self.world)
+        row, seen = self.means.take(self.world), self.watch.take(self.world)
         self.guard.watch(self.step, row["loss"])
+        self.verdicts.judge(self.step, seen)
         batches = self.step + self.guard.skipped
         return {
             "step": self.step,
@@ -151,7 +154,7 @@ class Trainer:
             **row,
             "weight_norm": float(_norm(self.parameters)),
             "update_to_weight": self.update_to_weight,
-            **columns(self.watch.take(self.world)),
+            **columns(seen),
             "skipped": self.guard.skipped,
             **schedules.at(self.step - 1, self.settings),
         }
@@ -170,6 +173,7 @@ class Trainer:
             **parallel.training_state(self.jepa, self.optimizers),
             "scaler": self.precision.scaler.state_dict(),
             "guard": self.guard.state(),
+            "verdicts": self.verdicts.rows,
             "best": self.validation.best,
             "means": self.means.state(),
             "watch": self.watch.state(),
@@ -187,6 +191,7 @@ class Trainer:
             parallel.load_training_state(self.jepa, self.optimizers, state)
             self.precision.scaler.load_state_dict(state["scaler"])
             self.guard.load(state["guard"])
+            self.verdicts.rows = state["verdicts"]
             self.validation.best = state["best"]
             self.means.load(state["means"], self.world.device)
             self.watch.load(state["watch"], self.world.device)
@@ -233,27 +238,7 @@ class Trainer:
         bar.close()
         if record:
             record.close()
-        return self.summary(speed)
-
-    def summary(self, speed: Speed) -> dict[str, Any]:
-        """What summary.json holds."""
-        s = self.settings
-        return {
-            "steps": s.steps,
-            "skipped": self.guard.skipped,
-            "epochs": s.steps * s.batch_size / len(self.batches.rows),
-            "parameters": {
-                name: sum(p.numel() for p in part.parameters()) if part else 0
-                for name, part in (("encoder", self.jepa.encoder), ("predictor", self.jepa.predictor))
-            },
-            "best": self.validation.best,
-            "flops_per_step": speed.step_flops,
-            "ranks": self.world.size,
-            "device": str(self.world.device),
-            "precision": self.precision.name,
-            "this_run": speed.total(),
-            "run": speed.starts.total(self.step),
-        }
+        return summary(self, speed)
 
 
 def _norm(tensors: list[Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Throughput and model FLOP utilisation of a run."""
+"""Throughput and model FLOP utilisation of a run, and its summary."""
 
 import time
 from typing import TYPE_CHECKING, Any
@@ -66,3 +66,24 @@ class Speed:
             "predicted_memory_bytes": self.predicted_bytes,
             "peak_memory_bytes": peak_memory(self._trainer.world.device),
         }
+
+
+def summary(trainer: "Trainer", speed: Speed) -> dict[str, Any]:
+    """What summary.json holds of a finished run."""
+    s, jepa = trainer.settings, trainer.jepa
+    return {
+        "steps": s.steps,
+        "skipped": trainer.guard.skipped,
+        "epochs": s.steps * s.batch_size / len(trainer.batches.rows),
+        "parameters": {
+            name: sum(p.numel() for p in part.parameters()) if part else 0
+            for name, part in (("encoder", jepa.encoder), ("predictor", jepa.predictor))
+        },
+        "best": trainer.validation.best,
+        "flops_per_step": speed.step_flops,
+        "ranks": trainer.world.size,
+        "device": str(trainer.world.device),
+        "precision": trainer.precision.name,
+        "this_run": speed.total(),
+        "run": speed.starts.total(trainer.step),
+    }

@@ -46,8 +46,8 @@ class Watch:
         """Statistics over all ranks, and start again; {} where nothing was added.
 
         Returns:
-            pooled: ``moment_statistics`` of the sample means; tokens: ``token_statistics``; ranks:
-            ``spectrum.summary`` of the sample means.
+            pooled, ranks, singular_values (centred): ``moment_statistics`` and those of
+            ``spectrum`` of the sample means; tokens: ``token_statistics``.
         """
         if self._moments is None:
             return {}
@@ -57,6 +57,7 @@ class Watch:
             "pooled": moment_statistics(m.pooled),
             "tokens": token_statistics(m),
             "ranks": spectrum.summary(m.pooled),
+            "singular_values": spectrum.singular_values(m.pooled),
         }
 
     def state(self) -> dict[str, Any]:

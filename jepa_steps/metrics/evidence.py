@@ -71,7 +71,7 @@ class Evidence:
     @property
     def overshoot(self) -> float:
         """Largest step over the norm of the weights, where that is so large that it explains a fault;
-        else 0. Sound runs: .002 to .008; at a hundred times their learning rate: .08 to .1."""
+        else 0. Sound runs: .005 to .007; at a hundred times their learning rate: .08 to .1."""
         most = max(self.history.get("update_to_weight", []), default=0.0)
         return most if most > 0.02 else 0.0
 

@@ -122,7 +122,7 @@ def logistic_probe(data: Split3, grid: Iterable[float]) -> tuple[Linear, np.ndar
         InputError: not converged.
     """
     classes, codes = np.unique(data.train_y, return_inverse=True)
-    path = logistic(data.train, codes, grid)
+    path = logistic(data.train.astype(np.float32), codes, grid)
     best, found = _best(path, _accuracy(data.val, data.val_y, classes))
     x, y = data.both
     classes, codes = np.unique(y, return_inverse=True)

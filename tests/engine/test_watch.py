@@ -5,10 +5,13 @@ import pytest
 import torch
 from conftest import TINY
 
+from jepa_steps import train
 from jepa_steps.config import parse_training
 from jepa_steps.engine.distributed import World
 from jepa_steps.engine.loop import Trainer
+from jepa_steps.engine.verdicts import Verdicts
 from jepa_steps.engine.watch import Watch, columns
+from jepa_steps.errors import HopelessRun
 from jepa_steps.metrics import spectrum
 from jepa_steps.metrics.embedding import moment_statistics, token_statistics
 from jepa_steps.metrics.moments import moments, token_moments
@@ -83,3 +86,55 @@ def test_each_watched_batch_is_seen_once(store, tmp_path, objective, accumulate)
     assert taken["pooled"]["n"] == 3 * TINY["batch_size"]
     assert taken["tokens"]["n"] == 3 * TINY["batch_size"] * 16
     assert 0 < taken["tokens"]["position_share"] < 1
+
+
+COLLAPSING = {
+    "objective": {"kind": "vicreg", "level": "pooled", "variance": 0.0, "covariance": 0.0},
+    "optimizer": {"lr": 0.01},
+    "steps": 400,
+    "watch_every": 1,
+}
+
+
+def test_a_hopeless_run_ends_early_with_its_own_exit_code_and_a_remedy(step, tmp_path, digits):
+    spec = {**TINY, **COLLAPSING, "stop_on": ["collapse"]}
+    arguments = ("--data", digits, "--out", tmp_path / "out", "--checkpoints", tmp_path / "runs")
+    for _ in range(2):  # the second run resumes, and comes to the same end
+        code, _, err = step(train, "--spec", spec, *arguments)
+        assert code == 76
+        last = err.splitlines()[-1]
+        assert last.startswith("stopped: collapse in 3 log rows up to step ") and "variance" in last
+        assert int(last.split(" up to step ")[1].split(":")[0]) < 400
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_stop_on_a_collapsed_run_goes_to_its_end(step, tmp_path, digits):
+    arguments = ("--data", digits, "--out", tmp_path / "out", "--checkpoints", tmp_path / "runs")
+    assert step(train, "--spec", {**TINY, **COLLAPSING, "steps": 100}, *arguments)[0] == 0
+
+
+def test_a_sound_run_is_not_stopped(step, tmp_path, digits):
+    every = ["collapse", "positional collapse", "dimensional collapse", "rank-k collapse"]
+    arguments = ("--data", digits, "--out", tmp_path / "out", "--checkpoints", tmp_path / "runs")
+    spec = {**TINY, "steps": 150, "watch_every": 1, "stop_on": every}
+    assert step(train, "--spec", spec, *arguments)[0] == 0
+
+
+def test_a_verdict_must_last_and_its_count_survives_a_checkpoint():
+    spec = {**TINY, "steps": 100, "stop_on": ["collapse"]}
+    settings = parse_training(spec, "test")
+    watch, flat, sound = Watch(), 5 + 0.001 * torch.randn(64, 4, 8), torch.randn(64, 4, 8)
+
+    def seen(tokens):
+        watch.add(tokens)
+        watch.settle(True)
+        return watch.take(CPU)
+
+    verdicts = Verdicts(settings)
+    verdicts.judge(5, seen(flat))  # too early to judge
+    for tokens in (flat, flat, sound, flat, flat):
+        verdicts.judge(50, seen(tokens))
+    resumed = Verdicts(settings)
+    resumed.rows = verdicts.rows
+    with pytest.raises(HopelessRun, match="collapse in 3 log rows"):
+        resumed.judge(60, seen(flat))

@@ -52,6 +52,16 @@ def test_two_classes_equal_scikit_learn_at_twice_the_strength():
     assert np.allclose(linear.probabilities(found(X)), reference.predict_proba(X), atol=1e-4)
 
 
+@pytest.mark.parametrize("x", [X, STEEP, SHORT], ids=["plain", "steep", "wide"])
+def test_float32_is_close_enough_to_choose_by(x):
+    y = Y[: len(x)] if len(x) == len(Y) else np.arange(len(x)) % 3
+    grid = [0.001, 0.1, 10.0, 10_000.0]
+    coarse, fine = (linear.logistic(x.astype(t), y, grid) for t in (np.float32, np.float64))
+    for c in grid:
+        difference = linear.probabilities(coarse[c](x)) - linear.probabilities(fine[c](x))
+        assert np.abs(difference).mean() < 2e-3, c
+
+
 def test_strengths_do_not_depend_on_each_other():
     alone = linear.logistic(X, Y, [1.0])[1.0]
     swept = linear.logistic(X, Y, [0.001, 0.1, 1.0, 10.0])[1.0]
@@ -76,7 +86,7 @@ def test_gradient():
 
 
 def test_not_converged_is_an_error(monkeypatch):
-    monkeypatch.setattr(linear, "_TOLERANCE", 0.0)
+    monkeypatch.setattr(linear, "_TOLERANCE", {"float64": 0.0})
     monkeypatch.setattr(linear, "_STEPS", 1)
     with pytest.raises(InputError, match=r"did not converge at c = 1 .*drop this value"):
         linear.logistic(X, Y, [1.0])
