@@ -45,7 +45,7 @@ def test_blocks_stand_in_order(three):
 def test_a_card_says_what_is_wrong_and_how_to_mend_it(three):
     page, _ = three
     cards = re.findall(r'<article class="card (\w+)">(.*?)</article>', page, re.S)
-    assert [level for level, _ in cards] == ["warn", "bad", "warn"]
+    assert [level for level, _ in cards] == ["good", "bad", "warn"]
     collapsed = html.unescape(cards[1][1])
     assert "Every sample gets nearly the same embedding" in collapsed
     assert "spread 0.0031 of their norm" in collapsed and "covariance: 1.0" in collapsed

@@ -17,7 +17,7 @@ _CLASSES = 30  # more are summed up
 
 def settings(e: dict[str, Any]) -> str:
     """What differs from the defaults, as YAML."""
-    return as_yaml({"train": changes(e["settings"])})
+    return as_yaml({"train": changes(e["settings"])}, compact=True)
 
 
 def data(e: dict[str, Any]) -> dict[str, Any] | None:

@@ -32,9 +32,8 @@ _Dumper.add_representer(
 )
 
 
-def as_yaml(value: Any) -> str:
-    """A setting a line, lists in brackets."""
-    text = yaml.dump(
-        value, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True
-    )
-    return text.strip()
+def as_yaml(value: Any, compact: bool = False) -> str:
+    """A setting a line and lists in brackets; compact: innermost blocks on one line, too."""
+    style = {"sort_keys": False, "allow_unicode": True, "width": 100}
+    flow = None if compact else False
+    return yaml.dump(value, Dumper=_Dumper, default_flow_style=flow, **style).strip()

@@ -80,18 +80,26 @@ def _fault(findings: list[dict[str, Any]], row: Row) -> tuple[str, str, str]:
 
 def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     """No fault was found; whether the encoder is of use is for the floors to say."""
-    all_labels = [s for s in standings if s["measure"] == MEASURES["logistic"]]
     sound = "Embeddings differ between samples, use many directions and react to what is shown"
-    if not all_labels:
+    if not standings:
         return "good", "Healthy", f"{sound}. There is no labelled floor to compare it with."
-    not_beaten = [s for s in all_labels if s["says"] != "beats"]
-    if not not_beaten:
-        return "good", "Healthy and useful", f"{sound}, and a linear probe on them beats every floor."
-    below = [s["floor"] for s in not_beaten if s["says"] == "below"]
+    says: dict[str, dict[str, str]] = {}
+    for s in standings:
+        says.setdefault(s["floor"], {})[s["measure"]] = s["says"]
+    below = [floor for floor, said in says.items() if "below" in said.values()]
     if below:
         return "warn", "Healthy, but worse than a floor", f"{sound}, yet {_list(below)} serves better."
-    ties = _list([s["floor"] for s in not_beaten])
-    return "warn", "Healthy, but no better than a floor", f"{sound}, yet {ties} serves as well."
+    ties = [floor for floor, said in says.items() if "beats" not in said.values()]
+    if ties:
+        return (
+            "warn",
+            "Healthy, but no better than a floor",
+            f"{sound}, yet {_list(ties)} serves as well.",
+        )
+    full, few = MEASURES.values()
+    only_few = [floor for floor, said in says.items() if said.get(full) == "ties"]
+    but = f"; {_list(only_few)} only with {few}" if only_few else ""
+    return "good", "Healthy and useful", f"{sound}, and a linear probe on them beats every floor{but}."
 
 
 def _list(names: list[str]) -> str:

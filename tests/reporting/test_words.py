@@ -7,6 +7,7 @@ from jepa_steps.config import parse_training, resolved
 from jepa_steps.reporting import numbers, words
 from jepa_steps.reporting.differences import as_yaml, changes
 from jepa_steps.reporting.grouping import Row
+from jepa_steps.reporting.standing import MEASURES
 
 JEPA = {"encoder": "jepa", "model": {"patch_size": 2}}
 
@@ -26,7 +27,7 @@ JEPA = {"encoder": "jepa", "model": {"patch_size": 2}}
 def test_changes_are_what_was_written_and_lead_back_to_the_settings(spec):
     settings = parse_training(spec, "test")
     assert changes(parse_training(resolved(settings), "test")) == spec
-    assert yaml.safe_load(as_yaml(spec)) == spec
+    assert yaml.safe_load(as_yaml(spec)) == yaml.safe_load(as_yaml(spec, compact=True)) == spec
 
 
 def test_a_setting_written_out_with_its_default_is_no_change():
@@ -57,36 +58,34 @@ COLLAPSE = {
 }
 
 
-def standing(row, says, floor="raw input"):
-    return {
-        "row": row,
-        "floor": floor,
-        "kind": "raw",
-        "measure": "all labels",
-        "says": says,
-        "low": 1,
-        "high": 2,
-    }
+def standings(row, says):
+    """``says``: by floor, what is said with all labels and with 10 a class."""
+    base = {"row": row, "kind": "raw", "low": 1, "high": 2}
+    return [
+        {**base, "floor": floor, "measure": measure, "says": said}
+        for floor, both in says.items()
+        for measure, said in zip(MEASURES.values(), both.split(), strict=False)
+    ]
 
 
 @pytest.mark.parametrize(
-    ("says", "level", "title"),
+    ("says", "level", "title", "words_of"),
     [
-        (["beats", "beats"], "good", "Healthy and useful"),
-        (["beats", "ties"], "warn", "Healthy, but no better than a floor"),
-        (["below", "ties"], "warn", "Healthy, but worse than a floor"),
-        ([], "good", "Healthy"),
+        ({"raw": "beats beats", "pca": "beats ties"}, "good", "Healthy and useful", "beats every floor."),
+        ({"raw": "ties beats", "pca": "beats beats"}, "good", "Healthy and useful", "; raw only with 10 labels"),
+        ({"raw": "ties ties", "pca": "beats beats"}, "warn", "Healthy, but no better than a floor", "yet raw serves as"),
+        ({"raw": "ties ties", "pca": "ties ties"}, "warn", "Healthy, but no better than a floor", "raw and pca"),
+        ({"raw": "below beats", "pca": "ties ties"}, "warn", "Healthy, but worse than a floor", "yet raw serves better"),
+        ({"raw": "beats below"}, "warn", "Healthy, but worse than a floor", "yet raw serves better"),
+        ({"majority": "beats"}, "good", "Healthy and useful", "beats every floor."),
+        ({}, "good", "Healthy", "no labelled floor"),
     ],
-)
-def test_healthy_is_not_yet_useful(says, level, title):
+)  # fmt: skip
+def test_healthy_is_not_yet_useful(says, level, title, words_of):
     row = trained("healthy")
-    card = words.card(row, [standing(row, s, f"floor {i}") for i, s in enumerate(says)])
+    card = words.card(row, standings(row, says))
     assert (card["level"], card["title"]) == (level, title)
-    assert all(
-        f"floor {i}" in card["sentence"]
-        for i, s in enumerate(says)
-        if s == "ties" and "below" not in says
-    )
+    assert words_of in card["sentence"]
 
 
 def test_a_fault_comes_with_its_sentence_and_a_patch_of_the_whole_config():
