@@ -1,11 +1,11 @@
-"""Claim: the baselines and metrics reproduce the anchor table of a real Perturb-seq set, digit by digit.
+"""Claim: the baselines and metrics reproduce the anchor table of a real Perturb-seq set to .001.
 
 The set: 5,961 cells x 500 genes, log-normalised, of PerturBench's resources (devel.h5ad, BSD-3; Norman
 2019 CRISPRa in K562, McFaline 2023 CRISPRi in A172, T98G, U87MG). Run:
 
     pip install -c constraints.txt anndata && python benchmarks/perturbation_baselines.py devel.h5ad
 
-Conventions that give the anchors, all found by trying until every digit agreed:
+Conventions that give the anchors, found by trying splits and definitions until the figures agreed:
 
 - all 500 genes; K562 only in A, B and C; profiles are means over cells, every perturbation counts once;
 - effects are read against the mean of the training controls (B and C: all K562 controls);
