@@ -3,12 +3,12 @@
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.pyplot import subplots
 
 from ..config import JepaTraining
 from ..data.masks import MultiBlockMasks
 from ..engine import schedules
 from .style import COLOURS
+from .style import grid as axes_grid
 
 SAMPLES = 8
 
@@ -17,7 +17,7 @@ def masks(train: JepaTraining, grid: tuple[int, int]) -> Figure:
     """Context and target tokens of 8 samples in the first, the middle and the last batch."""
     sampler = MultiBlockMasks.of(train.masks, grid, train.seed)
     colours = ListedColormap(["white", COLOURS[0], COLOURS[1]])
-    figure, panels = subplots(3, SAMPLES, figsize=(7.2, 3.2), layout="constrained")
+    figure, panels = axes_grid(3, SAMPLES, 7.2, 3.2)
     index = np.arange(SAMPLES)
     for step, row in zip((0, train.steps // 2, train.steps - 1), panels, strict=True):
         now = schedules.at(step, train)

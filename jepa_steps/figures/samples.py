@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.pyplot import subplots
 
 from .style import COLOURS, literal, message
+from .style import grid as axes_grid
 
 _SIDE = 40  # pixels an image is reduced to: a gallery stays small in bytes whatever the data
 _BAD = "#a83c00"
@@ -65,12 +65,7 @@ def neighbours(
         return message("no samples to show")
     near = nearest(rows, queries, pool, k)
     shown = np.column_stack([queries, near])
-    figure, panels = subplots(
-        *shown.shape,
-        figsize=(0.85 * shown.shape[1], 0.95 * len(shown)),
-        squeeze=False,
-        layout="constrained",
-    )
+    figure, panels = axes_grid(*shown.shape, 0.85 * shown.shape[1], 0.95 * len(shown))
     for line, samples in zip(panels, shown, strict=True):
         for place, (axes, sample) in enumerate(zip(line, samples, strict=True)):
             _image(axes, images[sample])
@@ -102,9 +97,7 @@ def masks_on_samples(
     """
     if len(images) == 0:
         return message("no samples to show")
-    figure, panels = subplots(
-        3, len(images), figsize=(0.9 * len(images) + 0.6, 2.9), squeeze=False, layout="constrained"
-    )
+    figure, panels = axes_grid(3, len(images), 0.9 * len(images) + 0.6, 2.9)
     for column, image, seen, hidden in zip(panels.T, images, context, targets, strict=True):
         _image(column[0], image)
         _image(column[1], _faded(image, np.unique(seen), grid))

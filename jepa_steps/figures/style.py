@@ -3,9 +3,7 @@
 from pathlib import Path
 
 import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
 # Okabe & Ito's palette: distinguishable with any colour vision.
@@ -30,8 +28,15 @@ matplotlib.rcParams.update(
 
 def new(width: float = 4.6, height: float = 3.0, panels: int = 1) -> tuple[Figure, list]:
     """A figure with ``panels`` axes side by side; sizes in inches of one panel."""
-    figure, axes = plt.subplots(1, panels, figsize=(width * panels, height), layout="constrained")
-    return figure, list(axes) if panels > 1 else [axes]
+    figure, axes = grid(1, panels, width * panels, height)
+    return figure, list(axes[0])
+
+
+def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
+    """A figure of (rows, columns) axes; sizes in inches of the whole. Without pyplot, which would keep
+    every figure of a process."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def literal(text: str, most: int = 34) -> str:
@@ -52,4 +57,3 @@ def message(text: str) -> Figure:
 def save(figure: Figure, path: Path) -> None:
     """Write SVG without a date, so that equal figures are equal files."""
     figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
