@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 import pytest
-from matplotlib import pyplot
 
 from jepa_steps.figures import samples
 
@@ -14,7 +13,6 @@ RNG = np.random.default_rng(0)
 def svg(figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    pyplot.close(figure)
     return buffer.getvalue()
 
 
