@@ -17,10 +17,12 @@ from matplotlib.figure import Figure
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import JepaTraining, Monitor, Training, parse, parse_training
-from .data.store import Splits, read_array, read_table
+from .data.masks import MultiBlockMasks
+from .data.store import Splits, Store, open_store, read_array, read_table
 from .errors import InputError
 from .figures import training as figures
 from .figures.masks import masks
+from .figures.samples import masks_on_samples, neighbours
 from .figures.spectra import spectra_over_training
 from .figures.style import message, save
 from .metrics import diagnosis, lidar, normality, selection, spectrum
@@ -29,13 +31,14 @@ from .metrics.evidence import Evidence
 from .metrics.moments import moments, token_moments
 from .metrics.nuisance import nuisance_statistics
 
-COUNTED = 25_600  # samples behind shares of variance
+COUNTED = 25_600  # samples behind shares of variance, and among which neighbours are sought
+SHOWN = 8  # images in a figure
 
 
 def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) -> dict[str, Any]:
     """Run the step; returns what monitor.json holds."""
     description, embeddings = read_json(embed / "embed.json"), read_array(embed / "embeddings.npy")
-    samples = read_table(data / "splits.csv")
+    store, samples = open_store(data), read_table(data / "splits.csv")
     if len(samples.split) != len(embeddings):
         raise InputError(
             f"{embed}: {len(embeddings)} embeddings for {len(samples.split)} rows of {data}"
@@ -81,6 +84,8 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
         "over_training": figures.over_training(stages),
         "spectra": spectra_over_training(spectra),
         "std": figures.std_histogram(m.std),
+        "samples": _masked_samples(trained, encoder, store),
+        "neighbours": _neighbours(store, embeddings),
     }
     with staged(out) as folder:
         write_json(folder / "monitor.json", result)
@@ -141,6 +146,21 @@ def _mask_figure(trained: Training, encoder: dict) -> Figure:
         return message("a floor: nothing is hidden")
     side = encoder["image_size"] // trained.model.patch_size
     return masks(trained, (side, side))
+
+
+def _masked_samples(trained: Training, encoder: dict, store: Store) -> Figure:
+    """Context and targets of the last batch's masks on training images."""
+    if not isinstance(trained, JepaTraining):
+        return message("a floor: nothing is hidden")
+    side, index = encoder["image_size"] // trained.model.patch_size, _evenly(store.rows("train"), SHOWN)
+    sampler = MultiBlockMasks.of(trained.masks, (side, side), trained.seed)
+    drawn = sampler(trained.steps - 1, np.zeros(len(index), np.int64), index)
+    return masks_on_samples(store.images[index], drawn.context, drawn.targets, (side, side))
+
+
+def _neighbours(store: Store, embeddings: np.ndarray) -> Figure:
+    queries, pool = _evenly(store.rows("test"), SHOWN), _evenly(store.rows("train"), COUNTED)
+    return neighbours(store.images, embeddings, queries, pool, store.labels, store.manifest["classes"])
 
 
 def read_columns(path: Path) -> dict[str, list[float]]:

@@ -95,7 +95,6 @@ class Probe(Settings):
 
     logistic_c: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (
         0.0001,
-        0.0003,
         0.001,
         0.003,
         0.01,
@@ -104,6 +103,7 @@ class Probe(Settings):
         0.3,
         1.0,
         10.0,
+        100.0,
     )
     """Inverse regularisation strengths swept on the validation part."""
     knn_k: Annotated[int, Field(ge=1)] = 20

@@ -40,6 +40,11 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
             "Context (blue), targets (orange) and tokens in neither, in the first, the middle and the "
             "last batch; blocks x share of the tokens.",
         ),
+        Drawing(
+            "monitor/{}/samples.svg",
+            "Masks on images",
+            "What the encoder sees of eight training images in the last batch, and what it predicts.",
+        ),
     ),
     "embeddings": (
         Drawing(
@@ -51,6 +56,12 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
             "probe/{}/components.svg",
             "Two principal components",
             "Test embeddings, standardised, by class and, where the data have groups, by group.",
+        ),
+        Drawing(
+            "monitor/{}/neighbours.svg",
+            "Nearest neighbours",
+            "Test images, evenly spaced, and the five nearest training images by cosine; ≠ marks "
+            "another class.",
         ),
         Drawing(
             "rank/{}/correlation.svg",

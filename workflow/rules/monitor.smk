@@ -15,7 +15,7 @@ rule monitor:
             "validation.csv",
             "timing.csv",
         ),
-        splits=lambda w: f"{dataset_of(w)}/splits.csv",
+        data=prepared,
     output:
         "results/monitor/{experiment}/monitor.json",
         "results/monitor/{experiment}/snapshots.csv",
@@ -74,6 +74,20 @@ rule monitor:
             category="Rank",
             subcategory="{experiment}",
             labels={"figure": "spectra over training"},
+        ),
+        report(
+            "results/monitor/{experiment}/samples.svg",
+            caption="../report/samples.rst",
+            category="Training",
+            subcategory="{experiment}",
+            labels={"figure": "masks on images"},
+        ),
+        report(
+            "results/monitor/{experiment}/neighbours.svg",
+            caption="../report/neighbours.rst",
+            category="Embeddings",
+            subcategory="{experiment}",
+            labels={"figure": "nearest neighbours"},
         ),
     log:
         "logs/monitor/{experiment}.log",
