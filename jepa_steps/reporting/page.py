@@ -46,7 +46,7 @@ def render(page: Page, results: Path, folder: Path) -> str:
         cards=[words.card(row, page.standings) for row in page.rows if row.trained],
         datasets=_by_data(page),
         how=tables.intervals(page.rows),
-        standings=page.standings,
+        between=[s for s in page.standings if s["kind"] == "jepa"],
         experiments=[
             {
                 **e,

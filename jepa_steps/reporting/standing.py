@@ -1,5 +1,6 @@
-"""How each trained experiment stands against its floors."""
+"""How each trained experiment stands against its floors, and against the other trained ones."""
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -40,20 +41,20 @@ def _majority(rows: list[Row], data: str) -> list[Row]:
 
 
 def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:
-    """Every trained row against every floor on its data, by both measures.
+    """Every trained row against every floor on its data, then trained rows by twos (kind "jepa"), by
+    both measures.
 
     Verdicts hold for all comparisons together: p values are adjusted by Holm's method over the list.
     """
+    trained = [row for row in rows if row.trained]
+    sides = [(row, floor, floor_label(floor, against)) for row in trained for floor in against]
+    sides += [(one, other, other.label) for one, other in combinations(trained, 2)]
     found = []
-    for row in (r for r in rows if r.trained):
-        for floor in (f for f in against if f.data == row.data):
-            for measure, label in MEASURES.items():
-                one = _compare(row, floor, measure)
-                if one:
-                    name = floor_label(floor, against)
-                    found.append(
-                        {"row": row, "floor": name, "kind": floor.kind, "measure": label, **one}
-                    )
+    for row, other, name in sides:
+        for measure, label in MEASURES.items():
+            one = _compare(row, other, measure) if row.data == other.data else None
+            if one:
+                found.append({"row": row, "floor": name, "kind": other.kind, "measure": label, **one})
     for one, adjusted in zip(found, holm([one["p"] for one in found]), strict=True):
         one["adjusted_p"] = adjusted
         one["says"] = verdict(one["low"], one["high"], adjusted)

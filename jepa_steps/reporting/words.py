@@ -5,7 +5,7 @@ from typing import Any
 from .differences import as_yaml
 from .grouping import Row, dig
 from .marks import reach
-from .standing import MEASURES
+from .standing import KINDS, MEASURES
 
 PLAIN = {
     "collapse": "Every sample gets nearly the same embedding: the encoder ignores its input.",
@@ -33,7 +33,7 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
     with the seeds it was found in), vitals (the numbers behind "healthy"), standings by measure, half
     (points that their axis reaches to each side).
     """
-    mine = [s for s in standings if s["row"] is row]
+    mine = [s for s in standings if s["row"] is row and s["kind"] in KINDS]
     findings = _findings(row)
     level, title, sentence = _fault(findings, row) if findings else _healthy(mine)
     by_measure = {label: [s for s in mine if s["measure"] == label] for label in MEASURES.values()}

@@ -73,3 +73,17 @@ def test_several_floors_of_a_kind_are_told_apart_by_name():
     rows = [row("a", "jepa", 0.9), row("pca8", "pca", 0.5), row("pca32", "pca", 0.6)]
     names = {s["floor"] for s in standings(rows, floors(rows))}
     assert names == {"pca8", "pca32", "majority class"}
+
+
+def test_trained_rows_meet_each_other_once_on_the_same_data_and_not_in_the_cards():
+    rows = [row("a", "jepa", 0.9), row("b", "jepa", 0.5), row("c", "jepa", 0.9, data="e")]
+    found = standings(rows, floors(rows))
+    between = [s for s in found if s["kind"] == "jepa"]
+    assert {(s["row"].name, s["floor"], s["measure"]) for s in between} == {
+        ("a", "b", "all labels"),
+        ("a", "b", "10 labels a class"),
+    }
+    assert between[0]["says"] == "beats" and between[0]["points"] == pytest.approx(
+        100 * (rows[0].correct("logistic")[0].mean() - rows[1].correct("logistic")[0].mean())
+    )
+    assert all(s["adjusted_p"] >= s["p"] for s in between)
