@@ -31,7 +31,8 @@ def mark():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(l.split()[1]) for l in lines if l.startswith("VmHWM")) / 1024
 before = mark()
-manifest = prepare_expression(parse(ExpressionDataset, json.loads(sys.argv[1]), "benchmark"), Path(sys.argv[2]))
+dataset = parse(ExpressionDataset, json.loads(sys.argv[1]), "benchmark")
+manifest = prepare_expression(dataset, Path(sys.argv[2]))
 print("PEAK", before, mark(), sum(c["cells"] for c in manifest["counts"].values()))
 """
 
@@ -64,7 +65,7 @@ def _write_sparse(group, kind: str, major: int, minor: int, shape: tuple[int, in
         lengths[a : a + n] = rng.binomial(minor, DENSITY, n)
         total, stored = int(lengths[a : a + n].sum()), len(data)
         # increasing places within a row: random gaps of the mean that fills it
-        gaps = rng.integers(1, max(int(1.6 / DENSITY), 2), total)
+        gaps = rng.integers(1, max(int(2 / DENSITY), 2), total)
         starts = np.repeat(np.cumsum(lengths[a : a + n]) - lengths[a : a + n], lengths[a : a + n])
         places = np.cumsum(gaps)
         places = places - np.concatenate([[0], places])[starts] - 1
@@ -120,8 +121,8 @@ def main() -> None:
                 sys.exit(run.stderr)
             before, after, kept = run.stdout.split("PEAK ")[1].split()
             print(
-                f"{kind}: {args.cells} x {GENES}, {path.stat().st_size / 2**30:.2f} GiB, {kept} cells kept: "
-                f"{float(before):.0f} MiB after imports, peak {float(after):.0f} MiB, growth "
+                f"{kind}: {args.cells} x {GENES}, {path.stat().st_size / 2**30:.2f} GiB, {kept} cells "
+                f"kept: {float(before):.0f} MiB after imports, peak {float(after):.0f} MiB, growth "
                 f"{float(after) - float(before):.0f} MiB, {time.time() - start:.0f} s",
                 flush=True,
             )

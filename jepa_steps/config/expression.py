@@ -120,8 +120,9 @@ class ExpressionDataset(Settings):
     target_sum: Annotated[float, Field(gt=0)] | None = 1e4
     """Total of a cell of counts after scaling; null = the median total of training cells."""
     n_variable_genes: Annotated[int, Field(ge=1)] = 5000
-    """Genes kept for their normalised dispersion in training cells (Satija et al. 2015, as in Seurat);
-    perturbed genes are kept beside them. All, if there are no more. 5000 is what GEARS and scGPT are measured with."""
+    """Genes kept for their normalised dispersion in training cells (Satija et al. 2015, as in Seurat),
+    or all if there are no more; perturbed genes are kept beside them. 5000 is what GEARS and scGPT are
+    measured with."""
     variable_gene_bins: Annotated[int, Field(ge=1)] = 20
     """Bins of mean expression within which dispersions are normalised."""
     min_cells: Annotated[int, Field(ge=1)] = 20
