@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from scipy import sparse
 
 from ...errors import InputError
-from .. import counter
 from .labels import Part, name_of
-from .store import Csr
 from .wording import UNKNOWN
 
 CONTROL_SLOT, UNKNOWN_SLOT, FIRST_GENE, UNKNOWN_TYPE = 0, 1, 2, 0
-_MOST_CELLS = 4_096  # of training, behind the components of gene features
 
 
 @dataclass(frozen=True)
@@ -126,14 +124,14 @@ class Vocabulary:
         return x
 
 
-def expression_loadings(csr: Csr, rows: np.ndarray, dim: int, seed: int) -> np.ndarray:
+def expression_loadings(matrix: sparse.csr_matrix, dim: int) -> np.ndarray:
     """What a gene does in training cells: its loadings on the principal components of expression.
 
     The gene embedding of Ahlmann-Eltze, Huber & Anders (2025, Nature Methods): components of cells x
     genes, scaled by their standard deviation; here also by one number, to a mean square of 1.
 
     Args:
-        rows: int64, training cells; at most 4,096 of them, drawn by ``seed``, are used.
+        matrix: (n, G), expression of training cells.
         dim: components wanted; fewer where cells or genes are too few.
 
     Returns:
@@ -141,14 +139,10 @@ def expression_loadings(csr: Csr, rows: np.ndarray, dim: int, seed: int) -> np.n
     """
     from sklearn.decomposition import PCA
 
-    if len(rows) > _MOST_CELLS:
-        draw = counter.generator(seed, "gene features")
-        rows = np.sort(draw.choice(rows, _MOST_CELLS, replace=False))
-    matrix = csr.matrix(rows).astype(np.float64)
     dim = min(dim, min(matrix.shape) - 1)
     if dim < 1 or not matrix.nnz:
-        return np.zeros((csr.genes, 1), np.float32)
-    pca = PCA(dim, svd_solver="arpack", random_state=0).fit(matrix)
+        return np.zeros((matrix.shape[1], 1), np.float32)
+    pca = PCA(dim, svd_solver="arpack", random_state=0).fit(matrix.astype(np.float64))
     loadings = pca.components_.T * np.sqrt(np.maximum(pca.explained_variance_, 0))
     scale = np.sqrt((loadings**2).mean())
     return (loadings / (scale if scale > 0 else 1)).astype(np.float32)

@@ -13,7 +13,17 @@ import numpy as np
 from scipy import sparse
 
 from ...errors import InputError
-from .source import BLOCK, Blocks, Column, ExpressionSource, bands, block, factorise
+from .source import (
+    BLOCK,
+    Blocks,
+    Column,
+    ExpressionSource,
+    bands,
+    block,
+    factorise,
+    guarded,
+    in_range,
+)
 from .transpose import row_blocks
 
 
@@ -58,7 +68,7 @@ def open_h5ad(path: Path, layer: str, gene_keys: list[str], scratch: Path) -> Ex
         [name for name in _fields(obs) if name != index],
         lambda name: _column(file, obs, name),
         lambda a, b: [_text(v) for v in (obs[a:b][index] if _is_table(obs) else obs[index][a:b])],
-        _guarded(_blocks(matrix, shape, scratch), path),
+        guarded(_blocks(matrix, shape, scratch), path),
     )
 
 
@@ -135,23 +145,7 @@ def _pointers(matrix, major: int, minor: int) -> np.ndarray:
 
 
 def _indices(matrix, part: slice, minor: int) -> np.ndarray:
-    indices = matrix["indices"][part]
-    if len(indices) and (indices.min() < 0 or indices.max() >= minor):
-        raise ValueError(f"indices up to {indices.max()}, expected 0 to {minor - 1}")
-    return indices
-
-
-def _guarded(blocks: Blocks, path: Path) -> Blocks:
-    """Damage met while reading, as one line."""
-
-    def guarded() -> Iterator[sparse.csr_matrix]:
-        try:
-            yield from blocks()
-        except (OSError, ValueError, KeyError) as error:
-            text = str(error).splitlines()[0]
-            raise InputError(f"{path}: damaged matrix: {text}; write the file again") from None
-
-    return guarded
+    return in_range(matrix["indices"][part], minor)
 
 
 def _is_table(group) -> bool:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from ...cli import staged, write_json
 from ...config import resolved
 from ...config.expression import ExpressionDataset
 from ...errors import InputError
+from .. import counter
 from ..splits import SPLITS
 from ..store import sha256
 from .audit import Audited, audit
@@ -26,6 +28,8 @@ from .splits import assign, groups
 from .store import CsrWriter, write_dense
 from .survey import Survey, numbered, survey
 from .tables import perturbation_table, write_cells, write_features, write_genes
+
+_SAMPLE = 4_096  # training cells behind the components of gene features
 
 
 @dataclass
@@ -56,11 +60,13 @@ def prepare_expression(dataset: ExpressionDataset, out: Path) -> dict[str, Any]:
         measured = survey(source, cells, split, used, dataset)
         transform = fit_transform(measured, cells, used, dataset)
         plan = _filter(measured, cells, split, dataset)
-        sums = _write_matrix(source, measured, plan.split, transform, folder, scratch)
+        sums, sample = _write_matrix(
+            source, measured, plan.split, transform, folder, scratch, dataset.split.seed
+        )
         shutil.rmtree(scratch)
         if len(transform.columns) * int((plan.split >= 0).sum()) * 4 <= dataset.dense_limit << 20:
             write_dense(folder, len(transform.columns))
-        manifest = _write_tables(folder, dataset, source, cells, measured, transform, plan, sums)
+        manifest = _write_tables(folder, dataset, source, cells, measured, transform, plan, sums, sample)
         manifest["sha256"] = {file.name: sha256(file) for file in sorted(folder.iterdir())}
         write_json(folder / "manifest.json", manifest)
     return manifest
@@ -109,10 +115,16 @@ def _write_matrix(
     transform: Transform,
     folder: Path,
     scratch: Path,
-) -> np.ndarray:
-    """The second pass; returns sums and sums of squares of training cells, float64 (2, g)."""
+    seed: int,
+) -> tuple[np.ndarray, sparse.csr_matrix]:
+    """The second pass; returns sums and sums of squares of training cells, float64 (2, g), and a sample
+    of them as stored."""
     writer = CsrWriter(folder, scratch)
-    sums = np.zeros((2, len(transform.columns)))
+    sums, sample = np.zeros((2, len(transform.columns))), []
+    train = np.flatnonzero(split == 0)
+    if len(train) > _SAMPLE:
+        train = counter.generator(seed, "gene features").choice(train, _SAMPLE, replace=False)
+    sampled = np.isin(np.arange(len(split)), train)
     for a, x in numbered(source):
         rows = slice(a, a + x.shape[0])
         for part in range(len(SPLITS)):
@@ -123,9 +135,10 @@ def _write_matrix(
             writer.append(part, y)
             if part == 0:
                 values = y.data.astype(np.float64)
+                sample.append(y[sampled[rows][mine]])
                 sums += [np.bincount(y.indices, v, y.shape[1]) for v in (values, values**2)]
     writer.finish()
-    return sums
+    return sums, sparse.vstack(sample, format="csr")
 
 
 def _write_tables(
@@ -137,6 +150,7 @@ def _write_tables(
     transform: Transform,
     plan: _Plan,
     sums: np.ndarray,
+    sample: sparse.csr_matrix,
 ) -> dict[str, Any]:
     """Everything beside the matrix; returns the manifest without hashes."""
     order = np.argsort(np.where(plan.split < 0, len(SPLITS), plan.split), kind="stable")
@@ -149,10 +163,9 @@ def _write_tables(
                            plan.copies, plan.vocabulary, pools, dataset.split.seed))  # fmt: skip
     _judge(checks, dataset)
     write_json(folder / "audit.json", {"passed": all(c["passed"] for c in checks), "checks": checks})
-    train = np.flatnonzero(split == 0)
-    write_genes(folder / "genes.csv", cells, transform, sums, len(train))
+    write_genes(folder / "genes.csv", cells, transform, sums, int((split == 0).sum()))
     write_cells(folder / "splits.csv", source, cells, rows, split, group)
-    described = write_features(folder, plan.vocabulary, cells, transform, train, dataset)
+    described = write_features(folder, plan.vocabulary, cells, transform, sample, dataset)
     perturbations = perturbation_table(cells, plan.split, plan.vocabulary, transform)
     write_json(folder / "perturbations.json", perturbations)
     perturbed = cells.condition[rows] > 0

@@ -1,10 +1,15 @@
 """What every reader of expression offers: names, annotations, and the matrix in row blocks."""
 
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
+
+from ...errors import InputError
 
 BLOCK = 2_000_000  # values of a block; its copies while it is worked on stay near 100 MiB
 MOST_ROWS = 32_768
@@ -84,3 +89,23 @@ def block(matrix) -> sparse.csr_matrix:
     csr.sum_duplicates()
     csr.eliminate_zeros()
     return csr
+
+
+def in_range(indices: np.ndarray, size: int) -> np.ndarray:
+    """The indices, if all are 0 to ``size`` - 1; ValueError otherwise."""
+    if len(indices) and (indices.min() < 0 or indices.max() >= size):
+        raise ValueError(f"indices from {indices.min()} to {indices.max()}, expected 0 to {size - 1}")
+    return indices
+
+
+def guarded(blocks: Blocks, path: Path) -> Blocks:
+    """Blocks whose damage, met while reading, is one line."""
+
+    def read() -> Iterator[sparse.csr_matrix]:
+        try:
+            yield from blocks()
+        except (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile) as error:
+            text = str(error).splitlines()[0]
+            raise InputError(f"{path}: damaged matrix: {text}; write the file again") from None
+
+    return read

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from ...cli import write_csv
 from ...config.expression import ExpressionDataset
@@ -15,7 +16,7 @@ from .labels import CONTROL, Cells, Part, name_of
 from .preprocess import Transform
 from .source import ExpressionSource
 from .splits import subgroups
-from .store import FIELDS, open_csr
+from .store import FIELDS
 
 _NAMES = 16_384  # cells whose names are read at once
 
@@ -111,12 +112,12 @@ def write_features(
     vocabulary: Vocabulary,
     cells: Cells,
     transform: Transform,
-    train: np.ndarray,
+    sample: sparse.csr_matrix,
     dataset: ExpressionDataset,
 ) -> int:
     """gene_features.npy, float32 (slots of vocabulary and held-out genes, F); returns the genes known.
 
-    Rows of control, unknown, and genes without features are zero.
+    Rows of control, unknown, and genes without features are zero. ``sample`` are training cells as stored.
     """
     genes = [*vocabulary.genes, *vocabulary.held_out]
     if dataset.gene_features == "none":
@@ -124,8 +125,7 @@ def write_features(
     if dataset.gene_features_path:
         known, found = read_features(Path(dataset.gene_features_path), genes)
     else:
-        csr = open_csr(folder, len(transform.columns))
-        loadings = expression_loadings(csr, train, dataset.gene_feature_dim, dataset.split.seed)
+        loadings = expression_loadings(sample, dataset.gene_feature_dim)
         column = {cells.genes[c]: i for i, c in enumerate(transform.columns)}
         places = [column.get(gene, -1) for gene in genes]
         known = np.array([loadings[p] if p >= 0 else np.zeros(loadings.shape[1]) for p in places])

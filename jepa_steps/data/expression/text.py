@@ -13,7 +13,7 @@ from scipy import sparse
 from ...config.expression import ExpressionDataset
 from ...errors import InputError
 from .keys import annotation_keys
-from .source import BLOCK, Column, ExpressionSource, bands, block, factorise
+from .source import BLOCK, Column, ExpressionSource, bands, block, factorise, guarded, in_range
 from .transpose import row_blocks
 
 _TEXT = 1 << 22  # characters of a matrix.mtx read at once
@@ -172,10 +172,11 @@ def open_npz(path: Path, dataset: ExpressionDataset) -> ExpressionSource:
         data, indices = _Member(archive, "data"), _Member(archive, "indices")
         for a, b in bands(indptr):
             count = int(indptr[b] - indptr[a])
-            parts = (data.read(count), indices.read(count), indptr[a : b + 1] - indptr[a])
+            columns = in_range(indices.read(count), shape[1])
+            parts = (data.read(count), columns, indptr[a : b + 1] - indptr[a])
             yield block(sparse.csr_matrix(parts, (b - a, shape[1])))
 
-    return _source(path, names, {"index": genes}, columns, blocks)
+    return _source(path, names, {"index": genes}, columns, guarded(blocks, path))
 
 
 class _Member:
@@ -195,7 +196,10 @@ class _Member:
             )
 
     def read(self, count: int) -> np.ndarray:
-        return np.frombuffer(self._file.read(count * self._dtype.itemsize), self._dtype)
+        piece = np.frombuffer(self._file.read(count * self._dtype.itemsize), self._dtype)
+        if len(piece) != count:
+            raise EOFError(f"found {len(piece)} values, expected {count}")
+        return piece.copy()
 
 
 def _source(path, names, genes, columns, blocks) -> ExpressionSource:
