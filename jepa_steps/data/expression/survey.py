@@ -73,6 +73,7 @@ def detect_input(source: ExpressionSource, split: np.ndarray, dataset: Expressio
         return dataset.input
     looked, most, whole = 0, 0.0, True
     for a, x in islice(numbered(source), 64):
+        _check_values(x, a, "unknown", split[a : a + x.shape[0]], source)
         values = x[split[a : a + x.shape[0]] == 0].data
         if len(values):
             most, whole = max(most, float(values.max())), whole and not (values % 1).any()
@@ -123,6 +124,9 @@ def survey(
         s.fitted[rows] &= s.expressed[rows] >= dataset.min_genes
         s.digests[rows] = _digests(x)
         _gather(s, _linear(x, kind, s.totals[rows]), rows, cells, targets)
+    if not s.fitted.any():
+        raise InputError(f"{source.path}: none of {int((split == 0).sum())} training cells expresses "
+                         f"{dataset.min_genes} genes; lower min_genes, or check layer")  # fmt: skip
     return s
 
 

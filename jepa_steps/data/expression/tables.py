@@ -117,7 +117,7 @@ def write_features(
 ) -> int:
     """gene_features.npy, float32 (slots of vocabulary and held-out genes, F); returns the genes known.
 
-    Rows of control, unknown, and genes without features are zero. ``sample`` are training cells as stored.
+    Rows of control, unknown, and genes without features are zero. ``sample``: training cells, as stored.
     """
     genes = [*vocabulary.genes, *vocabulary.held_out]
     if dataset.gene_features == "none":
