@@ -22,5 +22,5 @@ def densify(
     place = torch.repeat_interleave(start, length, output_size=int(offsets[-1]))
     place += torch.from_numpy(indices).to(device, non_blocking=True)
     dense = torch.zeros(rows * genes, dtype=torch.float32, device=device)
-    dense[place] = torch.from_numpy(values).to(device, non_blocking=True)
+    dense.scatter_(0, place, torch.from_numpy(values).to(device, non_blocking=True))
     return dense.view(rows, genes)

@@ -1,7 +1,5 @@
 """Train, val and test of perturbed cells by what is to be new, and of controls beside them."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from ...config.expression import ExpressionSplit
@@ -26,8 +24,8 @@ def assign(cells: Cells, settings: ExpressionSplit) -> np.ndarray:
         codes, names = (
             (cells.context, cells.contexts) if kind == "context" else (cells.batch, cells.batches)
         )
-        used = [names[c] for c in np.unique(codes[cells.condition >= 0])]
-        part = _draw(used, settings, f"{kind}s" if kind == "context" else "batches", kind)
+        used = sorted(names[c] for c in np.unique(codes[cells.condition >= 0]))
+        part = _draw(used, settings, "contexts" if kind == "context" else "batches", kind)
         split = np.array([part.get(name, 0) for name in names])[codes]
         return np.where(cells.condition < 0, -1, split)
     if kind == "cell":
@@ -43,7 +41,7 @@ def assign(cells: Cells, settings: ExpressionSplit) -> np.ndarray:
 
 def _by_gene(cells: Cells, settings: ExpressionSplit) -> list[int]:
     """Part of each condition: that of its gene which is held out furthest."""
-    return _with_genes(cells, _draw(_genes(cells), settings, "perturbed genes", "gene"))
+    return _with_genes(cells, _draw(_genes(cells), settings, "perturbed genes", "genes"))
 
 
 def _with_genes(cells: Cells, part: dict[str, int]) -> list[int]:
@@ -58,12 +56,13 @@ def _combined(cells: Cells, settings: ExpressionSplit) -> list[int]:
         halves = settings.model_copy(
             update={"val": share, "test": share, "val_units": (), "test_units": ()}
         )
-        held = _draw(_genes(cells), halves, "perturbed genes", "gene", "unseen gene")
+        held = _draw(_genes(cells), halves, "perturbed genes", "unseen genes")
     parts = _with_genes(cells, held)
     names = cells.names()
     present = set(np.unique(cells.condition[cells.condition > 0]).tolist())
     left = sorted({names[i] for i in present if parts[i] == 0 and len(cells.conditions[i]) > 1})
-    drawn = _draw(left, settings, "combinations", "combination")
+    enough = len(left) > 1 or not held  # the genes held out may have taken the combinations with them
+    drawn = _draw(left, settings, "combinations", "combinations", keep=0) if enough else {}
     return [drawn.get(name, part) for name, part in zip(names, parts, strict=True)]
 
 
@@ -73,30 +72,33 @@ def _genes(cells: Cells) -> list[str]:
 
 
 def _draw(
-    names: Iterable[str], settings: ExpressionSplit, what: str, key: str, purpose: str | None = None
+    names: list[str], settings: ExpressionSplit, what: str, purpose: str, keep: int = 1
 ) -> dict[str, int]:
-    """Part of each name that leaves training: the listed ones, or a seeded share, at least one each."""
-    names = sorted(names)
+    """Part of each name that leaves training: the listed ones, or a seeded share, at least one each.
+    ``keep`` names must stay."""
     part: dict[str, int] = {}
     for code, listed in ((VAL, settings.val_units), (TEST, settings.test_units)):
         for name in listed:
             if name not in names:
-                where = f"split.{SPLITS[code]}_units"
-                raise InputError(f"{where}: found {name!r}, which is none of the {len(names)} {what}; "
-                                 f"{nearest(name, names)}")  # fmt: skip
+                raise InputError(
+                    f"split.{SPLITS[code]}_units: found {name!r}, which is none of the {len(names)} "
+                    f"{what}; {nearest(name, names)}"
+                )
             part[name] = code
     pool = [name for name in names if name not in part]
-    order = counter.generator(settings.seed, f"expression split {purpose or key}").permutation(len(pool))
-    order = order.tolist()
-    for code, share, listed in ((TEST, settings.test, settings.test_units),
-                                (VAL, settings.val, settings.val_units)):  # fmt: skip
-        for i in () if listed else (order.pop() for _ in range(min(max(1, round(share * len(names))),
-                                                                   len(order)))):  # fmt: skip
-            part[pool[i]] = code
-    if len(part) >= len(names) or {VAL, TEST} - set(part.values()):
+    draw = counter.generator(settings.seed, f"expression split: {purpose}")
+    pool = [pool[i] for i in draw.permutation(len(pool))]
+    for code, share, listed in (
+        (TEST, settings.test, settings.test_units),
+        (VAL, settings.val, settings.val_units),
+    ):
+        n = 0 if listed else max(1, round(share * len(names)))
+        part |= dict.fromkeys(pool[:n], code)
+        pool = pool[n:]
+    if len(names) - len(part) < keep or {VAL, TEST} - set(part.values()):
         raise InputError(
-            f"split.kind {settings.kind}: found {len(names)} {what}, expected at least 3 so that train, "
-            "val and test have one each; choose another kind, or lower min_cells"
+            f"split.kind {settings.kind}: found {len(names)} {what}, expected at least {2 + keep} so "
+            f"that {'train, ' * keep}val and test have one each; choose another kind, or lower min_cells"
         )
     return part
 
