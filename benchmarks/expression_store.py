@@ -2,8 +2,9 @@
 
 20,000 cells x 5,000 genes, 20 % of them above 0, random batches of 256 rows as dense float32, warm page
 cache, one thread. Ours: the CSR of the store, its dense copy, and ragged batches (as they go to a
-device), made dense by torch. Rival: anndata.read_h5ad(..., backed="r") of the same matrix as CSR, its
-rows sorted as HDF5 likes them (or as a view adata[rows], as loaders write it), plain and gzip. Wall seconds, the least of interleaved rounds. Run:
+device), made dense by torch. Rival: anndata.read_h5ad(..., backed="r") of the same matrix as CSR, plain
+and gzip, rows sorted as HDF5 likes them, or as a view adata[rows]. Wall seconds, the least of
+interleaved rounds. Run:
 
     pip install -e '.[expression]' -c constraints.txt && python benchmarks/expression_store.py
 """

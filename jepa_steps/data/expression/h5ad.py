@@ -37,6 +37,33 @@ def open_h5ad(path: Path, layer: str, gene_keys: list[str], scratch: Path) -> Ex
     Raises:
         InputError: missing extra, not an .h5ad, unknown layer, or parts that do not fit together.
     """
+    file = _open(path)
+    matrix, var = _matrix(file, layer, path)
+    for part in ("obs", var):
+        if part not in file:
+            raise InputError(f"{path}: found no {part}, expected an AnnData file; has {', '.join(file)}")
+    obs, genes = file["obs"], _gene_names(file, file[var], gene_keys)
+    shape = _shape(matrix)
+    names = _names(obs)
+    cells = len(names)
+    if shape != (cells, len(genes["index"])):
+        raise InputError(
+            f"{path}: {layer} has {shape[0]} x {shape[1]} values, expected {cells} cells of obs x "
+            f"{len(genes['index'])} genes of {var}; the file is damaged or was put together by hand"
+        )
+    return ExpressionSource(
+        str(path),
+        cells,
+        genes,
+        [name for name in _fields(obs) if name != _index(obs)],
+        lambda name: _column(file, obs, name),
+        lambda a, b: [_text(v) for v in names[a:b]],
+        guarded(_blocks(matrix, shape, scratch), path),
+        file.close,
+    )
+
+
+def _open(path: Path):
     try:
         import anndata  # noqa: F401  decodes what is read below; missing is better said now
         import h5py
@@ -45,31 +72,9 @@ def open_h5ad(path: Path, layer: str, gene_keys: list[str], scratch: Path) -> Ex
             f"source h5ad: {error.name} is not installed; pip install 'jepa-steps[expression]'"
         ) from None
     try:
-        file = h5py.File(path, "r", rdcc_nbytes=64 << 20)
+        return h5py.File(path, "r", rdcc_nbytes=64 << 20)
     except OSError as error:
         raise InputError(f"{path}: not a readable .h5ad file: {str(error).splitlines()[0]}") from None
-    matrix, var = _matrix(file, layer, path)
-    for part in ("obs", var):
-        if part not in file:
-            raise InputError(f"{path}: found no {part}, expected an AnnData file; has {', '.join(file)}")
-    obs, genes = file["obs"], _gene_names(file, file[var], gene_keys)
-    shape = _shape(matrix)
-    cells = _length(obs)
-    if shape != (cells, len(genes["index"])):
-        raise InputError(
-            f"{path}: {layer} has {shape[0]} x {shape[1]} values, expected {cells} cells of obs x "
-            f"{len(genes['index'])} genes of {var}; the file is damaged or was put together by hand"
-        )
-    index = _index(obs)
-    return ExpressionSource(
-        str(path),
-        cells,
-        genes,
-        [name for name in _fields(obs) if name != index],
-        lambda name: _column(file, obs, name),
-        lambda a, b: [_text(v) for v in (obs[a:b][index] if _is_table(obs) else obs[index][a:b])],
-        guarded(_blocks(matrix, shape, scratch), path),
-    )
 
 
 def _matrix(file, layer: str, path: Path) -> tuple[Any, str]:
@@ -165,13 +170,17 @@ def _index(group) -> str:
     return _text(group.attrs.get("_index", "_index"))
 
 
-def _length(group) -> int:
-    return len(group) if _is_table(group) else len(group[_index(group)])
+def _names(group) -> Any:
+    """The names of a table's rows, to be sliced: read from the file piece by piece where it can be."""
+    from anndata.io import read_elem
+
+    stored = group[_index(group)]
+    return stored if hasattr(stored, "dtype") else np.asarray(read_elem(stored))
 
 
 def _gene_names(file, var, wanted: list[str]) -> dict[str, list[str]]:
     index = _index(var)
-    found = {"index": [_text(v) for v in var[index][:]]}
+    found = {"index": [_text(v) for v in _names(var)[:]]}
     for name in wanted:
         if name in _fields(var) and name != index:
             column = _column(file, var, name)

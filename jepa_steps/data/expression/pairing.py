@@ -142,7 +142,8 @@ def transport_plan(
     a, c = (np.full(n, 1 / n) for n in cost.shape)
     if kind == "exact":
         return ot.emd(a, c, cost, numItermax=1_000_000)
-    return ot.sinkhorn(a, c, cost, regularisation * cost.mean(), method="sinkhorn_log", numItermax=2000)
+    strength = regularisation * cost.mean()
+    return ot.sinkhorn(a, c, cost, strength, "sinkhorn_log", numItermax=10_000, stopThr=1e-7)
 
 
 class TransportPairing:

@@ -1,8 +1,7 @@
 """From a Perturb-seq file to the prepared store: all of it, or nothing."""
 
-import hashlib
 import shutil
-from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ..store import sha256
 from .audit import Audited, audit
 from .encoding import Vocabulary, vocabulary_of
 from .labels import Cells, label_cells
+from .manifest import counts, findings, subgroup_counts
 from .pairing import control_pools
 from .preprocess import Transform, copies, fit_transform, knocked_down
 from .read import open_source
@@ -33,9 +33,18 @@ _SAMPLE = 4_096  # training cells behind the components of gene features
 
 
 @dataclass
-class _Plan:
-    """What is kept, and how: split int64 (n,) with -1 for cells left out, for reasons in dropped."""
+class _Screen:
+    """A source on its way into the store.
 
+    split: int64 (n,), -1 = left out; dropped: how many cells for which reason of expression.
+    copies: cells of val and test that are equal to a training cell.
+    """
+
+    dataset: ExpressionDataset
+    source: ExpressionSource
+    cells: Cells
+    measured: Survey
+    transform: Transform
     split: np.ndarray
     dropped: dict[str, int]
     vocabulary: Vocabulary
@@ -51,25 +60,31 @@ def prepare_expression(dataset: ExpressionDataset, out: Path) -> dict[str, Any]:
     Raises:
         InputError: a source that cannot be used, or an audit that fails; nothing is left behind then.
     """
-    with staged(out) as folder:
-        scratch = folder / "scratch"
-        source = open_source(dataset, scratch)
-        cells = label_cells(source, dataset)
-        split = assign(cells, dataset.split)
-        used = _first_of_each(cells.genes)
-        measured = survey(source, cells, split, used, dataset)
-        transform = fit_transform(measured, cells, used, dataset)
-        plan = _filter(measured, cells, split, dataset)
-        sums, sample = _write_matrix(
-            source, measured, plan.split, transform, folder, scratch, dataset.split.seed
-        )
-        shutil.rmtree(scratch)
-        if len(transform.columns) * int((plan.split >= 0).sum()) * 4 <= dataset.dense_limit << 20:
-            write_dense(folder, len(transform.columns))
-        manifest = _write_tables(folder, dataset, source, cells, measured, transform, plan, sums, sample)
+    with staged(out) as folder, closing(open_source(dataset, folder / "scratch")) as source:
+        screen = _measure(dataset, source)
+        sums, sample = _write_matrix(screen, folder, folder / "scratch")
+        shutil.rmtree(folder / "scratch")
+        n, genes = int((screen.split >= 0).sum()), len(screen.transform.columns)
+        if n * genes * 4 <= dataset.dense_limit << 20:
+            write_dense(folder, genes)
+        trained = int((screen.split == 0).sum())
+        write_genes(folder / "genes.csv", screen.cells, screen.transform, sums, trained)
+        manifest = _write_tables(screen, sample, folder)
         manifest["sha256"] = {file.name: sha256(file) for file in sorted(folder.iterdir())}
         write_json(folder / "manifest.json", manifest)
     return manifest
+
+
+def _measure(dataset: ExpressionDataset, source: ExpressionSource) -> _Screen:
+    """Labels, split, the first pass, and what follows from it."""
+    cells = label_cells(source, dataset)
+    split = assign(cells, dataset.split)
+    used = _first_of_each(cells.genes)
+    measured = survey(source, cells, split, used, dataset)
+    transform = fit_transform(measured, cells, used, dataset)
+    return _Screen(
+        dataset, source, cells, measured, transform, *_filter(measured, cells, split, dataset)
+    )
 
 
 def _first_of_each(names: list[str]) -> np.ndarray:
@@ -78,8 +93,11 @@ def _first_of_each(names: list[str]) -> np.ndarray:
     return used
 
 
-def _filter(measured: Survey, cells: Cells, split: np.ndarray, dataset: ExpressionDataset) -> _Plan:
-    """Leave out cells by their expression, each part judged apart from the others."""
+def _filter(
+    measured: Survey, cells: Cells, split: np.ndarray, dataset: ExpressionDataset
+) -> tuple[np.ndarray, dict[str, int], Vocabulary, int]:
+    """Leave out cells by their expression, each part judged apart from the others: (split, dropped,
+    vocabulary, copies left)."""
     dropped = {}
 
     def leave_out(reason: str, out: np.ndarray) -> None:
@@ -105,33 +123,27 @@ def _filter(measured: Survey, cells: Cells, split: np.ndarray, dataset: Expressi
     if dataset.unknown_gene == "drop":
         leave_out("unknown_gene", foreign)
         vocabulary = vocabulary_of(conditions[0], [])
-    return _Plan(split, dropped, vocabulary, int((equal & (split > 0)).sum()))
+    return split, dropped, vocabulary, int((equal & (split > 0)).sum())
 
 
-def _write_matrix(
-    source: ExpressionSource,
-    measured: Survey,
-    split: np.ndarray,
-    transform: Transform,
-    folder: Path,
-    scratch: Path,
-    seed: int,
-) -> tuple[np.ndarray, sparse.csr_matrix]:
+def _write_matrix(screen: _Screen, folder: Path, scratch: Path) -> tuple[np.ndarray, sparse.csr_matrix]:
     """The second pass; returns sums and sums of squares of training cells, float64 (2, g), and a sample
     of them as stored."""
+    split, transform = screen.split, screen.transform
     writer = CsrWriter(folder, scratch)
     sums, sample = np.zeros((2, len(transform.columns))), []
     train = np.flatnonzero(split == 0)
     if len(train) > _SAMPLE:
-        train = counter.generator(seed, "gene features").choice(train, _SAMPLE, replace=False)
+        draw = counter.generator(screen.dataset.split.seed, "gene features")
+        train = draw.choice(train, _SAMPLE, replace=False)
     sampled = np.isin(np.arange(len(split)), train)
-    for a, x in numbered(source):
+    for a, x in numbered(screen.source):
         rows = slice(a, a + x.shape[0])
         for part in range(len(SPLITS)):
             mine = split[rows] == part
             if not mine.any():
                 continue
-            y = transform(x[mine], measured.totals[rows][mine])
+            y = transform(x[mine], screen.measured.totals[rows][mine])
             writer.append(part, y)
             if part == 0:
                 values = y.data.astype(np.float64)
@@ -141,53 +153,44 @@ def _write_matrix(
     return sums, sparse.vstack(sample, format="csr")
 
 
-def _write_tables(
-    folder: Path,
-    dataset: ExpressionDataset,
-    source: ExpressionSource,
-    cells: Cells,
-    measured: Survey,
-    transform: Transform,
-    plan: _Plan,
-    sums: np.ndarray,
-    sample: sparse.csr_matrix,
-) -> dict[str, Any]:
-    """Everything beside the matrix; returns the manifest without hashes."""
-    order = np.argsort(np.where(plan.split < 0, len(SPLITS), plan.split), kind="stable")
-    rows = order[: int((plan.split >= 0).sum())]
-    split, kind = plan.split[rows], dataset.split.kind
+def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> dict[str, Any]:
+    """Audit, cells, perturbations and features; returns the manifest without hashes."""
+    cells, kind = screen.cells, screen.dataset.split.kind
+    order = np.argsort(np.where(screen.split < 0, len(SPLITS), screen.split), kind="stable")
+    rows = order[: int((screen.split >= 0).sum())]
+    split = screen.split[rows]
     group = groups(cells, rows, split, kind)
     pools = control_pools(split, cells.control[rows], cells.context[rows], cells.batch[rows])
-    fitted = np.flatnonzero(measured.fitted)
-    checks = audit(Audited(rows, split, np.unique(group, return_inverse=True)[1], kind, cells, fitted,
-                           plan.copies, plan.vocabulary, pools, dataset.split.seed))  # fmt: skip
-    _judge(checks, dataset)
-    write_json(folder / "audit.json", {"passed": all(c["passed"] for c in checks), "checks": checks})
-    write_genes(folder / "genes.csv", cells, transform, sums, int((split == 0).sum()))
-    write_cells(folder / "splits.csv", source, cells, rows, split, group)
-    described = write_features(folder, plan.vocabulary, cells, transform, sample, dataset)
-    perturbations = perturbation_table(cells, plan.split, plan.vocabulary, transform)
+    fitted = np.flatnonzero(screen.measured.fitted)
+    units = np.unique(group, return_inverse=True)[1]
+    checks = audit(Audited(rows, split, units, kind, cells, fitted, screen.copies, screen.vocabulary,
+                           pools, screen.dataset.split.seed))  # fmt: skip
+    _judge(checks, screen.dataset)
+    passed = all(check["passed"] for check in checks)
+    write_json(folder / "audit.json", {"passed": passed, "checks": checks})
+    write_cells(folder / "splits.csv", screen.source, cells, rows, split, group)
+    perturbations = perturbation_table(cells, screen.split, screen.vocabulary, screen.transform)
     write_json(folder / "perturbations.json", perturbations)
+    described = write_features(
+        folder, screen.vocabulary, cells, screen.transform, sample, screen.dataset
+    )
     perturbed = cells.condition[rows] > 0
-    log = {**cells.log, "dropped_cells": {**cells.log["dropped_cells"], **plan.dropped}}
     return {
-        "settings": resolved(dataset),
-        "leaky": not all(c["passed"] for c in checks),
-        "detected": log,
-        "input": {"kind": measured.input, "target_sum": transform.total
-                  if measured.input == "counts" else None},
-        "genes": {"measured": len(cells.genes), "kept": len(transform.columns),
-                  "variable": int(transform.variable.sum()),
-                  "perturbed": int(transform.perturbed.sum())},
-        "statistics": {"fitted_on": "train", "cells": len(fitted),
-                       "cells_sha256": hashlib.sha256(fitted.astype("<i8").tobytes()).hexdigest()},
-        "counts": {name: _counts(cells, rows[split == part]) for part, name in enumerate(SPLITS)},
-        "subgroups": _subgroup_counts(perturbations["perturbations"]),
-        "gene_features": {"kind": dataset.gene_features, "genes": len(perturbations["columns"]),
-                          "described": described},
-        "pairing": {name: pools.counts(np.flatnonzero((split == part) & perturbed))
-                    for part, name in enumerate(SPLITS)},
-    }  # fmt: skip
+        "settings": resolved(screen.dataset),
+        "leaky": not passed,
+        **findings(cells, screen.measured, screen.transform, screen.dropped),
+        "counts": {name: counts(cells, rows[split == part]) for part, name in enumerate(SPLITS)},
+        "subgroups": subgroup_counts(perturbations["perturbations"]),
+        "gene_features": {
+            "kind": screen.dataset.gene_features,
+            "genes": len(perturbations["columns"]),
+            "described": described,
+        },
+        "pairing": {
+            name: pools.counts(np.flatnonzero((split == part) & perturbed))
+            for part, name in enumerate(SPLITS)
+        },
+    }
 
 
 def _judge(checks: list[dict[str, Any]], dataset: ExpressionDataset) -> None:
@@ -200,23 +203,3 @@ def _judge(checks: list[dict[str, Any]], dataset: ExpressionDataset) -> None:
             f"{dataset.path}: leak audit: {first['name']}: found {first['found']}, expected "
             f"{first['expected']}{f' (and {len(failed) - 1} more)' if len(failed) > 1 else ''}; {fix}"
         )
-
-
-def _counts(cells: Cells, rows: np.ndarray) -> dict[str, Any]:
-    condition = cells.condition[rows]
-    names = cells.names()
-    return {
-        "cells": len(rows),
-        "controls": int((condition == 0).sum()),
-        "perturbations": len({names[c] for c in np.unique(condition) if c > 0}),
-        "contexts": sorted(cells.contexts[c] for c in np.unique(cells.context[rows])),
-        "batches": len(np.unique(cells.batch[rows])),
-    }
-
-
-def _subgroup_counts(perturbations: dict[str, dict[str, Any]]) -> dict[str, dict[str, int]]:
-    return {
-        name: dict(sorted(Counter(p["subgroup"] for p in perturbations.values()
-                                  if p["cells"][name]).items()))
-        for name in SPLITS
-    }  # fmt: skip

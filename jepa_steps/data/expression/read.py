@@ -6,8 +6,9 @@ from ...config.expression import ExpressionDataset
 from ...errors import InputError
 from .h5ad import open_h5ad
 from .keys import gene_keys
+from .npz import open_npz
 from .source import ExpressionSource
-from .text import open_csv, open_mtx, open_npz
+from .text import open_csv, open_mtx
 
 
 def open_source(dataset: ExpressionDataset, scratch: Path) -> ExpressionSource:

@@ -46,6 +46,7 @@ class ExpressionSource:
     names: ``names(a, b)`` are the names of cells a to b.
     blocks: the matrix from the first row to the last as CSR float32 blocks of at most BLOCK values,
         indices sorted, no stored zeros. Each call starts again.
+    close: lets go of the file.
     """
 
     path: str
@@ -55,6 +56,7 @@ class ExpressionSource:
     column: Callable[[str], Column]
     names: Callable[[int, int], list[str]]
     blocks: Blocks
+    close: Callable[[], None] = lambda: None
 
 
 def factorise(values: Iterable) -> Column:

@@ -10,6 +10,7 @@ Shapes: n cells, G genes, B rows of a batch.
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def open_expression(folder: Path) -> ExpressionStore:
     """
     manifest = read_json(folder / "manifest.json")
     perturbations = read_json(folder / "perturbations.json")
-    genes = [row[0] for row in _rows(folder / "genes.csv")[1:]]
+    genes = read_genes(folder / "genes.csv")
     csr = open_csr(folder, len(genes))
     dense = _mapped(folder / "dense.npy") if (folder / "dense.npy").exists() else None
     table = read_cells(folder / "splits.csv")
@@ -166,22 +167,33 @@ def read_cells(path: Path) -> dict[str, list[str]]:
     Raises:
         InputError: missing file, or columns that are not FIELDS.
     """
-    rows = iter(_rows(path))
-    if tuple(next(rows, ())) != FIELDS:
-        raise InputError(f"{path}: expected the columns {', '.join(FIELDS)}; prepare it again")
-    picked = [i for i, name in enumerate(FIELDS) if name not in ("index", "source")]
-    shared: dict[str, str] = {}  # one object a distinct text: a table of a million cells stays small
-    columns = list(
-        zip(*([shared.setdefault(row[i], row[i]) for i in picked] for row in rows), strict=True)
-    )
-    return {FIELDS[i]: list(column) for i, column in zip(picked, columns, strict=True)}
+    with _opened(path) as file:
+        rows = csv.reader(file)
+        if tuple(next(rows, ())) != FIELDS:
+            raise InputError(f"{path}: expected the columns {', '.join(FIELDS)}; prepare it again")
+        columns: dict[str, list[str]] = {n: [] for n in FIELDS if n not in ("index", "source")}
+        shared: dict[str, str] = {}  # one object a distinct text: a million cells take little memory
+        for row in rows:
+            for name, text in zip(FIELDS, row, strict=True):
+                if name in columns:
+                    columns[name].append(shared.setdefault(text, text))
+    return columns
 
 
-def _rows(path: Path) -> list[list[str]]:
+def read_genes(path: Path) -> list[str]:
+    """Gene names in column order, of a ``genes.csv``.
+
+    Raises:
+        InputError: missing file.
+    """
+    with _opened(path) as file:
+        return [row[0] for row in islice(csv.reader(file), 1, None)]
+
+
+def _opened(path: Path):
     if not path.is_file():
         raise InputError(f"{path}: no such file; prepare the data set first")
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.reader(file))
+    return path.open(newline="", encoding="utf-8")
 
 
 class CsrWriter:

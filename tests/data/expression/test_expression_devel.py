@@ -12,10 +12,8 @@ from jepa_steps.data.expression.encoding import read_vocabulary
 from jepa_steps.data.expression.prepare import prepare_expression
 from jepa_steps.data.expression.store import open_expression
 
-FILE = next(
-    (p for p in (ROOT.parent / "shared" / "data" / "perturbseq_devel.h5ad",) if p.is_file()), None
-)
-pytestmark = pytest.mark.skipif(FILE is None, reason="no ../shared/data/perturbseq_devel.h5ad")
+FILE = ROOT.parent / "shared" / "data" / "perturbseq_devel.h5ad"
+pytestmark = pytest.mark.skipif(not FILE.is_file(), reason="no ../shared/data/perturbseq_devel.h5ad")
 
 
 @pytest.fixture(scope="module", autouse=True)

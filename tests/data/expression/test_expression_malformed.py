@@ -199,6 +199,8 @@ def last_line(name):
         (edit("matrix.mtx", "40 288 ", "41 288 "), ["41 genes", "40 of features"]),
         (last_line("matrix.mtx"), ["cut off"]),
         (edit("matrix.mtx", "\n40 288 ", "\n%\n40 288 x"), ["genes cells values"]),
+        (lambda f: (f / "matrix.mtx").rename(f / "matrix.mtx.gz"), ["matrix.mtx.gz", "cannot be read"]),
+        (edit("matrix.mtx", "\n40 288 ", "\n0 0 0\n40 288 "), ["0 genes x 0 cells"]),
         (last_line("cells.csv"), ["1 of 288 cells", "each cell once"]),
         (lambda f: (f / "barcodes.tsv.gz").write_bytes((f / "barcodes.tsv").read_bytes()) and
          (f / "barcodes.tsv").unlink(), ["barcodes.tsv.gz", "cannot be read"]),

@@ -3,13 +3,13 @@ import pytest
 from scipy import sparse
 from screens import ANNOTATIONS, adata, screen, settings, write_csv, write_mtx, write_npz
 
-from jepa_steps.data.expression import h5ad, source, text
+from jepa_steps.data.expression import h5ad, npz, source, text
 from jepa_steps.data.expression.read import open_source
 
 
 @pytest.fixture(params=[2_000_000, 500], ids=["one block", "many blocks"], autouse=True)
 def block_size(request, monkeypatch):
-    for module in (source, h5ad, text):
+    for module in (source, h5ad, npz, text):
         monkeypatch.setattr(module, "BLOCK", request.param)
     return request.param
 

@@ -9,8 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from screens import prepared, screen
 
+from jepa_steps.config import ExpressionSplit
 from jepa_steps.data.expression import audit as auditing
 from jepa_steps.data.expression import prepare as preparing
+from jepa_steps.data.expression.labels import Cells, Part
+from jepa_steps.data.expression.splits import assign
 from jepa_steps.data.expression.store import open_expression
 from jepa_steps.errors import InputError
 
@@ -81,6 +84,35 @@ def test_what_the_split_holds_apart(kind, seed, tmp_path):
     for name, digest in manifest["sha256"].items():
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
     assert set(manifest["sha256"]) == {p.name for p in out.iterdir()} - {"manifest.json"}
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True), min_size=5, max_size=25),
+    st.integers(0, 4),
+    st.sampled_from([("perturbation", 0.0), ("combination", 0.0), ("combination", 0.4)]),
+)
+def test_no_training_cell_hits_a_gene_that_is_held_out(perturbations, seed, kind):
+    conditions = [(), *sorted({tuple(Part(f"g{g}", "knockout", 1.0) for g in sorted(p))
+                               for p in perturbations})]  # fmt: skip
+    condition = np.repeat(np.arange(len(conditions)), 4).astype(np.int32)
+    n = len(condition)
+    cells = Cells(condition, conditions, np.zeros(n, np.int32), ["all"], np.zeros(n, np.int32), ["all"],
+                  "index", [])  # fmt: skip
+    try:
+        split = assign(cells, ExpressionSplit(kind=kind[0], unseen_genes=kind[1], seed=seed))
+    except InputError as error:
+        assert "expected at least" in str(error)
+        return
+    parts_of = [set(condition[(split == s) & (condition > 0)].tolist()) for s in range(3)]
+    assert apart(*parts_of) and set(split[condition == 0]) == {0, 1, 2}
+    genes = [{p.gene for c in part for p in conditions[c]} for part in parts_of]
+    if kind[0] == "perturbation":
+        assert all({p.gene for p in conditions[c]} - genes[0] for c in parts_of[1])
+        assert all({p.gene for p in conditions[c]} - genes[0] - genes[1] for c in parts_of[2])
+    else:
+        assert all(len(conditions[c]) > 1 or conditions[c][0].gene not in genes[0]
+                   for c in parts_of[1] | parts_of[2])  # fmt: skip
 
 
 def test_random_cells_pass_only_as_a_leak_that_says_so(tmp_path):
