@@ -179,7 +179,9 @@ def _levels(source: ExpressionSource, key: str | None, what: str) -> tuple[np.nd
     if missing := int((column.codes < 0).sum()):
         raise InputError(f"{source.path}: {key}: {missing} of {source.cells} cells have no {what}; "
                          f"fill them, or set keys.{what}: none")  # fmt: skip
-    return column.codes, column.values
+    # sorted, so that a file that lists its categories in another order is split the same
+    order = np.argsort(column.values, kind="stable")
+    return np.argsort(order).astype(np.int32)[column.codes], [column.values[i] for i in order]
 
 
 def _drop_small(cells: Cells, dataset: ExpressionDataset, source: ExpressionSource) -> None:

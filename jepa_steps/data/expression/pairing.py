@@ -18,6 +18,7 @@ from .. import counter
 
 LEVELS = ("batch and context", "context", "any")
 _LEAST = 1e-4  # entries of an entropic plan below this share of their row are dropped
+_MOST_OFF = 0.01  # mass by which an entropic plan may miss its margins
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def transport_plan(
         float64 (a, c), summing to 1, rows to 1/a and columns to 1/c.
 
     Raises:
-        InputError: POT is not installed.
+        InputError: POT is not installed, or Sinkhorn does not converge.
     """
     try:
         import ot
@@ -143,7 +144,14 @@ def transport_plan(
     if kind == "exact":
         return ot.emd(a, c, cost, numItermax=1_000_000)
     strength = regularisation * cost.mean()
-    return ot.sinkhorn(a, c, cost, strength, "sinkhorn_log", numItermax=10_000, stopThr=1e-7)
+    plan = ot.sinkhorn(a, c, cost, strength, "sinkhorn_log", numItermax=2000, stopThr=1e-7, warn=False)
+    off = np.abs(plan.sum(0) - c).sum() + np.abs(plan.sum(1) - a).sum()
+    if not off < _MOST_OFF:
+        raise InputError(
+            f"pairing transport: Sinkhorn's plan misplaces {off:.1%} of the mass after 2000 rounds; "
+            f"raise regularisation (found {regularisation:g})"
+        )
+    return plan
 
 
 class TransportPairing:

@@ -148,7 +148,8 @@ def _write_matrix(screen: _Screen, folder: Path, scratch: Path) -> tuple[np.ndar
             if part == 0:
                 values = y.data.astype(np.float64)
                 sample.append(y[sampled[rows][mine]])
-                sums += [np.bincount(y.indices, v, y.shape[1]) for v in (values, values**2)]
+                np.add.at(sums[0], y.indices, values)
+                np.add.at(sums[1], y.indices, values**2)
     writer.finish()
     return sums, sparse.vstack(sample, format="csr")
 

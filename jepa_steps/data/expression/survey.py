@@ -178,15 +178,16 @@ def _gather(
     s: Survey, linear: sparse.csr_matrix, rows: slice, cells: Cells, targets: np.ndarray
 ) -> None:
     fitted = linear[s.fitted[rows]]
-    s.sums += np.bincount(fitted.indices, fitted.data, len(s.sums))
-    s.squares += np.bincount(fitted.indices, fitted.data**2, len(s.sums))
+    # add.at goes on from the running sum, value by value: how rows fall into blocks changes no bit
+    np.add.at(s.sums, fitted.indices, fitted.data)
+    np.add.at(s.squares, fitted.indices, fitted.data**2)
     s.cells_of += np.bincount(fitted.indices, minlength=len(s.sums))
     if not targets.shape[1]:
         return
     control = s.fitted[rows] & cells.control[rows]
     for context in np.unique(cells.context[rows][control]):
         picked = linear[control & (cells.context[rows] == context)]
-        s.control_sums[context] += np.bincount(picked.indices, picked.data, len(s.sums))
+        np.add.at(s.control_sums[context], picked.indices, picked.data)
         s.control_counts[context] += picked.shape[0]
     column = targets[np.maximum(cells.condition[rows], 0)]
     row, k = np.nonzero((column >= 0) & (cells.condition[rows] > 0)[:, None])

@@ -84,11 +84,18 @@ def test_exact_transport_finds_the_planted_matching():
     perturbed = controls[hidden] + np.array([3.0, 0, 0]) + rng.normal(size=(40, 3)) * 0.01
     plan = transport_plan(perturbed, controls, "exact", 0)
     assert np.array_equal(plan.argmax(1), hidden) and plan.sum() == pytest.approx(1)
-    soft = transport_plan(perturbed, controls, "entropic", 0.05)
+    soft = transport_plan(perturbed, controls, "entropic", 0.1)
     assert np.allclose(soft.sum(1), 1 / 40, atol=1e-6) and np.allclose(soft.sum(0), 1 / 40, atol=1e-6)
     assert (soft > 0).sum() > (plan > 0).sum()
     cost = ((perturbed[:, None] - controls) ** 2).sum(-1)
     assert (plan * cost).sum() <= (soft * cost).sum()
+
+
+def test_a_plan_that_does_not_converge_is_refused():
+    pytest.importorskip("ot", reason="POT is not installed")
+    rng = np.random.default_rng(0)
+    with pytest.raises(InputError, match="raise regularisation"):
+        transport_plan(rng.normal(size=(60, 2)), rng.normal(size=(60, 2)) + 9, "entropic", 1e-5)
 
 
 @pytest.mark.parametrize("kind", ["exact", "entropic"])

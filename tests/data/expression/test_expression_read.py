@@ -4,6 +4,7 @@ from scipy import sparse
 from screens import ANNOTATIONS, adata, screen, settings, write_csv, write_mtx, write_npz
 
 from jepa_steps.data.expression import h5ad, npz, source, text
+from jepa_steps.data.expression.prepare import prepare_expression
 from jepa_steps.data.expression.read import open_source
 
 
@@ -139,3 +140,37 @@ def test_columns_become_rows_through_bounded_files(tmp_path, monkeypatch):
     assert np.array_equal(dense(opened), s["X"])
     sizes = [f.stat().st_size // 12 for f in (tmp_path / "scratch" / "transpose").iterdir()]
     assert sum(sizes) == np.count_nonzero(s["X"]) and max(sizes) <= 300
+
+
+def test_every_format_becomes_the_same_store(tmp_path):
+    pytest.importorskip("anndata")
+    s = screen()
+    write_npz(tmp_path / "a.npz", s)
+    write_npz(tmp_path / "bare.npz", {k: s[k] for k in ("X", "genes", "barcodes")})
+    write_csv(tmp_path / "a.csv", s)
+    write_mtx(tmp_path / "mtx", s)
+    adata(s, sparse.csc_matrix).write_h5ad(tmp_path / "a.h5ad")
+    cells = str(tmp_path / "mtx" / "cells.csv")
+    kinds = {"a.npz": {}, "bare.npz": {"cells": cells}, "a.csv": {}, "mtx": {}, "a.h5ad": {}}
+    for i, (name, options) in enumerate(kinds.items()):
+        source = name.rpartition(".")[2]
+        prepare_expression(settings(tmp_path / name, source, **options), tmp_path / f"out{i}")
+        for file in (tmp_path / "out0").iterdir():
+            if file.name != "manifest.json":
+                assert file.read_bytes() == (tmp_path / f"out{i}" / file.name).read_bytes(), (name, file)
+
+
+def test_names_in_the_newest_encoding_of_text(tmp_path):
+    anndata = pytest.importorskip("anndata")
+    import pandas as pd
+
+    s = screen()
+    a = adata(s)
+    a.obs_names = pd.Index(pd.array(s["barcodes"], dtype="string"))
+    a.obs["perturbation"] = pd.array(s["perturbation"], dtype="string")
+    with anndata.settings.override(allow_write_nullable_strings=True):
+        a.write_h5ad(tmp_path / "a.h5ad")
+    opened = open_source(settings(tmp_path / "a.h5ad", "h5ad"), tmp_path)
+    assert opened.names(0, 5) == s["barcodes"][:5]
+    column = opened.column("perturbation")
+    assert [column.values[c] for c in column.codes] == s["perturbation"]
