@@ -107,6 +107,9 @@ def survey(
     n, genes = source.cells, len(columns)
     kind = detect_input(source, split, dataset)
     targets = target_columns(cells, columns) if dataset.knock_down else np.empty((1, 0), np.int64)
+    if dataset.knock_down and not (targets >= 0).any():
+        raise InputError(f"{source.path}: knock_down: found no knock-down or knock-out of a measured gene "
+                         "to judge; set perturbation_type or keys.type, or knock_down: null")  # fmt: skip
     s = Survey(
         kind, np.zeros(n), np.zeros(n, np.int32), np.zeros(n, np.uint64), split == 0, np.zeros(genes),
         np.zeros(genes), np.zeros(genes, np.int64), np.full((n, targets.shape[1]), np.nan, np.float32),

@@ -116,6 +116,7 @@ def copy_cells(s):
         (None, {"split": {"kind": "context", "test_units": ["HepG1"]}}, ["test_units", "did you mean 'HepG2'"]),
         (None, {"split": {"kind": "context", "test_units": ["HepG2", "K562"], "val_units": ["RPE1"]}},
          ["3 contexts", "train"]),
+        (rename("perturbation_type", "note"), {"knock_down": {}}, ["knock_down", "perturbation_type"]),
         (None, {"unknown_gene": "fail"}, ["never perturbed in training", "unknown_gene: unk"]),
         (copy_cells, {}, ["leak audit", "equal to a training cell", "on_copies: drop"]),
         (lambda s: s["X"].fill(0), {}, ["none of", "training cells", "min_genes"]),
