@@ -106,10 +106,7 @@ def survey(
     """
     n, genes = source.cells, len(columns)
     kind = detect_input(source, split, dataset)
-    targets = target_columns(cells, columns) if dataset.knock_down else np.empty((1, 0), np.int64)
-    if dataset.knock_down and not (targets >= 0).any():
-        raise InputError(f"{source.path}: knock_down: found no knock-down or knock-out of a measured gene "
-                         "to judge; set perturbation_type or keys.type, or knock_down: null")  # fmt: skip
+    targets = _judged(cells, columns, source) if dataset.knock_down else np.empty((1, 0), np.int64)
     s = Survey(
         kind, np.zeros(n), np.zeros(n, np.int32), np.zeros(n, np.uint64), split == 0, np.zeros(genes),
         np.zeros(genes), np.zeros(genes, np.int64), np.full((n, targets.shape[1]), np.nan, np.float32),
@@ -131,6 +128,16 @@ def survey(
         raise InputError(f"{source.path}: none of {int((split == 0).sum())} training cells expresses "
                          f"{dataset.min_genes} genes; lower min_genes, or check layer")  # fmt: skip
     return s
+
+
+def _judged(cells: Cells, columns: np.ndarray, source: ExpressionSource) -> np.ndarray:
+    targets = target_columns(cells, columns)
+    if not (targets >= 0).any():
+        raise InputError(
+            f"{source.path}: knock_down: found no knock-down or knock-out of a measured gene to judge; "
+            "set perturbation_type or keys.type, or knock_down: null"
+        )
+    return targets
 
 
 def _check_values(x: sparse.csr_matrix, a: int, kind: str, split: np.ndarray, source) -> None:
