@@ -116,7 +116,13 @@ def test_every_setting_says_what_it_is():
 
     seen = {
         b
-        for m in (config.Config, config.ImageDataset, config.Experiment, config.JepaTraining)
+        for m in (
+            config.Config,
+            config.ImageDataset,
+            config.ExpressionDataset,
+            config.Experiment,
+            config.JepaTraining,
+        )
         for b in blocks(m)
     }
     assert len(seen) > 12

@@ -3,6 +3,7 @@
 from .base import Settings
 from .datasets import ImageDataset
 from .experiments import Config, Experiment, check_fit
+from .expression import ExpressionDataset, ExpressionSplit, Keys, KnockDown
 from .judgement import Embed, Monitor, Probe, Rank
 from .objective import Objective, Optimizer
 from .presets import PRESETS
@@ -15,8 +16,12 @@ __all__ = [
     "Config",
     "Embed",
     "Experiment",
+    "ExpressionDataset",
+    "ExpressionSplit",
     "ImageDataset",
     "JepaTraining",
+    "Keys",
+    "KnockDown",
     "Masks",
     "Model",
     "Monitor",

@@ -1,0 +1,1 @@
+"""Perturb-seq: from a file of cells x genes to a split, normalised, memory-mapped store."""

@@ -1,0 +1,243 @@
+"""The prepared store: CSR of expression in three memory-mapped arrays, and a table of cells.
+
+``data.npy`` float32, ``indices.npy`` int32 and ``indptr.npy`` int64 hold one row a cell in the order of
+``splits.csv``: train, then val, then test, so that no cell of val or test moves a training row.
+``dense.npy`` holds the same as float32 (n, G) where it is small enough.
+
+Shapes: n cells, G genes, B rows of a batch.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ...cli import read_json
+from ...errors import InputError
+from ..splits import SPLITS
+from .source import BLOCK
+
+FIELDS = (
+    "index",
+    "split",
+    "label",
+    "source",
+    "group",
+    "perturbation",
+    "context",
+    "batch",
+    "dose",
+    "type",
+)
+
+
+@dataclass(frozen=True)
+class Csr:
+    """Rows of expression, memory-mapped, read-only.
+
+    data float32 (nnz,), indices int32 (nnz,), indptr int64 (n + 1,); genes: G.
+    """
+
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+    genes: int
+
+    def ragged(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(values float32 (k,), indices int32 (k,), offsets int64 (B + 1,)) of rows int64 (B,)."""
+        starts, ends = self.indptr[rows], self.indptr[rows + 1]
+        offsets = np.concatenate([[0], np.cumsum(ends - starts)])
+        if not len(rows):
+            return np.empty(0, np.float32), np.empty(0, np.int32), offsets
+        parts = [slice(a, b) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+        values = np.concatenate([self.data[part] for part in parts])
+        return values, np.concatenate([self.indices[part] for part in parts]), offsets
+
+    def matrix(self, rows: np.ndarray) -> sparse.csr_matrix:
+        """CSR float32 (B, G) of rows int64 (B,)."""
+        return sparse.csr_matrix(self.ragged(rows), (len(rows), self.genes))
+
+
+@dataclass(frozen=True)
+class ExpressionStore:
+    """A prepared Perturb-seq data set.
+
+    csr: its rows. dense: the same as float32 (n, G), memory-mapped, or None.
+    split: int64 (n,), 0 train, 1 val, 2 test.
+    condition: int64 (n,), positions in the conditions of perturbations.json; 0 = control.
+    context, batch: int64 (n,), positions in contexts and batches.
+    genes: names of the G columns.
+    """
+
+    csr: Csr
+    dense: np.ndarray | None
+    split: np.ndarray
+    condition: np.ndarray
+    context: np.ndarray
+    contexts: list[str]
+    batch: np.ndarray
+    batches: list[str]
+    genes: list[str]
+    perturbations: dict[str, Any]
+    manifest: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def rows(self, name: str) -> np.ndarray:
+        """Cell numbers of the split ``name``, ascending."""
+        return np.flatnonzero(self.split == SPLITS.index(name))
+
+    def expression(self, rows: np.ndarray) -> np.ndarray:
+        """Float32 (B, G) of rows int64 (B,)."""
+        return self.csr.matrix(rows).toarray() if self.dense is None else self.dense[rows]
+
+    def blocks(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(rows (B,), float32 (B, G)) over ``rows`` in order, in pieces of bounded size."""
+        size = max(1, BLOCK // len(self.genes))
+        for a in range(0, len(rows), size):
+            yield rows[a : a + size], self.expression(rows[a : a + size])
+
+
+def open_expression(folder: Path) -> ExpressionStore:
+    """Open what ``prepare_expression`` wrote.
+
+    Raises:
+        InputError: missing, damaged or inconsistent files.
+    """
+    manifest = read_json(folder / "manifest.json")
+    perturbations = read_json(folder / "perturbations.json")
+    genes = read_genes(folder / "genes.csv")
+    csr = open_csr(folder, len(genes))
+    dense = _mapped(folder / "dense.npy") if (folder / "dense.npy").exists() else None
+    table = read_cells(folder / "splits.csv")
+    n = len(table["split"])
+    if len(csr.indptr) != n + 1:
+        raise InputError(f"{folder}: {n} cells in splits.csv but {len(csr.indptr) - 1} rows in "
+                         "indptr.npy; prepare it again")  # fmt: skip
+    number = {(c["perturbation"], c["type"], c["dose"]): i
+              for i, c in enumerate(perturbations["conditions"])}  # fmt: skip
+    keys = zip(table["perturbation"], table["type"], table["dose"], strict=True)
+    try:
+        condition = np.array([number[key] for key in keys], np.int64)
+    except KeyError as error:
+        raise InputError(
+            f"{folder}: {error.args[0]} in splits.csv is no condition of perturbations.json; "
+            "prepare it again"
+        ) from None
+    (contexts, context), (batches, batch) = (
+        np.unique(table[name], return_inverse=True) for name in ("context", "batch")
+    )
+    return ExpressionStore(
+        csr, dense, np.array([SPLITS.index(s) for s in table["split"]]), condition,
+        context, contexts.tolist(), batch, batches.tolist(), genes, perturbations, manifest,
+    )  # fmt: skip
+
+
+def open_csr(folder: Path, genes: int) -> Csr:
+    """The three arrays of a prepared folder.
+
+    Raises:
+        InputError: missing or damaged, or not of the same store.
+    """
+    data, indices, indptr = (_mapped(folder / f"{n}.npy") for n in ("data", "indices", "indptr"))
+    if len(data) != len(indices) or not len(indptr) or indptr[-1] != len(data):
+        raise InputError(f"{folder}: {len(data)} values, {len(indices)} indices and an indptr that ends "
+                         f"at {indptr[-1:].tolist()} do not fit; prepare it again")  # fmt: skip
+    return Csr(data, indices, indptr, genes)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """A memory-mapped array, as plain ndarray: slices of np.memmap cost ten times as much."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not a readable .npy file: {error}") from None
+    return array.view(np.ndarray)
+
+
+def read_cells(path: Path) -> dict[str, list[str]]:
+    """Columns of ``splits.csv`` but ``index`` and ``source``, as text.
+
+    Raises:
+        InputError: missing file, or columns that are not FIELDS.
+    """
+    with _opened(path) as file:
+        rows = csv.reader(file)
+        if tuple(next(rows, ())) != FIELDS:
+            raise InputError(f"{path}: expected the columns {', '.join(FIELDS)}; prepare it again")
+        columns: dict[str, list[str]] = {n: [] for n in FIELDS if n not in ("index", "source")}
+        shared: dict[str, str] = {}  # one object a distinct text: a million cells take little memory
+        for row in rows:
+            for name, text in zip(FIELDS, row, strict=True):
+                if name in columns:
+                    columns[name].append(shared.setdefault(text, text))
+    return columns
+
+
+def read_genes(path: Path) -> list[str]:
+    """Gene names in column order, of a ``genes.csv``.
+
+    Raises:
+        InputError: missing file.
+    """
+    with _opened(path) as file:
+        return [row[0] for row in islice(csv.reader(file), 1, None)]
+
+
+def _opened(path: Path):
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; prepare the data set first")
+    return path.open(newline="", encoding="utf-8")
+
+
+class CsrWriter:
+    """Append CSR rows to three parts, which ``finish`` joins: memory holds one block at a time."""
+
+    def __init__(self, folder: Path, scratch: Path):
+        self._folder, self._scratch = folder, scratch
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._lengths: list[list[np.ndarray]] = [[], [], []]
+
+    def append(self, part: int, x: sparse.csr_matrix) -> None:
+        """Add rows of float32 values to part 0, 1 or 2."""
+        self._lengths[part].append(np.diff(x.indptr).astype(np.int32))
+        for name, values in (("data", x.data), ("indices", x.indices.astype(np.int32))):
+            with (self._scratch / f"{name}{part}").open("ab") as file:
+                values.tofile(file)
+
+    def finish(self) -> None:
+        """Write data.npy, indices.npy and indptr.npy: part 0, then 1, then 2."""
+        lengths = np.concatenate([n for part in self._lengths for n in part] or [np.zeros(0, np.int32)])
+        indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+        np.save(self._folder / "indptr.npy", indptr)
+        for name, dtype in (("data", "<f4"), ("indices", "<i4")):
+            with (self._folder / f"{name}.npy").open("wb") as out:
+                header = {"descr": dtype, "fortran_order": False, "shape": (int(indptr[-1]),)}
+                np.lib.format.write_array_header_1_0(out, header)
+                for part in range(3):
+                    _move(self._scratch / f"{name}{part}", out)
+
+
+def _move(source: Path, out) -> None:
+    if source.exists():
+        with source.open("rb") as file:
+            while piece := file.read(1 << 24):
+                out.write(piece)
+        source.unlink()
+
+
+def write_dense(folder: Path, genes: int) -> None:
+    """Write dense.npy from the CSR arrays beside it."""
+    csr = open_csr(folder, genes)
+    n, size = len(csr.indptr) - 1, max(1, BLOCK // genes)
+    with (folder / "dense.npy").open("wb") as out:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (n, genes)}
+        np.lib.format.write_array_header_1_0(out, header)
+        for a in range(0, n, size):
+            csr.matrix(np.arange(a, min(a + size, n))).toarray().tofile(out)

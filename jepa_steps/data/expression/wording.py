@@ -1,0 +1,75 @@
+"""The wordings of labels, types and doses, and what they mean."""
+
+import math
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from ...config.expression import ExpressionDataset
+from .source import Column
+
+UNSPECIFIED, UNKNOWN = "unspecified", "unknown"
+CONTROLS = ("control", "ctrl", "non-targeting*", "nontargeting*", "non_targeting*", "nt", "negctrl*",
+             "unperturbed", "dmso", "vehicle")  # fmt: skip
+TYPES = {
+    "knockdown": ("knockdown", "knock-down", "kd", "crispri", "sirna", "shrna"),
+    "knockout": ("knockout", "knock-out", "ko", "crispr", "crisprko", "crispr-ko", "crispr-cas9"),
+    "overexpression": ("overexpression", "oe", "activation", "crispra", "orf"),
+    "compound": ("compound", "drug", "chemical", "small molecule"),
+}
+_TYPE_OF = {text: name for name, texts in TYPES.items() for text in texts}
+_NAME = re.compile(r"[A-Za-z0-9][\w.\-/ ]*")
+_JOINS = "+;,_|"
+
+
+def words(text: str) -> Iterator[str]:
+    """What stands between any signs that may join names."""
+    return (piece.strip() for piece in re.split(f"[{re.escape(_JOINS)}]", text) if piece.strip())
+
+
+def is_control(text: str, controls: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(text.casefold(), pattern.casefold().strip()) for pattern in controls)
+
+
+def split_label(text: str, delimiter: str, known: set[str]) -> tuple[str, ...]:
+    """Names in a label, trimmed. ``auto`` splits at + between things that look like names, at other
+    signs only where every part is ``known``."""
+    if delimiter == "none" or (delimiter == "auto" and text in known and "+" not in text):
+        return (text,)
+    for sign in _JOINS if delimiter == "auto" else delimiter:
+        parts = tuple(part.strip() for part in text.split(sign))
+        if len(parts) > 1 and all(parts):
+            plain = sign == "+" and all(_NAME.fullmatch(part) for part in parts)
+            if delimiter != "auto" or plain or all(part in known for part in parts):
+                return parts
+    return (text,)
+
+
+def types_of(
+    column: Column | None, code: int, parts: int, dataset: ExpressionDataset
+) -> list[str] | None:
+    if column is None:
+        return [dataset.perturbation_type or UNSPECIFIED] * parts
+    texts = _shared(column, code, parts)
+    found = [_TYPE_OF.get(text.casefold()) for text in texts] if texts else [None] * parts
+    if dataset.unknown_type == "unk":
+        return [name or UNKNOWN for name in found]
+    return None if None in found else found
+
+
+def doses_of(column: Column | None, code: int, parts: int) -> list[float] | None:
+    if column is None:
+        return [1.0] * parts
+    try:
+        doses = [float(text) for text in _shared(column, code, parts) or [""]]
+    except ValueError:
+        return None
+    return doses if all(0 < dose < math.inf for dose in doses) else None
+
+
+def _shared(column: Column, code: int, parts: int) -> list[str] | None:
+    """One text a part; a single one holds for all. None where missing or of another number."""
+    if code < 0:
+        return None
+    texts = [t.strip() for t in re.split(r"(?<![eE])\+|[;,|_]", column.values[code])]
+    return texts * parts if len(texts) == 1 else texts if len(texts) == parts else None

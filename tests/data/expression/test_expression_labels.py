@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+from screens import LABELS, screen, settings, write_npz
+
+from jepa_steps.data.expression.labels import Part, label_cells
+from jepa_steps.data.expression.read import open_source
+from jepa_steps.data.expression.wording import split_label
+
+KNOWN = {"A", "B", "HLA-A", "HLA_A", "ctrl"}
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("A+B", ("A", "B")),
+        (" A + B ", ("A", "B")),
+        ("A+new", ("A", "new")),  # no gene is written with a plus
+        ("(+)-JQ1", ("(+)-JQ1",)),  # but a compound may be
+        ("A_B", ("A", "B")),
+        ("A;B", ("A", "B")),
+        ("A,B", ("A", "B")),
+        ("A|B", ("A", "B")),
+        ("A_new", ("A_new",)),
+        ("HLA_A", ("HLA_A",)),
+        ("HLA-A_B", ("HLA-A", "B")),
+        ("A+ctrl", ("A", "ctrl")),
+        ("A_ctrl", ("A", "ctrl")),
+        ("A+B+C", ("A", "B", "C")),
+        ("A+", ("A+",)),
+        ("AB", ("AB",)),
+    ],
+)
+def test_labels_are_split_where_the_parts_are_names(text, parts):
+    assert split_label(text, "auto", KNOWN) == parts
+
+
+def test_a_given_delimiter_is_believed_and_none_splits_nothing():
+    assert split_label("x_y", "_", set()) == ("x", "y")
+    assert split_label("A+B", "_", KNOWN) == ("A+B",)
+    assert split_label("A+B", "none", KNOWN) == ("A+B",)
+
+
+def labelled(tmp_path, s, **changes):
+    write_npz(tmp_path / "s.npz", s)
+    dataset = settings(tmp_path / "s.npz", **changes)
+    return label_cells(open_source(dataset, tmp_path), dataset)
+
+
+def meant(cells):
+    return [cells.conditions[c] if c >= 0 else None for c in cells.condition]
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda label: label,
+        lambda label: f"  {label} ",
+        lambda label: "+".join(reversed(label.split("+"))),
+        lambda label: label.replace("+", "_"),
+        lambda label: label.replace("+", ";"),
+        lambda label: label.replace("+", ", "),
+        lambda label: label if label == "ctrl" or "+" in label else f"{label}+ctrl",
+        lambda label: label if label == "ctrl" or "+" in label else f"ctrl+{label}",
+        lambda label: "Non-Targeting" if label == "ctrl" else label,
+        lambda label: "NegCtrl7" if label == "ctrl" else label,
+        lambda label: "CONTROL" if label == "ctrl" else label,
+    ],
+)
+def test_spellings_of_one_screen_mean_the_same(spell, tmp_path):
+    s = screen()
+    expected = meant(labelled(tmp_path, s))
+    dose = ["+".join("1" for _ in spell(p).split("+")) for p in s["perturbation"]]
+    plain = [d if "+" in spell(p) else "1" for d, p in zip(dose, s["perturbation"], strict=True)]
+    changed = {**s, "perturbation": [spell(p) for p in s["perturbation"]], "dose": plain}
+    assert meant(labelled(tmp_path, changed)) == expected
+    assert expected.count(()) == 24 and len(set(expected)) == len(LABELS)
+
+
+def test_doses_and_types_belong_to_their_genes_whatever_the_order(tmp_path):
+    s = screen(labels=["control", "g0", "g1", "b", "a"])
+    change = {"g0": ("g3+g2", "0.5+2", "CRISPRa+KO"), "g1": ("g2+g3", "2+.5", "knockout+OE"),
+              "a": ("a", "1e+1", "drug"), "b": ("b+ctrl", "3+1", "siRNA")}  # fmt: skip
+    for i, label in enumerate(s["perturbation"]):
+        if label in change:
+            s["perturbation"][i], s["dose"][i], s["perturbation_type"][i] = change[label]
+    cells = labelled(tmp_path, s)
+    assert cells.conditions == [
+        (),
+        (Part("a", "compound", 10.0),),
+        (Part("b", "knockdown", 3.0),),
+        (Part("g2", "knockout", 2.0), Part("g3", "overexpression", 0.5)),
+    ]
+    assert cells.log["control_labels"] == {"control": 24}
+
+
+def test_one_label_with_two_types_is_one_perturbation_and_two_conditions(tmp_path):
+    s = screen()
+    s["perturbation_type"] = ["CRISPRa" if c == "K562" else "CRISPRi" for c in s["cell_type"]]
+    cells = labelled(tmp_path, s)
+    assert len(cells.conditions) == 2 * (len(LABELS) - 1) + 1
+    assert len(set(cells.names())) == len(LABELS)
+
+
+def test_keys_are_found_by_their_usual_names_or_given(tmp_path):
+    s = screen()
+    keys = labelled(tmp_path, s).log["keys"]
+    assert keys == {"perturbation": "perturbation", "dose": "dose", "type": "perturbation_type",
+                    "context": "cell_type", "batch": "batch", "gene": "index"}  # fmt: skip
+    renamed = {"Condition" if k == "perturbation" else "lane" if k == "batch" else k: v
+               for k, v in s.items()}  # fmt: skip
+    cells = labelled(tmp_path, renamed, keys={"batch": "lane", "dose": "none", "context": "none"})
+    assert cells.log["keys"]["perturbation"] == "Condition"
+    assert cells.log["keys"]["dose"] is None and cells.contexts == ["all"]
+    assert len(cells.batches) == 2
+
+
+def test_the_gene_column_that_knows_the_labels_is_taken(tmp_path):
+    anndata = pytest.importorskip("anndata")
+    from screens import adata
+
+    a = adata(screen())
+    assert isinstance(a, anndata.AnnData)
+    a.var["gene_name"] = a.var_names
+    a.var_names = [f"ENSG{i:05}" for i in range(a.n_vars)]
+    a.write_h5ad(tmp_path / "a.h5ad")
+    dataset = settings(tmp_path / "a.h5ad", "h5ad")
+    cells = label_cells(open_source(dataset, tmp_path), dataset)
+    assert cells.gene_column == "gene_name" and cells.genes[3] == "g3"
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    s = screen()
+    s["perturbation"][:7] = [""] * 7
+    s["dose"][7:14] = ["much"] * 3 + ["1"] * 4
+    s["perturbation_type"][10:14] = ["laser"] * 4
+    for i in range(7, 14):
+        s["perturbation"][i] = "g0"
+    rare = [i for i in range(14, 288) if s["perturbation"][i] == "g5"]
+    for i in rare[4:]:
+        s["perturbation"][i] = "g6"
+    cells = labelled(tmp_path, s, unlabelled="drop", unknown_dose="drop", unknown_type="drop")
+    dropped = cells.log["dropped_cells"]
+    assert dropped == {"unlabelled": 7, "unknown_dose": 3, "unknown_type": 4, "few_cells": 4}
+    assert cells.log["dropped_perturbations"] == {"g5": 4}
+    assert (cells.condition == -1).sum() == 18
+    unk = labelled(tmp_path, s, unlabelled="drop", unknown_dose="drop", unknown_type="unk")
+    assert (Part("g0", "unknown", 1.0),) in unk.conditions
+    assert np.isin(unk.condition[10:14], [unk.conditions.index((Part("g0", "unknown", 1.0),))]).all()
