@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .cli import parser, read_json, run, staged, write_csv, write_json
 from .config import parse_training
@@ -84,7 +85,9 @@ def report(results: Path, data: list[Path], names: list[str], out: Path) -> None
     experiments = [read_experiment(results, name, manifests) for name in names]
     rows = group(experiments)
     below = floors(rows)
-    found = standings(rows, below)
+    # One BLAS thread: the products are small, and sums do not depend on the number of cores.
+    with threadpool_limits(1):
+        found = standings(rows, below)
     flat = [tables.summary_row(row) for row in rows]
     single = [tables.summary_row(Row(e["name"], e["kind"], e["data"], (e,))) for e in experiments]
     with staged(out) as folder:
