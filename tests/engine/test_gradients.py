@@ -15,7 +15,7 @@ from jepa_steps.config import parse_training
 from jepa_steps.data.masks import MultiBlockMasks
 from jepa_steps.engine.gradients import backward
 from jepa_steps.engine.precision import Precision
-from jepa_steps.model.jepa import Jepa
+from jepa_steps.model.jepa import image_jepa
 
 POOLED = {"level": "pooled", "projector": 24}
 OBJECTIVES = {
@@ -34,7 +34,7 @@ def case(kind: str, dtype=torch.float64, **changes):
     """(model, batch of 16) with weights and images that depend on nothing; pooled: a target view."""
     objective = OBJECTIVES[kind]
     train = parse_training({**TINY, "objective": objective, **changes}, "test")
-    jepa = Jepa(train, 8, 1).to(dtype)
+    jepa = image_jepa(train, 8, 1).to(dtype)
     rows = torch.arange(16).numpy()
     masks = MultiBlockMasks(jepa.encoder.grid, 0, 2)(0, 0 * rows, rows)
     generator = torch.Generator().manual_seed(1)
