@@ -39,8 +39,9 @@ class CellPredictor(Settings):
 
     dim: Annotated[int, Field(ge=4, multiple_of=4)] = 128
     """Width, of condition tokens, too; a multiple of 4 and of heads."""
-    depth: Annotated[int, Field(ge=1)] = 2
-    """Blocks; about half of the encoder's depth."""
+    depth: Annotated[int, Field(ge=0)] = 2
+    """Blocks; about half of the encoder's depth. 0, for task perturbation: a gene shifts
+    all cells alike, and the shifts of a combination add up; better where perturbations are few."""
     heads: Annotated[int, Field(ge=1)] = 4
     """Attention heads."""
 
@@ -72,6 +73,9 @@ class ExpressionJepa(Settings):
     unknown_share: Share = 0.1
     """Share of the draws in which a perturbed gene is shown as the unknown one, so that an unseen gene
     without features means the average gene."""
+    control_share: Share = 0.2
+    """Share of the draws in which the perturbed cell gives way to a second control and the condition to
+    none, so that no perturbation means no change."""
     recompute: bool = False
     """Recompute each block's activations in the backward pass: less memory, about a third slower."""
 
@@ -87,6 +91,8 @@ class ExpressionJepa(Settings):
                 f"hidden_share: {self.hidden_share:g} of {self.model.tokens} tokens hides "
                 f"{self.hidden}; expected at least one hidden and one visible"
             )
+        if self.task == "masked genes" and not self.predictor.depth:
+            raise ValueError("predictor.depth: found 0 with task masked genes, expected 1 or more")
         if self.objective.level == "pooled":
             raise ValueError("objective.level: found pooled, expected tokens: a predictor is needed")
         return self

@@ -126,6 +126,6 @@ def cell_jepa(
                 encoder.grid, encoder.dim, embedding, p.depth, p.heads, ratio
             )
         jepa = Jepa(encoder, predictor, train.objective, train.seed)
-    for part in (encoder, predictor):
-        part.transformer.recompute = train.recompute
+    for transformer in filter(None, (encoder.transformer, predictor.transformer)):
+        transformer.recompute = train.recompute
     return jepa

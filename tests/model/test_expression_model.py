@@ -45,8 +45,10 @@ def batch(*genes):
 
 @pytest.mark.parametrize("tokenizer", ["modules", "mlp"])
 @pytest.mark.parametrize("kind", ["ema_target", "vicreg", "ema_target+vicreg", "sigreg"])
-def test_both_tokenizers_train_with_every_objective(tokenizer, kind):
-    model = jepa(model={"tokenizer": tokenizer}, objective={"kind": kind})
+@pytest.mark.parametrize("depth", [0, 1])
+def test_both_tokenizers_train_with_every_objective(tokenizer, kind, depth):
+    model = jepa(model={"tokenizer": tokenizer}, objective={"kind": kind}, predictor={"depth": depth})
+    nn.init.normal_(model.predictor.shift.weight)  # at 0 the embedding's gradient would be 0, too
     views = model(*batch("a", "b", "a+b", ""))
     assert views.prediction.shape == views.target.shape == (4, 1, TOKENS, 32)
     loss, _ = model.loss(views)
@@ -103,6 +105,7 @@ def test_an_mlp_refuses_to_hide_genes():
     [
         ({"task": "masked genes", "hidden_share": 0.1}, "0.1 of 4 tokens hides 0"),
         ({"model": {"heads": 3}}, "dim 32 is not a multiple of heads 3"),
+        ({"task": "masked genes", "predictor": {"depth": 0}}, "found 0 with task masked genes"),
         ({"objective": {"kind": "vicreg", "level": "pooled"}}, "expected tokens: a predictor is needed"),
     ],
 )
@@ -137,11 +140,36 @@ def test_what_a_perturbation_does_depends_on_the_cell():
 
 
 def test_the_prediction_is_the_context_and_a_change():
-    model = jepa()
-    nn.init.zeros_(model.predictor.leave.weight)
+    model = jepa(predictor={"depth": 0})
     x, every, targets, _, *condition = batch("a", "b")
     context = model.encoder(x, every)
     assert torch.equal(model.predictor(context, every, targets, *condition)[:, 0], context)
+    part = targets[:, :, [2, 0]]
+    assert torch.equal(model.predictor(context, every, part, *condition)[:, 0], context[:, [2, 0]])
+
+
+def test_without_a_transformer_genes_shift_all_cells_alike_and_add_up():
+    model = jepa(predictor={"depth": 0})
+    nn.init.normal_(model.predictor.shift.weight)
+    x, every, targets, *_ = batch("a", "a", "a")
+    context = model.encoder(x, every)
+
+    def change(genes):
+        return model.predictor(context, every, targets, *told(*[genes] * 3))[:, 0] - context
+
+    a, b, pair = change("a"), change("b"), change("a+b")
+    assert torch.allclose(pair, a + b, atol=1e-3) and torch.allclose(a, a[:1].expand_as(a), atol=1e-3)
+    assert (a - b).abs().mean() > 1
+
+
+def test_the_type_scales_what_a_gene_does():
+    model = jepa(predictor={"depth": 0})
+    nn.init.normal_(model.predictor.shift.weight)
+    x, every, targets, _, *condition = batch("a")
+    context = model.encoder(x, every)
+    of = [model.predictor(context, every, targets, *condition[:2], torch.tensor([[kind, -1]]), condition[3])
+          for kind in (0, 1)]  # fmt: skip
+    assert (of[0] - of[1]).abs().mean() > 0.1
 
 
 def test_each_gene_learns_from_its_own_cells():

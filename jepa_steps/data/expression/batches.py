@@ -71,6 +71,8 @@ class PerturbationBatches:
         size: B.
         tokens: N.
         unknown_share: as ``Perturbations`` says.
+        control_share: share of the draws in which the perturbed cell gives way to a second control, and
+            the condition to none, so that no perturbation means no change.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class PerturbationBatches:
         seed: int,
         world: "World",
         unknown_share: float = 0.1,
+        control_share: float = 0.2,
     ):
         self._store, self._size, self._tokens, self._world = store, size, tokens, world
         train = store.rows("train")
@@ -89,6 +92,8 @@ class PerturbationBatches:
         self._order = Order(self.rows, seed)
         pools = control_pools(store.split, store.condition == 0, store.context, store.batch)
         self._pairing = RandomPairing(pools, seed)
+        self._second = RandomPairing(pools, counter.key(seed, "second control"))
+        self._control_share, self._stream = control_share, counter.key(seed, "control instead")
         self._perturbations = Perturbations(store, unknown_share, seed)
 
     def samples(self, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -100,9 +105,11 @@ class PerturbationBatches:
         (b, 1, N), perturbed float32 (b, G), and the parts of ``Padded``."""
         world = self._world
         epoch, rows = (part[world.rank :: world.size] for part in self.samples(number))
-        entries = self._perturbations(self._store.condition[rows], epoch, rows)
+        no_change = counter.uniform(self._stream, epoch, rows, 1)[:, 0] < self._control_share
+        targets = np.where(no_change, self._second(epoch, rows), rows)
+        entries = self._perturbations(self._store.condition[targets], epoch, rows)
         every = torch.arange(self._tokens, device=world.device).expand(len(rows), -1)
-        control, perturbed = (self._expression(r) for r in (self._pairing(epoch, rows), rows))
+        control, perturbed = (self._expression(r) for r in (self._pairing(epoch, rows), targets))
         condition = (torch.from_numpy(part).to(world.device) for part in entries)
         return control, every, every[:, None], perturbed, *condition
 

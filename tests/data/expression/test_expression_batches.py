@@ -61,7 +61,7 @@ def test_shares_of_ranks_are_the_batch(store, kind, size):
 
 
 def test_an_epoch_visits_each_perturbed_training_cell_once_with_controls_of_its_own_pool(store):
-    one = batches(store, size=len(batches(store).rows))
+    one = batches(store, size=len(batches(store).rows), control_share=0.0)
     epoch, rows = one.samples(0)
     assert (epoch == 0).all() and sorted(rows) == one.rows.tolist()
     assert (store.split[rows] == 0).all() and (store.condition[rows] > 0).all()
@@ -70,6 +70,19 @@ def test_an_epoch_visits_each_perturbed_training_cell_once_with_controls_of_its_
     assert (store.context[partners] == store.context[rows]).all()
     assert (store.batch[partners] == store.batch[rows]).all()
     assert torch.equal(one(0)[3], Expression(store, CPU)(rows))
+
+
+def test_a_share_of_the_cells_gives_way_to_a_second_control_and_no_perturbation(store):
+    size = len(batches(store).rows)
+    share, plain, all_ = (batches(store, size=size, control_share=s)(0) for s in (0.3, 0.0, 1.0))
+    types = share[6]
+    none = (types < 0).all(1)
+    assert abs(float(none.float().mean()) - 0.3) < 0.1
+    assert torch.equal(share[0], plain[0]) and torch.equal(share[3][~none], plain[3][~none])
+    assert (all_[6] < 0).all() and (all_[7] == 0).all() and (all_[4] == 0).all()
+    pool = Expression(store, CPU)(np.flatnonzero((store.condition == 0) & (store.split == 0)))
+    assert (torch.cdist(all_[3].double(), pool.double()).amin(1) < 1e-6).all()
+    assert (all_[3] - all_[0]).abs().amax(1).gt(0).float().mean() > 0.5  # not the same control
 
 
 def test_expression_is_standardised_by_training_cells(store):
