@@ -32,7 +32,7 @@ from .metrics.moments import moments, token_moments
 from .metrics.nuisance import nuisance_statistics
 
 COUNTED = 25_600  # samples behind shares of variance, and among which neighbours are sought
-SHOWN = 8  # images in a figure
+SHOWN = 6  # images in a figure
 
 
 def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) -> dict[str, Any]:

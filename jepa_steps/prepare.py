@@ -1,12 +1,17 @@
-"""Prepare a data set: decode once, split, measure, hash.
+"""Prepare a data set: read once, split, measure, audit, hash.
 
     python -m jepa_steps.prepare --spec '{"source": "folder", "path": "photos", "image_size": 96}' \\
         --out data/photos
+    python -m jepa_steps.prepare --modality expression --out data/screen \\
+        --spec '{"source": "h5ad", "path": "screen.h5ad"}'
 
-Reads a folder, .npz, IDX files or a torchvision data set; writes images.npy (uint8, memory-mapped
-by every later step), splits.csv and manifest.json (counts, pixel statistics of the training part,
-duplicates, groups, hashes). An unreadable image stops it with one line, or is left out and listed
-(on_error: skip).
+Images: reads a folder, .npz, IDX files or a torchvision data set; writes images.npy (uint8,
+memory-mapped by every later step), splits.csv and manifest.json (counts, pixel statistics of the
+training part, duplicates, groups, hashes). An unreadable image stops it with one line, or is left out
+and listed (on_error: skip).
+
+Expression: reads .h5ad, 10x .mtx, .npz or .csv with a perturbation for each cell; writes the store of
+docs/perturbseq.md and says what it found. A split that leaks stops it with one line.
 """
 
 import hashlib
@@ -20,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from .cli import add_spec, parser, read_spec, run, staged, write_json
-from .config import ImageDataset, parse, resolved
+from .cli import add_spec, parser, read_json, read_spec, run, staged, write_json
+from .config import ExpressionDataset, ImageDataset, parse, resolved
 from .data import groups, splits
 from .data.decode import array_image, open_image, to_pixels
 from .data.sources import Source, read_source
@@ -204,14 +209,36 @@ def pixel_statistics(path: Path, rows: np.ndarray) -> tuple[list[float], list[fl
 def main(argv: list[str] | None = None) -> None:
     """The command line; see the top of this file or ``--help``."""
     p = parser(__doc__)
-    add_spec(p, "datasets.NAME")
+    add_spec(p, "images.NAME or expression.NAME")
+    p.add_argument(
+        "--modality",
+        choices=("images", "expression"),
+        default="images",
+        help="what the settings describe",
+    )
     p.add_argument("--out", type=Path, required=True, help="folder for the prepared data set")
-    p.add_argument("--workers", type=int, default=os.cpu_count(), help="decoding processes")
+    p.add_argument("--workers", type=int, default=os.cpu_count(), help="processes that decode images")
     args = p.parse_args(argv)
-    manifest = prepare(parse(ImageDataset, *read_spec(args.spec)), args.out, max(args.workers, 1))
+    settings, source = read_spec(args.spec)
+    if args.modality == "expression":
+        _expression(parse(ExpressionDataset, settings, source), args.out)
+    else:
+        _images(parse(ImageDataset, settings, source), args.out, max(args.workers, 1))
+
+
+def _images(dataset: ImageDataset, out: Path, workers: int) -> None:
+    manifest = prepare(dataset, out, workers)
     counts = {name: part["samples"] for name, part in manifest["counts"].items()}
     leaks = manifest["duplicates"]["across_splits"]
-    print(f"{args.out}: {counts}, {len(manifest['skipped'])} skipped, {leaks} duplicates across splits")
+    print(f"{out}: {counts}, {len(manifest['skipped'])} skipped, {leaks} duplicates across splits")
+
+
+def _expression(dataset: ExpressionDataset, out: Path) -> None:
+    from .data.expression.manifest import spoken  # images are prepared without this code
+    from .data.expression.prepare import prepare_expression
+
+    manifest = prepare_expression(dataset, out)
+    print(f"{out}:", *spoken(manifest, read_json(out / "audit.json")), sep="\n  ")
 
 
 if __name__ == "__main__":

@@ -26,9 +26,11 @@ _PACKAGE = Path(__file__).parent
 _PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow", "safetensors", "pydantic")
 _PACKAGES += ("matplotlib", "snakemake", "dvc")
 
-# Files and folders of the package that a step runs, beside cli.py and errors.py; as in dvc.yaml.
+# Files and folders (not those in them) of the package that a rule runs, beside cli.py and errors.py; as
+# in dvc.yaml.
 CODE: dict[str, tuple[str, ...]] = {
     "prepare": ("prepare.py", "config", "data"),
+    "prepare_expression": ("prepare.py", "config", "data", "data/expression"),
     "train": ("train.py", "config", "provenance.py", "data", "model", "engine", *_MEASURES),
     "embed": ("embed.py", "config", "data", "model"),
     "monitor": ("monitor.py", "config", *_TABLES, *_MASKS, "metrics", "figures"),

@@ -11,10 +11,12 @@ from jepa_steps.errors import InputError
 
 DATASET = {"source": "digits", "path": "x", "image_size": 8, "channels": 1}
 
+SCREEN = {"source": "h5ad", "path": "x"}
+
 
 def whole(train=None, **dataset):
     return {
-        "datasets": {"d": {**DATASET, **dataset}},
+        "images": {"d": {**DATASET, **dataset}},
         "experiments": {"e": {"dataset": "d", "train": train or {"encoder": "raw"}}},
     }
 
@@ -22,7 +24,7 @@ def whole(train=None, **dataset):
 @pytest.mark.parametrize(
     ("value", "field", "says"),
     [
-        (whole(chanels=1), "datasets.d", "did you mean 'channels'?"),
+        (whole(chanels=1), "images.d", "did you mean 'channels'?"),
         (
             whole({**TINY, "optimizer": {"learning_rate": 1}}),
             "experiments.e.train.optimizer",
@@ -65,17 +67,35 @@ def whole(train=None, **dataset):
         ),
         (whole({"encoder": "pca", "dim": 65}), "experiments.e.train.dim", "at most 64"),
         (whole({"encoder": "random"}), "experiments.e.train", "'untrained'"),
-        (whole(image_size=0), "datasets.d.image_size", "found 0"),
-        (whole(split={"val": 0.6, "test": 0.5}), "datasets.d.split", "sum below"),
-        (whole(source="torchvision"), "datasets.d", "torchvision_class"),
-        (whole(groups="(a)"), "datasets.d", "groups belongs to source folder"),
-        (whole(source="folder", groups="(a"), "datasets.d", "not a regular expression"),
-        (whole(source="folder", groups="a"), "datasets.d", "found 0 capture groups"),
-        ({**whole(), "datasets": {}}, "experiments.e.dataset", "found 'd'"),
-        ({**whole(), "experiments": {}}, "experiments", "at least one"),
+        (whole(image_size=0), "images.d.image_size", "found 0"),
+        (whole(split={"val": 0.6, "test": 0.5}), "images.d.split", "sum below"),
+        (whole(source="torchvision"), "images.d", "torchvision_class"),
+        (whole(groups="(a)"), "images.d", "groups belongs to source folder"),
+        (whole(source="folder", groups="(a"), "images.d", "not a regular expression"),
+        (whole(source="folder", groups="a"), "images.d", "found 0 capture groups"),
+        ({**whole(), "images": {}}, "", "found no data set, expected at least one under images"),
         (
-            {"datasets": {"a b": DATASET}, "experiments": whole()["experiments"]},
-            "datasets.a b",
+            {**whole(), "images": {"dx": DATASET}},
+            "experiments.e.dataset",
+            "found 'd', did you mean 'dx'?",
+        ),
+        (
+            {**whole(), "images": {}, "expression": {"x": SCREEN}},
+            "experiments.e.dataset",
+            "(there: none)",
+        ),
+        (
+            {**whole(), "images": {}, "expression": {"d": SCREEN}},
+            "experiments.e.dataset",
+            "not yet trained on; take the experiment out and run: snakemake data/d/manifest.json",
+        ),
+        ({**whole(), "expression": {"d": SCREEN}}, "expression.d", "under images too"),
+        ({"expression": {"s": {**SCREEN, "control": "ctrl"}}}, "expression.s.control", "found 'ctrl'"),
+        ({"expression": {"s": {**SCREEN, "perturbation": "x"}}}, "expression.s", "'perturbation_type'"),
+        ({"expresion": {"s": SCREEN}}, "", "did you mean 'expression'?"),
+        (
+            {"images": {"a b": DATASET}, "experiments": whole()["experiments"]},
+            "images.a b",
             "found 'a b'",
         ),
     ],
@@ -88,6 +108,12 @@ def test_bad_settings_name_field_and_remedy_in_one_line(value, field, says):
     assert line.startswith("config.yaml: ")
     assert field in line
     assert any(option in line for option in says.split("|"))
+
+
+@pytest.mark.parametrize("value", [{"images": {"d": DATASET}}, {"expression": {"s": SCREEN}}])
+def test_a_config_may_have_one_kind_of_data_and_no_experiments(value):
+    loaded = config.parse(config.Config, value, "config.yaml")
+    assert (len(loaded.images) + len(loaded.expression), loaded.experiments) == (1, {})
 
 
 def test_files_that_are_not_yaml_name_the_line(tmp_path):
@@ -142,6 +168,11 @@ def test_presets_are_valid(name):
 def test_shipped_configs_are_valid_and_written_out_in_full(file: Path):
     loaded = config.load_config(file)
     text = yaml.safe_load(file.read_text())
+    for name, dataset in loaded.expression.items():
+        for block, written in (("", text["expression"][name]), *text["expression"][name].items()):
+            full = config.resolved(dataset).get(block) if block else config.resolved(dataset)
+            if isinstance(full, dict):
+                assert set(full) == set(written), f"{name}.{block}"
     for name, experiment in loaded.experiments.items():
         written = text["experiments"][name]
         for block in ("train", "embed", "monitor", "rank", "probe"):

@@ -28,7 +28,10 @@ def main(argv: list[str] | None = None) -> None:
     args = p.parse_args(argv)
     if args.command == "check":
         config = load_config(args.file)
-        print(f"{args.file}: {len(config.datasets)} data sets, {len(config.experiments)} experiments")
+        print(
+            f"{args.file}: data sets: {len(config.images)} of images, {len(config.expression)} of "
+            f"expression; {len(config.experiments)} experiments"
+        )
     elif args.command == "schema":
         print(json.dumps(schema(), indent=2))
     elif args.command == "settings":

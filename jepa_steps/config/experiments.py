@@ -1,20 +1,24 @@
 """The whole of config.yaml, and what must fit together in it."""
 
+import difflib
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from .base import NAME, Settings
 from .datasets import ImageDataset
+from .expression import ExpressionDataset
 from .judgement import Embed, Monitor, Probe, Rank
 from .training import JepaTraining, PcaEncoder, Training, UntrainedEncoder
+
+Name = Annotated[str, Field(pattern=NAME)]
 
 
 class Experiment(Settings):
     """One encoder on one data set, and how it is judged."""
 
     dataset: str
-    """A key of datasets."""
+    """A key of images."""
     train: Training
     """How the encoder comes about."""
     embed: Embed = Embed()
@@ -30,24 +34,40 @@ class Experiment(Settings):
 class Config(Settings):
     """The whole of config.yaml."""
 
-    datasets: dict[Annotated[str, Field(pattern=NAME)], ImageDataset]
-    """Data sets by name."""
-    experiments: dict[Annotated[str, Field(pattern=NAME)], Experiment]
-    """Experiments by name."""
+    images: dict[Name, ImageDataset] = {}
+    """Data sets of images by name."""
+    expression: dict[Name, ExpressionDataset] = {}
+    """Perturb-seq data sets by name; no two data sets share one."""
+    experiments: dict[Name, Experiment] = {}
+    """Experiments by name. Without any, every data set is prepared."""
 
     @model_validator(mode="after")
     def _cross_references(self) -> "Config":
-        if not self.experiments:
-            raise ValueError("experiments: found none, expected at least one")
+        if not self.images and not self.expression:
+            raise ValueError("found no data set, expected at least one under images or expression")
+        if both := sorted(set(self.images) & set(self.expression)):
+            raise ValueError(
+                f"expression.{both[0]}: found the name under images too; rename one of them"
+            )
         for name, experiment in self.experiments.items():
             where = f"experiments.{name}"
-            if experiment.dataset not in self.datasets:
-                raise ValueError(
-                    f"{where}.dataset: found {experiment.dataset!r}, expected one of "
-                    + ", ".join(self.datasets)
-                )
-            check_fit(self.datasets[experiment.dataset], experiment.train, where)
+            self._check_trainable(experiment.dataset, f"{where}.dataset")
+            check_fit(self.images[experiment.dataset], experiment.train, where)
         return self
+
+    def _check_trainable(self, dataset: str, where: str) -> None:
+        if dataset in self.images:
+            return
+        if dataset in self.expression:
+            raise ValueError(
+                f"{where}: found {dataset!r}, an expression data set, which can be prepared but not yet "
+                f"trained on; take the experiment out and run: snakemake data/{dataset}/manifest.json"
+            )
+        near = difflib.get_close_matches(dataset, self.images, 1, cutoff=0.5)
+        expected = f"did you mean {near[0]!r}?" if near else "expected one of images"
+        raise ValueError(
+            f"{where}: found {dataset!r}, {expected} (there: {', '.join(self.images) or 'none'})"
+        )
 
 
 def check_fit(dataset: ImageDataset, train: Training, where: str) -> None:

@@ -106,20 +106,20 @@ def cell_jepa(
     genes: int,
     modules: Sequence[np.ndarray] | None,
     vocabulary: Vocabulary,
-    features: np.ndarray | None,
+    features: np.ndarray,
 ) -> Jepa:
     """The module that is trained on cells, for either task.
 
     Args:
         genes, modules: as ``build_cell_encoder`` takes them.
-        vocabulary: of perturbations; features: float32 (slots with those held out, F), or None.
+        vocabulary: of perturbations; features: float32 (slots with those held out, F), empty for none.
     """
     encoder, p, ratio = build_cell_encoder(train, genes, modules), train.predictor, train.model.mlp_ratio
     with seeded(train.seed + 1):
         if train.task == "masked genes":
             predictor = MaskedPredictor(encoder.grid, encoder.dim, p.dim, p.depth, p.heads, ratio)
         else:
-            described = None if features is None else torch.from_numpy(features)
+            described = torch.from_numpy(features) if features.size else None
             slots, types = vocabulary.slots, len(vocabulary.types)
             embedding = PerturbationEmbedding(slots, types, p.dim, described)
             predictor = ConditionalPredictor(

@@ -43,7 +43,7 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
         Drawing(
             "monitor/{}/samples.svg",
             "Masks on images",
-            "What the encoder sees of eight training images in the last batch, and what it predicts.",
+            "What the encoder sees of six training images in the last batch, and what it predicts.",
         ),
     ),
     "embeddings": (

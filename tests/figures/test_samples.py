@@ -35,7 +35,7 @@ def test_nearest_agrees_with_scikit_learn():
 def test_thumbnails_fit_and_keep_the_mean(shape):
     image = np.full(shape, 77, np.uint8)
     small = samples.thumbnail(image)
-    assert max(small.shape[:2]) <= 40 and small.shape[2] == 3 and (small == 77).all()
+    assert max(small.shape[:2]) <= 32 and small.shape[2] == 3 and (small == 77).all()
 
 
 def test_the_gallery_marks_other_classes_and_says_names():
@@ -58,14 +58,14 @@ def test_masks_show_context_tokens_and_fade_the_rest():
     assert len(dark) == 8 and faded.max() == 235
     context, targets = np.array([[0, 5]]), np.array([[[2, 3, 6, 7]]])
     text = svg(samples.masks_on_samples(image[None], context, targets, (4, 4))).decode()
-    assert text.count("<image") == 3
+    assert text.count("<image") == 1 and all(word in text for word in ("image", "context", "targets"))
 
 
 def test_figures_stay_small_whatever_the_images():
     images = RNG.integers(0, 255, (60, 224, 224, 3), np.uint8)
     rows, labels = RNG.normal(size=(60, 16)), np.zeros(60, int)
     gallery = samples.neighbours(images, rows, np.arange(8), np.arange(8, 60), labels)
-    assert len(svg(gallery)) < 450_000
+    assert len(svg(gallery)) < 250_000
     again = samples.neighbours(images, rows, np.arange(8), np.arange(8, 60), labels)
     assert svg(again) == svg(samples.neighbours(images, rows, np.arange(8), np.arange(8, 60), labels))
 

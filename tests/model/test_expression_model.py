@@ -19,7 +19,10 @@ GENES, TOKENS = 30, 4
 VOCABULARY = Vocabulary(("a", "b"), ("unknown", "knockdown"), ("c", "d"))
 
 
-def jepa(seed=0, features=None, **settings):
+NONE = np.zeros((0, 0), np.float32)
+
+
+def jepa(seed=0, features=NONE, **settings):
     small = {
         "seed": seed,
         "model": {"tokens": TOKENS, "dim": 32, "depth": 1, "heads": 2, "hidden": 48},

@@ -24,8 +24,9 @@ ENV = {
     "GIT_COMMITTER_EMAIL": "t@example.org",
     "DVC_NO_ANALYTICS": "1",
 }
+SCREEN = ROOT.parent / "shared" / "data" / "perturbseq_devel.h5ad"
 CONFIG: dict = {
-    "datasets": {
+    "images": {
         "digits": {"source": "digits", "path": "config/cards/digits.md", "image_size": 8, "channels": 1}
     },
     "experiments": {
@@ -62,20 +63,24 @@ def planned(cwd: Path) -> dict[str, int]:
     return {name: int(count) for name, count in rows if name not in ("total", "all")}
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Path:
-    """A copy of the repository with a small config, reproduced through DVC and pushed."""
-    folder = tmp_path_factory.mktemp("project") / "origin"
+def repository(folder: Path, config: dict) -> Path:
+    """A copy of the repository with another config, committed."""
     for name in subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True
     ).stdout.split():
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    (folder / "config" / "config.yaml").write_text(
-        yaml.safe_dump(json.loads(json.dumps(CONFIG)), sort_keys=False)
-    )
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     sh(folder, "git init -q && git add -A && git commit -qm start")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A copy of the repository with a small config, reproduced through DVC and pushed."""
+    folder = tmp_path_factory.mktemp("project") / "origin"
+    repository(folder, json.loads(json.dumps(CONFIG)))
     sh(folder, f"dvc remote add -d store {folder.parent / 'remote'} && git commit -qam remote")
     sh(folder, "dvc repro")
     sh(folder, "git add -A && git commit -qm results && dvc push")
@@ -174,3 +179,25 @@ def test_kill_9_and_resume(clone):
     assert summary["this_run"]["resumed_at_step"] >= 50
     rows = (clone / "results/train/mine/metrics.csv").read_text().splitlines()[1:]
     assert [int(r.split(",")[0]) for r in rows] == list(range(10, 3001, 10))
+
+
+@pytest.mark.skipif(not SCREEN.is_file(), reason="no ../shared/data/perturbseq_devel.h5ad")
+def test_a_screen_through_both_doors(tmp_path):
+    """config/perturbseq.yaml as it is shipped, on the real screen of PerturBench's tests."""
+    pytest.importorskip("anndata", reason="anndata is not installed: pip install '.[expression]'")
+    config = yaml.safe_load((ROOT / "config" / "perturbseq.yaml").read_text())
+    folder = repository(tmp_path / "p", config)
+    shutil.copy(SCREEN, folder / config["expression"]["screen"]["path"])
+    said = sh(folder, "snakemake data/screen/manifest.json")
+    assert "keys: perturbation = perturbation" in said and "leak audit: 12 checks passed" in said
+    before = {p.name: p.read_bytes() for p in (folder / "data" / "screen").iterdir()}
+    assert len(before) == 10
+    sh(folder, "dvc repro prepare_expression")
+    assert before == {p.name: p.read_bytes() for p in (folder / "data" / "screen").iterdir()}
+    assert planned(folder) == {}
+    assert "up to date" in sh(folder, "dvc status prepare_expression")
+    config["expression"]["screen"]["split"] |= {"kind": "cell", "allow_leaky": True}
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
+    assert planned(folder) == {"prepare_expression": 1}
+    assert "prepare_expression@screen" in sh(folder, "dvc status prepare_expression")
+    assert "LEAKY SPLIT (cell" in sh(folder, "snakemake")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT
 
 from jepa_steps.provenance import CODE, code_digest, code_files
@@ -21,10 +22,32 @@ def snakemake(*arguments, cwd=ROOT, check=True) -> str:
     return result.stdout + result.stderr
 
 
+SCREEN = {"source": "h5ad", "path": "screen.h5ad"}
+
+
 @pytest.fixture(scope="module")
-def rules() -> dict[str, dict]:
+def project(tmp_path_factory) -> Path:
+    """The shipped config with a data set of expression beside it."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("config", ".dvc"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("tmp", "cache"))
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    (folder / SCREEN["path"]).touch()
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    write_config(folder, {**config, "expression": {"screen": SCREEN}})
+    return folder
+
+
+def write_config(folder: Path, config: dict) -> None:
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+@pytest.fixture(scope="module")
+def rules(project) -> dict[str, dict]:
     """Stage name as in DVC -> inputs, outputs and settings of the job, from a dry run."""
-    text = snakemake("-n", "--forceall", "--printshellcmds")
+    options = ("-n", "--forceall", "--printshellcmds", "-s", str(ROOT / "Snakefile"))
+    text = snakemake(*options, "--", "all", "data/screen/manifest.json", cwd=project)
     jobs = {}
     for block in re.split(r"\n(?=(?:local)?rule \w+:)", text):
         head = re.match(r"(?:local)?rule (\w+):\n", block)
@@ -45,20 +68,24 @@ def rules() -> dict[str, dict]:
 
 
 @pytest.fixture(scope="module")
-def stages() -> dict[str, dict]:
+def stages(project) -> dict[str, dict]:
+    return stages_of(project)
+
+
+def stages_of(root: Path) -> dict[str, dict]:
     from dvc.repo import Repo
 
     found = {}
-    with Repo(str(ROOT)) as repo:
+    with Repo(str(root)) as repo:
         for stage in repo.index.stages:
             paths = [Path(d.fs_path) for d in stage.deps if d.protocol == "local"]
-            files = {str(p.relative_to(ROOT)) for p in paths if not p.is_dir() and p.is_absolute()}
-            folders = {str(p.relative_to(ROOT)) for p in paths if p.suffix == ""}
+            files = {str(p.relative_to(root)) for p in paths if p.is_absolute()}
+            folders = {str(p.relative_to(root)) for p in paths if p.suffix == ""}
             params = [d for d in stage.deps if type(d).__name__ == "ParamsDependency"]
             found[stage.name] = {
                 "deps": files - folders - {"config/config.yaml"},
                 "folders": folders,
-                "outs": {str(Path(o.fs_path).relative_to(ROOT)) for o in stage.outs},
+                "outs": {str(Path(o.fs_path).relative_to(root)) for o in stage.outs},
                 "params": [p for d in params for p in d.params],
                 "cmd": stage.cmd,
             }
@@ -67,6 +94,15 @@ def stages() -> dict[str, dict]:
 
 def test_the_same_stages(rules, stages):
     assert set(rules) == set(stages) and len(rules) > 10
+    assert "prepare_expression@screen" in stages
+
+
+@pytest.mark.parametrize("config", [{"images": {}, "expression": {}}, {"expression": {"s": SCREEN}}])
+def test_dvc_takes_a_config_without_data_sets_of_a_kind(config, project, tmp_path):
+    shutil.copytree(project, tmp_path / "p")
+    write_config(tmp_path / "p", config)
+    expected = {f"prepare_expression@{name}" for name in config["expression"]}
+    assert set(stages_of(tmp_path / "p")) == expected | {"report"}
 
 
 def test_the_same_outputs(rules, stages):
@@ -85,10 +121,8 @@ def test_the_same_inputs_and_code(rules, stages):
             assert any(f.startswith(folder + "/") for f in inside), f"{name}: {folder} only in dvc.yaml"
 
 
-def test_the_same_settings(rules, stages):
-    import yaml
-
-    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+def test_the_same_settings(rules, stages, project):
+    config = yaml.safe_load((project / "config" / "config.yaml").read_text())
     for name, job in rules.items():
         if job["spec"] is None:
             assert stages[name]["params"] == [], name
@@ -110,8 +144,9 @@ def test_each_stage_runs_its_own_rule_and_nothing_else(rules, stages):
 
 @pytest.mark.parametrize("step", CODE)
 def test_listed_code_is_all_the_code_a_step_imports(step):
+    modules = {"prepare_expression": "prepare, jepa_steps.data.expression.prepare"}
     listing = (
-        f"import sys, jepa_steps.{step}; print('\\n'.join(m.__file__ for n, m in sys.modules.items() "
+        f"import sys, jepa_steps.{modules.get(step, step)}; print('\\n'.join(m.__file__ for n, m in sys.modules.items() "
         "if n.startswith('jepa_steps') and getattr(m, '__file__', None)))"
     )
     run = subprocess.run(
@@ -128,6 +163,7 @@ def test_listed_code_is_all_the_code_a_step_imports(step):
         ("engine/loop.py", {"train"}),
         ("model/encoder.py", {"train", "embed"}),
         ("metrics/probes.py", {"monitor", "rank", "probe", "report"}),
+        ("data/expression/labels.py", {"prepare_expression"}),
         ("cli.py", set()),
     ],
 )
@@ -159,8 +195,6 @@ def test_planning_imports_no_torch():
     ],
 )
 def test_a_bad_config_stops_planning_with_one_clear_line(tmp_path, change, says):
-    import yaml
-
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     config["experiments"]["digits-raw"] |= change
     file = tmp_path / "bad.yaml"

@@ -16,6 +16,8 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 validate(config, "../schemas/config.schema.json", set_default=False)
+for block in ("images", "expression", "experiments"):
+    config.setdefault(block, {})
 
 
 def spec(block):
@@ -56,9 +58,30 @@ def reported():
 def data_folders():
     """The data sets that experiments use, in the order of the config."""
     used = {experiment["dataset"] for experiment in config["experiments"].values()}
-    return [f"data/{name}" for name in config["datasets"] if name in used]
+    return [f"data/{name}" for name in config["images"] if name in used]
+
+
+def files_of_expression(wildcards):
+    """The expression, and the tables of cells and gene features where there are some."""
+    block = config["expression"][wildcards.dataset]
+    keys = ("path", "cells", "gene_features_path")
+    return [block[key] for key in keys if block.get(key)]
+
+
+def targets():
+    """The report; without experiments, every data set prepared."""
+    if config["experiments"]:
+        return ["results/report/report.html"]
+    return [
+        f"data/{name}/manifest.json"
+        for name in (*config["images"], *config["expression"])
+    ]
+
+
+def one_of(names):
+    """A wildcard constraint: one of these names, and nothing where there are none."""
+    return "|".join(names) or "(?!)"
 
 
 wildcard_constraints:
-    experiment="|".join(config["experiments"]),
-    dataset="|".join(config["datasets"]),
+    experiment=one_of(config["experiments"]),

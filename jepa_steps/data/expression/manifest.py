@@ -54,3 +54,55 @@ def subgroup_counts(perturbations: dict[str, dict[str, Any]]) -> dict[str, dict[
                                   if p["cells"][name]).items()))
         for name in SPLITS
     }  # fmt: skip
+
+
+def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
+    """What was found in a screen, left out and audited, in a few lines for the terminal."""
+    found, genes = manifest["detected"], manifest["genes"]
+    controls = [f"{text} ({n})" for text, n in found["control_labels"].items()]
+    combined = list(found["combinations"])
+    return [
+        "cells: " + "; ".join(f"{name} {_part(c)}" for name, c in manifest["counts"].items()),
+        f"genes: {genes['kept']} of {genes['measured']} kept ({genes['variable']} variable, "
+        f"{genes['perturbed']} perturbed); values read as {manifest['input']['kind']}",
+        "keys: " + ", ".join(f"{what} = {key or 'none'}" for what, key in found["keys"].items()),
+        f"control labels: {_few(controls)}; combinations: {len(combined)}"
+        + (f", e.g. {min(combined)}" if combined else ""),
+        f"left out: {_left_out(found)}",
+        f"controls to pair with: {_pairing(manifest['pairing'])}",
+        _verdict(audit["checks"], manifest["settings"]["split"]["kind"]),
+    ]
+
+
+def _part(c: dict[str, Any]) -> str:
+    return f"{c['cells']} ({c['controls']} controls, {c['perturbations']} perturbations)"
+
+
+def _few(texts: list[str]) -> str:
+    return ", ".join(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")
+
+
+def _left_out(found: dict[str, Any]) -> str:
+    reasons = [f"{n} cells by {reason}" for reason, n in found["dropped_cells"].items() if n]
+    if small := found["dropped_perturbations"]:
+        reasons.append("perturbations " + _few([f"{name} ({n} cells)" for name, n in small.items()]))
+    return ", ".join(reasons) or "nothing"
+
+
+def _pairing(levels: dict[str, dict[str, int]]) -> str:
+    """Perturbed cells by where their controls are, over all parts."""
+    total = sum((Counter(part) for part in levels.values()), Counter())
+    places = {"batch and context": "in their batch and context", "context": "in their context only",
+              "any": "in another context only"}  # fmt: skip
+    return ", ".join(f"for {total[at]} cells {place}" for at, place in places.items() if total[at])
+
+
+def _verdict(checks: list[dict[str, Any]], kind: str) -> str:
+    failed = [check for check in checks if not check["passed"]]
+    if not failed:
+        return f"leak audit: {len(checks)} checks passed"
+    what = "; ".join(f"{c['name']}: found {c['found']}, expected {c['expected']}" for c in failed)
+    return (
+        f"LEAKY SPLIT ({kind}, allowed by allow_leaky): {what}. Scores on it measure recall of "
+        "training, not prediction"
+    )

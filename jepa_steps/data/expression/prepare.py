@@ -54,8 +54,8 @@ class _Screen:
 def prepare_expression(dataset: ExpressionDataset, out: Path) -> dict[str, Any]:
     """Read, label, split, normalise, store and audit; returns the manifest.
 
-    Writes data.npy, indices.npy, indptr.npy and perhaps dense.npy (see ``store``), splits.csv,
-    genes.csv, gene_features.npy, perturbations.json, audit.json and manifest.json.
+    Writes the same files whatever the settings: data.npy, indices.npy, indptr.npy and dense.npy (see
+    ``store``), splits.csv, genes.csv, gene_features.npy, perturbations.json, audit.json, manifest.json.
 
     Raises:
         InputError: a source that cannot be used, or an audit that fails; nothing is left behind then.
@@ -64,9 +64,7 @@ def prepare_expression(dataset: ExpressionDataset, out: Path) -> dict[str, Any]:
         screen = _measure(dataset, source)
         sums, sample = _write_matrix(screen, folder, folder / "scratch")
         shutil.rmtree(folder / "scratch")
-        n, genes = int((screen.split >= 0).sum()), len(screen.transform.columns)
-        if n * genes * 4 <= dataset.dense_limit << 20:
-            write_dense(folder, genes)
+        write_dense(folder, len(screen.transform.columns), dataset.dense_limit)
         trained = int((screen.split == 0).sum())
         write_genes(folder / "genes.csv", screen.cells, screen.transform, sums, trained)
         manifest = _write_tables(screen, sample, folder)

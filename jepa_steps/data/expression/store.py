@@ -2,7 +2,7 @@
 
 ``data.npy`` float32, ``indices.npy`` int32 and ``indptr.npy`` int64 hold one row a cell in the order of
 ``splits.csv``: train, then val, then test, so that no cell of val or test moves a training row.
-``dense.npy`` holds the same as float32 (n, G) where it is small enough.
+``dense.npy`` holds the same as float32 (n, G) where that is small enough, else (0, G).
 
 Shapes: n cells, G genes, B rows of a batch.
 """
@@ -116,7 +116,7 @@ def open_expression(folder: Path) -> ExpressionStore:
     perturbations = read_json(folder / "perturbations.json")
     genes, mean, std = read_genes(folder / "genes.csv")
     csr = open_csr(folder, len(genes))
-    dense = _mapped(folder / "dense.npy") if (folder / "dense.npy").exists() else None
+    dense = _mapped(folder / "dense.npy")
     table = read_cells(folder / "splits.csv")
     n = len(table["split"])
     if len(csr.indptr) != n + 1:
@@ -136,8 +136,8 @@ def open_expression(folder: Path) -> ExpressionStore:
         np.unique(table[name], return_inverse=True) for name in ("context", "batch")
     )
     return ExpressionStore(
-        csr, dense, np.array([SPLITS.index(s) for s in table["split"]]), condition,
-        context, contexts.tolist(), batch, batches.tolist(), genes, mean, std,
+        csr, dense if len(dense) else None, np.array([SPLITS.index(s) for s in table["split"]]),
+        condition, context, contexts.tolist(), batch, batches.tolist(), genes, mean, std,
         perturbations, manifest,
     )  # fmt: skip
 
@@ -242,10 +242,11 @@ def _move(source: Path, out) -> None:
         source.unlink()
 
 
-def write_dense(folder: Path, genes: int) -> None:
-    """Write dense.npy from the CSR arrays beside it."""
+def write_dense(folder: Path, genes: int, limit: int) -> None:
+    """Write dense.npy from the CSR arrays beside it; no rows where they would exceed ``limit`` MiB."""
     csr = open_csr(folder, genes)
     n, size = len(csr.indptr) - 1, max(1, BLOCK // genes)
+    n = n if n * genes * 4 <= limit << 20 else 0
     with (folder / "dense.npy").open("wb") as out:
         header = {"descr": "<f4", "fortran_order": False, "shape": (n, genes)}
         np.lib.format.write_array_header_1_0(out, header)

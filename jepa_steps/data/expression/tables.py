@@ -117,12 +117,13 @@ def write_features(
 ) -> int:
     """gene_features.npy, float32 (slots of vocabulary and held-out genes, F); returns the genes known.
 
-    Rows of control, unknown, and genes without features are zero. ``sample``: training cells, as stored.
+    Rows of control, unknown, and genes without features are zero; F is 0 with gene_features none.
+    ``sample``: training cells, as stored.
     """
     genes = [*vocabulary.genes, *vocabulary.held_out]
     if dataset.gene_features == "none":
-        return 0
-    if dataset.gene_features_path:
+        known, found = np.zeros((len(genes), 0)), 0
+    elif dataset.gene_features_path:
         known, found = read_features(Path(dataset.gene_features_path), genes)
     else:
         loadings = expression_loadings(sample, dataset.gene_feature_dim)

@@ -320,9 +320,9 @@ def test_bad_h5ad(change, options, says, tmp_path):
 )
 def test_bad_settings(spec, says):
     with pytest.raises(InputError) as error:
-        parse(ExpressionDataset, {"source": "npz", "path": "x", **spec}, "datasets.screen")
+        parse(ExpressionDataset, {"source": "npz", "path": "x", **spec}, "expression.screen")
     line = str(error.value)
-    assert says in line and "\n" not in line and line.startswith("datasets.screen: ")
+    assert says in line and "\n" not in line and line.startswith("expression.screen: ")
 
 
 def test_a_missing_reader_names_the_extra(tmp_path, monkeypatch):
