@@ -1,4 +1,6 @@
-"""Claim: a JEPA of cells predicts unmeasured perturbations about as well as the best simple baseline.
+"""Question: does a JEPA of cells predict unmeasured perturbations as well as the best simple baseline?
+
+Measured: for pairs of measured singles nearly, for unseen genes not (RESULTS.md).
 
 The set and the conventions of setting C are those of perturbation_baselines.py, on K562 only, but
 prepared by ``prepare_expression``: controls are divided between train, val and test. Run:
