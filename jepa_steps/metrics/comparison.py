@@ -7,7 +7,8 @@ Shapes: m test samples, G groups, S seeds, R resamples, K measures.
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..data import counter
 from ..errors import InputError
 
 SIGNIFICANCE = 0.05
-_BLOCK = 2**22  # draws of groups held at once: 32 MB
+_BLOCK = 2**23  # draws of groups held at once: 64 MB
 
 
 def _sums(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -28,14 +29,39 @@ def _sums(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _resampled(sums: np.ndarray, sizes: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """Means (R, K) over the samples of G groups drawn with replacement, in blocks of resamples."""
-    generator, groups, means = counter.generator(seed, "bootstrap"), len(sizes), []
-    step = max(1, _BLOCK // groups)
-    for a in range(0, resamples, step):
-        n = min(step, resamples - a)
-        drawn = generator.integers(0, groups, (n, groups)) + groups * np.arange(n)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=n * groups).reshape(n, groups).astype(np.float64)
-        means.append(times @ sums.T / (times @ sizes)[:, None])
-    return np.concatenate(means)
+    blocks = _blocks(_multiplicities, len(sizes), resamples, "bootstrap", seed)
+    return np.concatenate([times @ sums.T / (times @ sizes)[:, None] for times in blocks])
+
+
+def _blocks(
+    draw: Callable[[np.random.Generator, int, int], np.ndarray],
+    groups: int,
+    n: int,
+    purpose: str,
+    seed: int,
+) -> Iterable[np.ndarray]:
+    """``n`` draws over groups in blocks; those that fit into one are kept for the next comparison, of
+    which a report has hundreds on the same test samples."""
+    if n * groups <= _BLOCK:
+        return [_kept(draw, groups, n, purpose, seed)]
+    generator, step = counter.generator(seed, purpose), max(1, _BLOCK // groups)
+    return (draw(generator, min(step, n - a), groups) for a in range(0, n, step))
+
+
+@lru_cache(maxsize=4)
+def _kept(draw: Callable, groups: int, n: int, purpose: str, seed: int) -> np.ndarray:
+    return draw(counter.generator(seed, purpose), n, groups)
+
+
+def _multiplicities(generator: np.random.Generator, n: int, groups: int) -> np.ndarray:
+    """How often each group was drawn, float64 (n, G)."""
+    drawn = generator.integers(0, groups, (n, groups)) + groups * np.arange(n)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n * groups).reshape(n, groups).astype(np.float64)
+
+
+def _signs(generator: np.random.Generator, n: int, groups: int) -> np.ndarray:
+    """-1 or 1, float64 (n, G)."""
+    return 2.0 * generator.integers(0, 2, (n, groups), dtype=np.int8) - 1
 
 
 def _percentiles(means: np.ndarray, groups: int) -> np.ndarray:
@@ -118,14 +144,10 @@ def paired(
 
 
 def _sign_flip(difference: np.ndarray, flips: int, seed: int) -> float:
-    generator = counter.generator(seed, "sign flips")
-    observed, count = abs(difference.sum()) * (1 - 1e-12), 1
-    difference = difference[difference != 0]
-    step = max(1, _BLOCK // max(1, len(difference)))
-    for a in range(0, flips, step):
-        signs = generator.integers(0, 2, (min(step, flips - a), len(difference)), dtype=np.int8)
-        count += int((np.abs((2.0 * signs - 1) @ difference) >= observed).sum())
-    return count / (flips + 1)
+    observed = abs(difference.sum()) * (1 - 1e-12)
+    blocks = _blocks(_signs, len(difference), flips, "sign flips", seed)
+    count = sum(int((np.abs(signs @ difference) >= observed).sum()) for signs in blocks)
+    return (count + 1) / (flips + 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
