@@ -21,7 +21,7 @@ from ..config import JepaTraining
 from ..data.batches import Batches
 from ..data.store import Store
 from ..errors import InputError
-from ..model.jepa import Jepa
+from ..model.jepa import image_jepa
 from . import checkpoint, memory, parallel, schedules
 from .distributed import World
 from .gradients import backward
@@ -63,7 +63,7 @@ class Trainer:
         torch.set_num_threads(train.threads)
         self.settings, self.folder, self.world = train, folder, world
         self.precision = Precision(train, world.device)
-        self.jepa = Jepa(train, size, channels).to(world.device)
+        self.jepa = image_jepa(train, size, channels).to(world.device)
         self.model = parallel.parallel(self.jepa, train, world)
         self.optimizers = optimizers(self.jepa, train.optimizer)
         self.parameters = [p for p in self.jepa.parameters() if p.requires_grad]

@@ -7,14 +7,15 @@ block, N tokens of the grid, D width, P width after the projector (D without one
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..config import JepaTraining, Model, Objective
-from .encoder import VisionTransformer
+from .encoder import TokenEncoder
 from .gather import gather_rows
 from .objectives import (
     between_sample_rows,
@@ -26,22 +27,38 @@ from .objectives import (
 )
 from .predictor import MaskedPredictor
 from .projector import Projector
-from .tokenizers import gather_tokens
+from .tokenizers import PatchTokenizer, gather_tokens
 
 
-def build_encoder(model: Model, image_size: int, channels: int, seed: int) -> VisionTransformer:
-    """The encoder with initial weights that depend on ``seed`` only."""
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Initial weights drawn inside depend on ``seed`` only, and leave torch's generator alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return VisionTransformer(
-            image_size,
-            channels,
-            model.patch_size,
-            model.dim,
-            model.depth,
-            model.heads,
-            model.mlp_ratio,
-        )
+        yield
+
+
+def build_encoder(model: Model, image_size: int, channels: int, seed: int) -> TokenEncoder:
+    """The encoder of images with initial weights that depend on ``seed`` only."""
+    with seeded(seed):
+        tokenizer = PatchTokenizer(image_size, model.patch_size, channels, model.dim)
+        return TokenEncoder(tokenizer, model.depth, model.heads, model.mlp_ratio)
+
+
+def image_jepa(train: JepaTraining, image_size: int, channels: int) -> "Jepa":
+    """The module that is trained on images: hidden blocks of tokens, or pooled views, are predicted."""
+    encoder = build_encoder(train.model, image_size, channels, train.seed)
+    predictor, p = None, train.predictor
+    with seeded(train.seed + 1):
+        if train.objective.level == "tokens":
+            predictor = MaskedPredictor(
+                encoder.grid, encoder.dim, p.dim, p.depth, p.heads,
+                train.model.mlp_ratio, p.context == "shared",
+            )  # fmt: skip
+        jepa = Jepa(encoder, predictor, train.objective, train.seed)
+    for transformer in [part.transformer for part in (encoder, predictor) if part is not None]:
+        transformer.recompute = train.recompute
+    return jepa
 
 
 class Views(NamedTuple):
@@ -60,72 +77,65 @@ class Views(NamedTuple):
 
 
 class Jepa(nn.Module):
-    """Joint-embedding predictive architecture for images.
+    """Joint-embedding predictive architecture.
+
+    The task is what a batch holds. Hidden tokens: one input, disjoint context and targets. Conditional:
+    two inputs, all tokens of the first as context and of the second as targets, and a condition.
 
     Attributes:
         encoder: sees the context.
-        predictor: predicts the embeddings of hidden tokens (None at level ``pooled``).
+        predictor: predicts the embeddings of target tokens (None at level ``pooled``).
         projector: between embeddings and the terms of vicreg and sigreg.
         target_encoder: EMA of the encoder (None without ``ema_target``), no gradients.
         watch: called with the exported encoder's tokens (B, N, D) of a batch that is trained on.
     """
 
-    def __init__(self, train: JepaTraining, image_size: int, channels: int):
+    def __init__(
+        self, encoder: TokenEncoder, predictor: nn.Module | None, objective: Objective, seed: int
+    ):
         super().__init__()
-        self.objective: Objective = train.objective
-        self.seed = train.seed
-        self.encoder = build_encoder(train.model, image_size, channels, train.seed)
-        self.predictor = None
-        self.projector = nn.Identity()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(train.seed + 1)
-            if train.objective.level == "tokens":
-                self.predictor = MaskedPredictor(
-                    self.encoder.grid,
-                    train.model.dim,
-                    train.predictor.dim,
-                    train.predictor.depth,
-                    train.predictor.heads,
-                    train.model.mlp_ratio,
-                    train.predictor.context == "shared",
-                )
-                self.predictor.transformer.recompute = train.recompute
-            if train.objective.projector:
-                self.projector = Projector(train.model.dim, train.objective.projector)
+        self.objective, self.seed = objective, seed
+        self.encoder, self.projector = encoder, nn.Identity()
+        if objective.projector:
+            self.projector = Projector(encoder.dim, objective.projector)
+        self.predictor = predictor
         self.target_encoder = None
-        if "ema_target" in train.objective.kind:
-            self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
-        self.encoder.transformer.recompute = train.recompute
+        if "ema_target" in objective.kind:
+            self.target_encoder = copy.deepcopy(encoder).requires_grad_(False)
         self.watch: Callable[[Tensor], None] | None = None
 
     def forward(
         self,
-        x_BCHW: Tensor,
+        x: Tensor,
         context_BK: Tensor | None = None,
         targets_BMT: Tensor | None = None,
-        target_view_BCHW: Tensor | None = None,
+        target_view: Tensor | None = None,
+        *condition: Tensor,
     ) -> Views | Tensor:
-        """What the loss compares; without masks, the embeddings (B, N, D) of the exported encoder.
+        """What the loss compares; without context, the embeddings (B, N, D) of the exported encoder.
 
         Args:
-            target_view_BCHW: what the target is computed from, where it is not ``x_BCHW``.
+            x: samples, as the tokenizer takes them.
+            context_BK, targets_BMT: int64, positions of tokens.
+            target_view: what the target is computed from, where it is not ``x``.
+            condition: what the predictor is told beside the context, samples along the first axis.
         """
         if context_BK is None:
-            return self.exported()(x_BCHW)
-        view_BCHW = x_BCHW if target_view_BCHW is None else target_view_BCHW
-        context_BKD = self.encoder(x_BCHW, context_BK)
+            return self.exported()(x)
+        view = x if target_view is None else target_view
+        context_BKD = self.encoder(x, context_BK)
         if self.predictor is None:
-            full_BND = self._shown(self.encoder(view_BCHW))
+            full_BND = self._shown(self.encoder(view))
             pooled = (context_BKD.mean(1), full_BND.mean(1))
             return Views(*(self.projector(x_BD) for x_BD in pooled))
-        prediction_BMTD = self.predictor(context_BKD, context_BK, targets_BMT)
+        prediction_BMTD = self.predictor(context_BKD, context_BK, targets_BMT, *condition)
         context_BKP = self.projector(context_BKD)
         if self.target_encoder is not None:
             with torch.no_grad():
-                full_BND = self.target_encoder(view_BCHW)
+                full_BND = self.target_encoder(view)
             target_BMTD = _at(self._shown(full_BND), targets_BMT)
             return Views(prediction_BMTD, target_BMTD, context_BKP, context_BK)
-        full_BNP = self.projector(self._shown(self.encoder(view_BCHW)))
+        full_BNP = self.projector(self._shown(self.encoder(view)))
         target_BMTP = _at(full_BNP, targets_BMT)
         return Views(self.projector(prediction_BMTD), target_BMTP, context_BKP, context_BK, full_BNP)
 
@@ -185,7 +195,7 @@ class Jepa(nn.Module):
         terms = [sigreg_loss(x, directions) * (len(pooled_BP) / len(x)) for rows in kinds for x in rows]
         return torch.stack(terms).mean()
 
-    def exported(self) -> VisionTransformer:
+    def exported(self) -> TokenEncoder:
         """The encoder that users get: the EMA target where there is one."""
         return self.encoder if self.target_encoder is None else self.target_encoder
 

@@ -1,6 +1,6 @@
 """The embedding of perturbations: what a dense code times a weight matrix gives, without the code.
 
-Shapes: B perturbations, k entries, V gene slots, T types, F gene features, D width.
+Shapes: B perturbations, S entries of each, V gene slots, T types, F gene features, D width.
 """
 
 import torch
@@ -23,30 +23,26 @@ class PerturbationEmbedding(nn.Module):
 
     def __init__(self, slots: int, types: int, dim: int, features: Tensor | None = None):
         super().__init__()
-        self.genes = nn.EmbeddingBag(slots, dim, mode="sum", include_last_offset=True)
-        self.types = nn.EmbeddingBag(types, dim, mode="sum", include_last_offset=True)
+        self.genes = nn.EmbeddingBag(slots, dim, mode="sum")
+        self.types = nn.EmbeddingBag(types, dim, mode="sum")
         self.dose = nn.Linear(1, dim, bias=False)
         self.register_buffer("features", features)
         self.describe = None if features is None else nn.Linear(features.shape[1], dim, bias=False)
 
-    def forward(
-        self, slots: Tensor, weights: Tensor, types: Tensor, offsets: Tensor, dose: Tensor
-    ) -> Tensor:
-        """Tokens float (B, 3, D) of what ``Sparse`` holds.
+    def forward(self, slots_BS: Tensor, weights_BS: Tensor, types_BS: Tensor, dose_B: Tensor) -> Tensor:
+        """Tokens float (B, 3, D) of what ``Padded`` holds.
 
         Args:
-            slots int64 (k,), weights float32 (k,), types int64 (k,), -1 = none, offsets int64 (B + 1,),
-            dose float32 (B,).
+            slots_BS int64, weights_BS float32 (0: no entry), types_BS int64 (-1: none), dose_B float32.
         """
-        known = torch.where(slots < self.genes.num_embeddings, slots, 1)
-        genes = self.genes(known, offsets, per_sample_weights=weights)
+        known_BS = torch.where(slots_BS < self.genes.num_embeddings, slots_BS, 1)
+        genes = self.genes(known_BS, per_sample_weights=weights_BS)
         if self.describe is not None:
             described = functional.embedding_bag(
-                slots, self.features, offsets, mode="sum", per_sample_weights=weights,
-                include_last_offset=True,
-            )  # fmt: skip
+                slots_BS, self.features, mode="sum", per_sample_weights=weights_BS
+            )
             genes = genes + self.describe(described)
-        lengths = offsets.diff()
-        share = torch.repeat_interleave(1 / lengths, lengths, output_size=len(slots)) * (types >= 0)
-        kinds = self.types(types.clamp(min=0), offsets, per_sample_weights=share.to(weights.dtype))
-        return torch.stack([genes, kinds, self.dose(dose[:, None])], 1)
+        entries_B = (weights_BS > 0).sum(1, keepdim=True)
+        share_BS = (types_BS >= 0) / entries_B.to(weights_BS.dtype)
+        kinds = self.types(types_BS.clamp(min=0), per_sample_weights=share_BS)
+        return torch.stack([genes, kinds, self.dose(dose_B[:, None])], 1)

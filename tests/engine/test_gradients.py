@@ -4,6 +4,7 @@ import copy
 import os
 import socket
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -11,11 +12,15 @@ import torch.multiprocessing as mp
 from conftest import TINY
 from torch.nn.parallel import DistributedDataParallel
 
-from jepa_steps.config import parse_training
+from jepa_steps.config import parse, parse_training
+from jepa_steps.config.expression_model import ExpressionJepa
+from jepa_steps.data.expression.encoding import Vocabulary
+from jepa_steps.data.expression.labels import Part
 from jepa_steps.data.masks import MultiBlockMasks
 from jepa_steps.engine.gradients import backward
 from jepa_steps.engine.precision import Precision
-from jepa_steps.model.jepa import Jepa
+from jepa_steps.model.expression import cell_jepa
+from jepa_steps.model.jepa import image_jepa
 
 POOLED = {"level": "pooled", "projector": 24}
 OBJECTIVES = {
@@ -27,14 +32,42 @@ OBJECTIVES = {
     "sigreg": {"kind": "sigreg", "directions": 16},
     "sigreg, pooled": {"kind": "sigreg", **POOLED},
 }
-KINDS = list(OBJECTIVES)
+CELLS = {
+    "cells": {"kind": "ema_target"},
+    "cells, both": {"kind": "ema_target+vicreg", "projector": 24},
+}
+KINDS = [*OBJECTIVES, *CELLS]
+
+
+def cells(kind: str, dtype, recompute=False):
+    """(model, batch of 16) of the conditional task: singles, pairs, controls and unknown genes."""
+    settings = {
+        "objective": CELLS[kind],
+        "model": {"tokenizer": "modules", "tokens": 4, "dim": 32, "depth": 2, "heads": 1},
+        "predictor": {"dim": 16, "depth": 1, "heads": 1},
+        "recompute": recompute,
+    }
+    vocabulary = Vocabulary(("a", "b"), ("unknown", "knockdown"), ("c",))
+    modules = np.array_split(np.arange(10), 4)
+    features = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    jepa = cell_jepa(parse(ExpressionJepa, settings, "test"), 10, modules, vocabulary, features)
+    part = [Part(g, "knockdown", d) for g, d in (("a", 1.0), ("b", 2.0), ("c", 1.0), ("z", 1.0))]
+    conditions = [(part[0],), (part[0], part[1]), (), (part[2],), (part[1], part[3])]
+    code = vocabulary.encode([conditions[i % 5] for i in range(16)], "unk").padded(2)
+    x, y = torch.randn(2, 16, 10, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    every = torch.arange(4).expand(16, -1)
+    weighted = [torch.from_numpy(v) for v in code]
+    weighted[1], weighted[3] = weighted[1].to(dtype), weighted[3].to(dtype)
+    return jepa.to(dtype), (x.to(dtype), every, every[:, None], y.to(dtype), *weighted)
 
 
 def case(kind: str, dtype=torch.float64, **changes):
     """(model, batch of 16) with weights and images that depend on nothing; pooled: a target view."""
+    if kind in CELLS:
+        return cells(kind, dtype, **changes)
     objective = OBJECTIVES[kind]
     train = parse_training({**TINY, "objective": objective, **changes}, "test")
-    jepa = Jepa(train, 8, 1).to(dtype)
+    jepa = image_jepa(train, 8, 1).to(dtype)
     rows = torch.arange(16).numpy()
     masks = MultiBlockMasks(jepa.encoder.grid, 0, 2)(0, 0 * rows, rows)
     generator = torch.Generator().manual_seed(1)

@@ -8,13 +8,13 @@ from conftest import TINY
 from jepa_steps.config import parse_training
 from jepa_steps.data.masks import MultiBlockMasks
 from jepa_steps.engine import memory
-from jepa_steps.model.jepa import Jepa
+from jepa_steps.model.jepa import image_jepa
 
 
 def predicted(rows: int, **changes) -> tuple[int, int]:
     """(prediction for a batch of 64 from ``rows`` samples times 2 / rows, bytes of the weights)."""
     train = parse_training({**TINY, "batch_size": 64, **changes}, "test")
-    jepa = Jepa(train, 8, 1)
+    jepa = image_jepa(train, 8, 1)
     index = np.arange(rows)
     masks = MultiBlockMasks(jepa.encoder.grid, 0, 2)(0, 0 * index, index)
     batch = torch.randn(rows, 1, 8, 8), *map(torch.from_numpy, (masks.context, masks.targets))

@@ -7,7 +7,7 @@ from conftest import TINY
 from jepa_steps.config import parse_training
 from jepa_steps.engine.optimizer import optimizers, schedule, update_ema
 from jepa_steps.errors import InputError
-from jepa_steps.model.jepa import Jepa
+from jepa_steps.model.jepa import image_jepa
 
 KINDS = ["adamw", "adam", "sgd", "lamb", "muon"]
 
@@ -20,7 +20,7 @@ def settings(kind, **changes):
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_trained_parameter_is_in_one_group_and_only_matrices_decay(kind):
     train = settings(kind)
-    jepa = Jepa(train, 8, 1)
+    jepa = image_jepa(train, 8, 1)
     groups = [g for o in optimizers(jepa, train.optimizer) for g in o.param_groups]
     ids = [id(p) for g in groups for p in g["params"]]
     assert sorted(ids) == sorted(id(p) for p in jepa.parameters() if p.requires_grad)
@@ -35,7 +35,7 @@ def test_each_trained_parameter_is_in_one_group_and_only_matrices_decay(kind):
 
 def test_muon_takes_the_matrices_inside_blocks():
     train = settings("muon")
-    jepa = Jepa(train, 8, 1)
+    jepa = image_jepa(train, 8, 1)
     muon, adamw = optimizers(jepa, train.optimizer)
     names = {id(p): n for n, p in jepa.named_parameters()}
     hidden = {names[id(p)] for g in muon.param_groups for p in g["params"]}

@@ -5,8 +5,8 @@ from conftest import TINY
 
 from jepa_steps.config import parse_training
 from jepa_steps.data.masks import MultiBlockMasks
-from jepa_steps.model.encoder import VisionTransformer
-from jepa_steps.model.jepa import Jepa, build_encoder
+from jepa_steps.model.encoder import TokenEncoder
+from jepa_steps.model.jepa import build_encoder, image_jepa
 from jepa_steps.model.tokenizers import PatchTokenizer
 from jepa_steps.model.transformer import Transformer, sincos_positions
 
@@ -51,7 +51,7 @@ def test_position_codes_are_distinct_and_separable():
 
 
 def test_depth_scaling_survives_initialisation():
-    encoder = VisionTransformer(8, 1, 2, 64, 6, 2)
+    encoder = TokenEncoder(PatchTokenizer(8, 2, 1, 64), 6, 2)
     stds = [b.attention.proj.weight.std().item() for b in encoder.transformer.blocks]
     for number, std in enumerate(stds, 1):
         assert std == pytest.approx(stds[0] * number**-0.5, rel=0.1)
@@ -69,7 +69,7 @@ def test_initial_weights_depend_on_the_seed_only():
 
 @pytest.mark.parametrize("kind", ["ema_target", "vicreg", "ema_target+vicreg"])
 def test_gradients_reach_all_trained_parameters_and_no_others(kind):
-    jepa = Jepa(tiny(objective={"kind": kind}), 8, 1)
+    jepa = image_jepa(tiny(objective={"kind": kind}), 8, 1)
     masks = MultiBlockMasks(jepa.encoder.grid, 0, 2)(0, *[torch.arange(8).numpy()] * 2)
     context, targets = torch.from_numpy(masks.context), torch.from_numpy(masks.targets)
     loss, parts = jepa.loss(jepa(torch.randn(8, 1, 8, 8), context, targets))
@@ -83,14 +83,14 @@ def test_gradients_reach_all_trained_parameters_and_no_others(kind):
 
 
 def test_the_exported_encoder_is_the_moving_average_where_there_is_one():
-    jepa = Jepa(tiny(), 8, 1)
+    jepa = image_jepa(tiny(), 8, 1)
     assert jepa.exported() is jepa.target_encoder
-    assert Jepa(tiny(objective={"kind": "vicreg"}), 8, 1).exported().training
+    assert image_jepa(tiny(objective={"kind": "vicreg"}), 8, 1).exported().training
 
 
 @pytest.mark.parametrize("context", ["per_block", "shared"])
 def test_a_block_is_predicted_without_a_look_at_the_others(context):
-    jepa = Jepa(tiny(predictor={"dim": 16, "depth": 2, "heads": 1, "context": context}), 8, 1)
+    jepa = image_jepa(tiny(predictor={"dim": 16, "depth": 2, "heads": 1, "context": context}), 8, 1)
     encoded, keep = torch.randn(3, 4, 32), torch.tensor([[0, 1, 2, 3]] * 3)
     targets = torch.tensor([[[4, 5], [6, 7]]] * 3)
     elsewhere = torch.tensor([[[4, 5], [14, 15]]] * 3)
@@ -102,7 +102,7 @@ def test_a_block_is_predicted_without_a_look_at_the_others(context):
 
 
 def test_a_projector_without_bias_and_outside_of_the_exported_encoder():
-    jepa = Jepa(tiny(objective={"kind": "vicreg", "level": "pooled", "projector": 48}), 8, 1)
+    jepa = image_jepa(tiny(objective={"kind": "vicreg", "level": "pooled", "projector": 48}), 8, 1)
     assert jepa.predictor is None and jepa.projector.layers[-1].bias is None
     assert not any("projector" in name for name in jepa.exported().state_dict())
     x, keep = torch.randn(5, 1, 8, 8), torch.tensor([[0, 5, 9]] * 5)

@@ -12,7 +12,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -40,14 +40,32 @@ class Sparse:
     offsets: np.ndarray
     dose: np.ndarray
 
-    def take(self, rows: np.ndarray) -> "Sparse":
-        """The perturbations ``rows`` int64 (B,) of this batch, in that order."""
-        starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        place = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return Sparse(
-            self.slots[place], self.weights[place], self.types[place], offsets, self.dose[rows]
-        )
+    def padded(self, entries: int) -> "Padded":
+        """The same with ``entries`` places a perturbation, whatever else is in the batch."""
+        lengths = np.diff(self.offsets)
+        row = np.repeat(np.arange(len(lengths)), lengths)
+        place = np.arange(len(self.slots)) - self.offsets[row]
+        arrays = []
+        for values, empty in ((self.slots, CONTROL_SLOT), (self.weights, 0), (self.types, -1)):
+            arrays.append(np.full((len(lengths), entries), empty, values.dtype))
+            arrays[-1][row, place] = values
+        return Padded(*arrays, self.dose)
+
+
+class Padded(NamedTuple):
+    """A batch of perturbations as rectangles of S entries; those not used weigh 0 and have type -1.
+
+    slots int64 (B, S), weights float32 (B, S), types int64 (B, S), dose float32 (B,).
+    """
+
+    slots: np.ndarray
+    weights: np.ndarray
+    types: np.ndarray
+    dose: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "Padded":
+        """The perturbations ``rows`` int64 (B,), in that order."""
+        return Padded(*(values[rows] for values in self))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ Shapes: n cells, G genes, B rows of a batch.
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +71,7 @@ class ExpressionStore:
     condition: int64 (n,), positions in the conditions of perturbations.json; 0 = control.
     context, batch: int64 (n,), positions in contexts and batches.
     genes: names of the G columns.
+    mean, std: float32 (G,), of a column over training cells.
     """
 
     csr: Csr
@@ -83,6 +83,8 @@ class ExpressionStore:
     batch: np.ndarray
     batches: list[str]
     genes: list[str]
+    mean: np.ndarray
+    std: np.ndarray
     perturbations: dict[str, Any]
     manifest: dict[str, Any]
 
@@ -112,7 +114,7 @@ def open_expression(folder: Path) -> ExpressionStore:
     """
     manifest = read_json(folder / "manifest.json")
     perturbations = read_json(folder / "perturbations.json")
-    genes = read_genes(folder / "genes.csv")
+    genes, mean, std = read_genes(folder / "genes.csv")
     csr = open_csr(folder, len(genes))
     dense = _mapped(folder / "dense.npy")
     table = read_cells(folder / "splits.csv")
@@ -135,7 +137,8 @@ def open_expression(folder: Path) -> ExpressionStore:
     )
     return ExpressionStore(
         csr, dense if len(dense) else None, np.array([SPLITS.index(s) for s in table["split"]]),
-        condition, context, contexts.tolist(), batch, batches.tolist(), genes, perturbations, manifest,
+        condition, context, contexts.tolist(), batch, batches.tolist(), genes, mean, std,
+        perturbations, manifest,
     )  # fmt: skip
 
 
@@ -180,14 +183,21 @@ def read_cells(path: Path) -> dict[str, list[str]]:
     return columns
 
 
-def read_genes(path: Path) -> list[str]:
-    """Gene names in column order, of a ``genes.csv``.
+def read_genes(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Names, means and standard deviations over training cells, float32 (G,), of a ``genes.csv``.
 
     Raises:
-        InputError: missing file.
+        InputError: missing file, or one without these columns.
     """
     with _opened(path) as file:
-        return [row[0] for row in islice(csv.reader(file), 1, None)]
+        rows = list(csv.DictReader(file))
+    try:
+        mean, std = (
+            np.array([float(row[name]) for row in rows], np.float32) for name in ("mean", "std")
+        )
+        return [row["gene"] for row in rows], mean, std
+    except (KeyError, ValueError):
+        raise InputError(f"{path}: expected the columns gene, mean and std; prepare it again") from None
 
 
 def _opened(path: Path):

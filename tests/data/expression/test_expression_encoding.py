@@ -24,8 +24,8 @@ parts = st.lists(
 ).map(tuple)
 
 
-def tensors(code):
-    return [torch.from_numpy(p) for p in (code.slots, code.weights, code.types, code.offsets, code.dose)]
+def tensors(code, entries=3):
+    return [torch.from_numpy(part) for part in code.padded(entries)]
 
 
 def test_one_gene_is_the_specifications_layout():
@@ -75,9 +75,8 @@ def test_the_embedding_is_the_dense_code_times_its_weights(rows, random):
     assert tokens.shape == (len(rows), 3, 6)
     assert torch.allclose(tokens.sum(1), dense @ weight, atol=1e-5)
     picked = np.array([random.randrange(len(rows)) for _ in range(5)])
-    assert torch.allclose(
-        model(*tensors(code.take(picked))), tokens[torch.from_numpy(picked)], atol=1e-6
-    )
+    more = [torch.from_numpy(part) for part in code.padded(5).take(picked)]
+    assert torch.allclose(model(*more), tokens[torch.from_numpy(picked)], atol=1e-6)
 
 
 def test_gradients_are_those_of_the_dense_product():

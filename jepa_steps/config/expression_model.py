@@ -1,0 +1,103 @@
+"""Settings of encoders of gene expression, and of what they are trained to predict."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from .base import Settings, Share
+from .objective import Objective
+
+
+class ExpressionModel(Settings):
+    """Gene tokenizer and transformer."""
+
+    tokenizer: Literal["modules", "mlp"] = "modules"
+    """modules: a token is a linear map of genes that vary together, and sees no other gene. mlp: all
+    genes to all tokens through two hidden layers."""
+    tokens: Annotated[int, Field(ge=1)] = 64
+    """Tokens of a cell."""
+    hidden: Annotated[int, Field(ge=2)] = 2048
+    """First hidden width of mlp; the second is half of it."""
+    dim: Annotated[int, Field(ge=4, multiple_of=4)] = 256
+    """Embedding width D; a multiple of 4 (position codes) and of heads."""
+    depth: Annotated[int, Field(ge=1)] = 4
+    """Encoder blocks."""
+    heads: Annotated[int, Field(ge=1)] = 8
+    """Attention heads."""
+    mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
+    """Hidden width of a block's MLP over dim."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "ExpressionModel":
+        if self.dim % self.heads:
+            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}")
+        return self
+
+
+class CellPredictor(Settings):
+    """Predictor of the tokens of perturbed cells, or of hidden genes."""
+
+    dim: Annotated[int, Field(ge=4, multiple_of=4)] = 128
+    """Width, of condition tokens, too; a multiple of 4 and of heads."""
+    depth: Annotated[int, Field(ge=0)] = 2
+    """Blocks; about half of the encoder's depth. 0, for task perturbation: a gene shifts
+    all cells alike, and the shifts of a combination add up; better where perturbations are few."""
+    heads: Annotated[int, Field(ge=1)] = 4
+    """Attention heads."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "CellPredictor":
+        if self.dim % self.heads:
+            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}")
+        return self
+
+
+class ExpressionJepa(Settings):
+    """A JEPA of gene expression."""
+
+    seed: int = 0
+    """Seed of weights, order, pairing and masks."""
+    task: Literal["perturbation", "masked genes"] = "perturbation"
+    """perturbation: from a control cell and a perturbation to the perturbed cell. masked genes: from
+    visible modules to hidden ones of the same cell."""
+    batch_size: Annotated[int, Field(ge=2)] = 256
+    """Cells an optimizer step, over all ranks together."""
+    model: ExpressionModel = ExpressionModel()
+    """The encoder."""
+    predictor: CellPredictor = CellPredictor()
+    """The predictor."""
+    objective: Objective = Objective()
+    """What is minimised."""
+    hidden_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Share of the modules that masked genes hides in each cell."""
+    unknown_share: Share = 0.1
+    """Share of the draws in which a perturbed gene is shown as the unknown one, so that an unseen gene
+    without features means the average gene."""
+    control_share: Share = 0.2
+    """Share of the draws in which the perturbed cell gives way to a second control and the condition to
+    none, so that no perturbation means no change."""
+    recompute: bool = False
+    """Recompute each block's activations in the backward pass: less memory, about a third slower."""
+
+    @model_validator(mode="after")
+    def _task_fits(self) -> "ExpressionJepa":
+        if self.task == "masked genes" and self.model.tokenizer == "mlp":
+            raise ValueError(
+                "task: found masked genes with tokenizer mlp, whose every token sees all genes; "
+                "expected tokenizer modules"
+            )
+        if self.task == "masked genes" and not 0 < self.hidden < self.model.tokens:
+            raise ValueError(
+                f"hidden_share: {self.hidden_share:g} of {self.model.tokens} tokens hides "
+                f"{self.hidden}; expected at least one hidden and one visible"
+            )
+        if self.task == "masked genes" and not self.predictor.depth:
+            raise ValueError("predictor.depth: found 0 with task masked genes, expected 1 or more")
+        if self.objective.level == "pooled":
+            raise ValueError("objective.level: found pooled, expected tokens: a predictor is needed")
+        return self
+
+    @property
+    def hidden(self) -> int:
+        """Modules that masked genes hides in each cell."""
+        return round(self.hidden_share * self.model.tokens)

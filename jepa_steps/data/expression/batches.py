@@ -1,0 +1,141 @@
+"""Batches of cells as a pure function of their number.
+
+Perturbed training cells are visited in one endless stream, epoch after epoch; each has a control drawn
+anew. Rank r of R takes cells r, r + R, ... of the global batch.
+
+Shapes: B cells of the global batch, b cells of this rank, G genes, N tokens, K context tokens, T target
+tokens, S entries of a perturbation.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import counter
+from ..batches import Order
+from .encoding import UNKNOWN_SLOT, Padded, read_vocabulary
+from .pairing import RandomPairing, control_pools
+from .store import ExpressionStore
+
+if TYPE_CHECKING:
+    from ...engine.distributed import World
+
+
+class Expression:
+    """Standardised expression by cell number, on the device: what the encoder takes.
+
+    Genes are centred on training cells and divided by one number, the root mean square of their
+    standard deviations: values have mean square 1, and a gene counts for as much as it varies. Dividing
+    each gene by its own would make noise of the genes that are hardly ever expressed.
+    """
+
+    def __init__(self, store: ExpressionStore, device: torch.device):
+        self._store, self._device = store, device
+        self._mean = torch.from_numpy(store.mean).to(device)
+        scale = float(np.sqrt(np.mean(np.square(store.std, dtype=np.float64))))
+        self._scale = scale if scale > 0 else 1.0
+
+    def __call__(self, rows: np.ndarray) -> Tensor:
+        """int64 (b,) -> float32 (b, G)."""
+        x = torch.from_numpy(self._store.expression(rows)).to(self._device)
+        return (x - self._mean) / self._scale
+
+
+class Perturbations:
+    """The padded entries of every condition of a store.
+
+    Args:
+        unknown_share: share of the draws in which a gene of training takes the slot of the unknown, so
+            that training says what a gene of which nothing is known does: the mean.
+    """
+
+    def __init__(self, store: ExpressionStore, unknown_share: float, seed: int):
+        _, entries = read_vocabulary(store.perturbations)
+        self.conditions = entries.padded(int(np.diff(entries.offsets).max()))
+        self._share, self._stream = unknown_share, counter.key(seed, "unknown gene")
+
+    def __call__(self, condition: np.ndarray, epoch: np.ndarray, rows: np.ndarray) -> Padded:
+        """Entries of the conditions int64 (b,) of cells ``rows``; a function of (seed, epoch, row)."""
+        code = self.conditions.take(condition)
+        draws = counter.uniform(self._stream, epoch, rows, code.slots.shape[1])
+        hidden = (draws < self._share) & (code.types >= 0)
+        return code._replace(slots=np.where(hidden, UNKNOWN_SLOT, code.slots))
+
+
+class PerturbationBatches:
+    """Pairs of a control and a perturbed cell, and the perturbation: the conditional task.
+
+    Args:
+        size: B.
+        tokens: N.
+        unknown_share: as ``Perturbations`` says.
+        control_share: share of the draws in which the perturbed cell gives way to a second control, and
+            the condition to none, so that no perturbation means no change.
+    """
+
+    def __init__(
+        self,
+        store: ExpressionStore,
+        size: int,
+        tokens: int,
+        seed: int,
+        world: "World",
+        unknown_share: float = 0.1,
+        control_share: float = 0.2,
+    ):
+        self._store, self._size, self._tokens, self._world = store, size, tokens, world
+        train = store.rows("train")
+        self.rows = train[store.condition[train] > 0]
+        self._expression = Expression(store, world.device)
+        self._order = Order(self.rows, seed)
+        pools = control_pools(store.split, store.condition == 0, store.context, store.batch)
+        self._pairing = RandomPairing(pools, seed)
+        self._second = RandomPairing(pools, counter.key(seed, "second control"))
+        self._control_share, self._stream = control_share, counter.key(seed, "control instead")
+        self._perturbations = Perturbations(store, unknown_share, seed)
+
+    def samples(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """(epoch, cell number), int64 (B,) each, of the global batch ``number``."""
+        return self._order.batch(number, self._size)
+
+    def __call__(self, number: int) -> tuple[Tensor, ...]:
+        """What ``Jepa.forward`` takes: control float32 (b, G), context int64 (b, N), targets int64
+        (b, 1, N), perturbed float32 (b, G), and the parts of ``Padded``."""
+        world = self._world
+        epoch, rows = (part[world.rank :: world.size] for part in self.samples(number))
+        no_change = counter.uniform(self._stream, epoch, rows, 1)[:, 0] < self._control_share
+        targets = np.where(no_change, self._second(epoch, rows), rows)
+        entries = self._perturbations(self._store.condition[targets], epoch, rows)
+        every = torch.arange(self._tokens, device=world.device).expand(len(rows), -1)
+        control, perturbed = (self._expression(r) for r in (self._pairing(epoch, rows), targets))
+        condition = (torch.from_numpy(part).to(world.device) for part in entries)
+        return control, every, every[:, None], perturbed, *condition
+
+
+class MaskedGeneBatches:
+    """Cells of the training part, perturbed or not, with modules of genes hidden: the masked task.
+
+    Args:
+        size: B.
+        tokens: N, modules of genes.
+        hidden: T, modules hidden in each cell, drawn anew at each visit.
+    """
+
+    def __init__(
+        self, store: ExpressionStore, size: int, tokens: int, hidden: int, seed: int, world: "World"
+    ):
+        self.rows, self._size, self._world = store.rows("train"), size, world
+        self._expression = Expression(store, world.device)
+        self._order = Order(self.rows, seed)
+        self._tokens, self._hidden, self._stream = tokens, hidden, counter.key(seed, "gene masks")
+
+    def __call__(self, number: int) -> tuple[Tensor, ...]:
+        """Expression float32 (b, G), context int64 (b, N - T), targets int64 (b, 1, T)."""
+        world = self._world
+        epoch, rows = (part[world.rank :: world.size] for part in self._order.batch(number, self._size))
+        draws = counter.uniform(self._stream, epoch, rows, self._tokens)
+        order = torch.from_numpy(np.argsort(draws, 1, kind="stable")).to(world.device)
+        hidden, context = order[:, : self._hidden], order[:, self._hidden :]
+        return self._expression(rows), context.sort(1).values, hidden.sort(1).values[:, None]
