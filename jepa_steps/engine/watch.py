@@ -18,7 +18,7 @@ from ..metrics.embedding import moment_statistics, token_statistics
 from ..metrics.moments import Moments, TokenMoments
 from .distributed import World
 
-_BLOCK = 64  # samples whose tokens are copied to float64 at a time
+_ROWS = 2048  # tokens copied to float64 at a time: 6 MB at D = 384
 
 
 class Watch:
@@ -26,21 +26,21 @@ class Watch:
 
     def __init__(self):
         self._moments: TokenMoments | None = None
-        self._new: list[TokenMoments] = []
+        self._new: TokenMoments | None = None
 
     @torch.no_grad()
     def add(self, tokens_BND: Tensor) -> None:
         """Take in the tokens of one forward pass, until ``settle``."""
         with torch.autocast(tokens_BND.device.type, enabled=False):
-            blocks = tokens_BND.detach().split(_BLOCK)
-            self._new += [TokenMoments.of(block.double()) for block in blocks]
+            for block in tokens_BND.detach().split(max(1, _ROWS // tokens_BND.shape[1])):
+                part = TokenMoments.of(block.double())
+                self._new = part if self._new is None else self._new.merge(part)
 
     def settle(self, stepped: bool) -> None:
         """Keep what was added, or drop it with the batch that gave no finite gradient."""
-        if stepped and self._new:
-            parts = self._new if self._moments is None else [self._moments, *self._new]
-            self._moments = reduce(TokenMoments.merge, parts)
-        self._new = []
+        if stepped and self._new is not None:
+            self._moments = self._new if self._moments is None else self._moments.merge(self._new)
+        self._new = None
 
     def take(self, world: World) -> dict[str, dict[str, Any]]:
         """Statistics over all ranks, and start again; {} where nothing was added.
