@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import JepaTraining, Monitor, Training, parse, parse_training
 from .data.masks import MultiBlockMasks
-from .data.store import Splits, Store, open_store, read_array, read_table
+from .data.store import Splits, Store, open_store, read_array, read_splits
 from .errors import InputError
 from .figures import training as figures
 from .figures.masks import masks
@@ -38,7 +38,7 @@ SHOWN = 6  # images in a figure
 def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) -> dict[str, Any]:
     """Run the step; returns what monitor.json holds."""
     description, embeddings = read_json(embed / "embed.json"), read_array(embed / "embeddings.npy")
-    store, samples = open_store(data), read_table(data / "splits.csv")
+    store, samples = open_store(data), read_splits(data / "splits.csv")
     if len(samples.split) != len(embeddings):
         raise InputError(
             f"{embed}: {len(embeddings)} embeddings for {len(samples.split)} rows of {data}"

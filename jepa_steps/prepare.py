@@ -31,7 +31,7 @@ from .data import groups, splits
 from .data.decode import array_image, open_image, to_pixels
 from .data.sources import Source, read_source
 from .data.splits import SPLITS
-from .data.store import ImageWriter, sha256, write_table
+from .data.store import ImageWriter, sha256, write_splits
 from .errors import InputError
 
 _CHUNK = 64  # images decoded per task; 64 RGB images of 224 pixels are 10 MB
@@ -60,7 +60,7 @@ def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
                     f"{dataset.path}: no sample in the {name} part of {len(split)} images in "
                     f"{len(np.unique(parts))} parts that stay together; add images or change split"
                 )
-        write_table(folder / "splits.csv", split, labels, names, named)
+        write_splits(folder / "splits.csv", split, labels, names, named)
         manifest = {
             **_manifest(dataset, source, folder, split, labels),
             "duplicates": _duplicates(copies, split, names),

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import Probe, parse
 from .data import counter
-from .data.store import Splits, read_array, read_table
+from .data.store import Splits, read_array, read_splits
 from .errors import InputError
 from .figures import probing
 from .figures.style import save
@@ -41,7 +41,7 @@ def probe(
     tokens: Path | None = None,
 ) -> dict[str, Any]:
     """Run the step; returns what probe.json holds."""
-    table, first = read_table(splits), read_array(embeddings)
+    table, first = read_splits(splits), read_array(embeddings)
     if len(table.labels) != len(first):
         raise InputError(f"{splits}: {len(table.labels)} rows for {len(first)} embeddings; embed again")
     parts = [np.flatnonzero((table.split == code) & (table.labels >= 0)) for code in range(3)]

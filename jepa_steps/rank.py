@@ -19,7 +19,7 @@ import numpy as np
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import Rank, parse
 from .data import counter
-from .data.store import read_array, read_table
+from .data.store import read_array, read_splits
 from .errors import InputError
 from .figures import spectra
 from .figures.style import save
@@ -37,7 +37,7 @@ def rank(
 ) -> dict[str, Any]:
     """Run the step; returns what rank.json holds."""
     array = _array(embeddings, "rows, dimensions")
-    split = read_table(splits).split if splits else np.zeros(len(array), np.int64)
+    split = read_splits(splits).split if splits else np.zeros(len(array), np.int64)
     if len(split) != len(array):
         raise InputError(f"{splits}: {len(split)} rows for {len(array)} embeddings")
     rows = array[_bounded(np.flatnonzero(split == 0), settings.samples)]

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from jepa_steps import probe
-from jepa_steps.data.store import read_table, write_table
+from jepa_steps.data.store import read_splits, write_splits
 from jepa_steps.errors import InputError
 from jepa_steps.metrics.comparison import read_correct
 from jepa_steps.metrics.probes import load_probe
@@ -23,8 +23,8 @@ def table(folder, grouped):
     split = np.repeat([0, 1, 2], [16, 5, 9])[np.random.default_rng(1).permutation(DONORS)][donors]
     names = np.array([f"donor{d:02}" for d in donors]) if grouped else None
     labels = np.random.default_rng(2).integers(0, CLASSES, N)
-    write_table(folder / "splits.csv", split, labels, [f"{i}.png" for i in range(N)], names)
-    return read_table(folder / "splits.csv")
+    write_splits(folder / "splits.csv", split, labels, [f"{i}.png" for i in range(N)], names)
+    return read_splits(folder / "splits.csv")
 
 
 def embeddings(labels, noise, donor=0.0, seed=0):
@@ -213,7 +213,7 @@ def test_attentive_probe_needs_tokens_of_all_parts(step, folder):
 def test_one_test_group_leaves_everything_possible(step, folder):
     labels = np.arange(90) % 3
     split, donors = np.repeat([0, 1, 2], 30), np.repeat(["a", "b", "c"], 30)
-    write_table(folder / "splits.csv", split, labels, ["x"] * 90, donors)
+    write_splits(folder / "splits.csv", split, labels, ["x"] * 90, donors)
     rows = np.random.default_rng(0).normal(size=(90, 4)).astype(np.float32)
     np.save(folder / "embed" / "embeddings.npy", rows)
     result = run(step, folder)

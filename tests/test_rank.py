@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jepa_steps import rank
-from jepa_steps.data.store import write_table
+from jepa_steps.data.store import write_splits
 from jepa_steps.metrics import geometry, lidar, spectrum
 from jepa_steps.metrics.moments import moments
 
@@ -31,7 +31,7 @@ def folder(tmp_path):
     np.save(tmp_path / "tokens.npy", tokens.astype(np.float32))
     np.save(tmp_path / "views.npy", views.astype(np.float32))
     (tmp_path / "embed.json").write_text(json.dumps({"token_rows": list(range(300, 450))}))
-    write_table(
+    write_splits(
         tmp_path / "splits.csv",
         np.r_[[0] * 400, [1] * 100, [2] * 100],
         np.zeros(600, int),

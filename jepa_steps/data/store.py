@@ -67,7 +67,7 @@ def open_store(folder: Path) -> Store:
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{folder / 'images.npy'}: cannot be read: {error}") from None
-    table = read_table(folder / "splits.csv")
+    table = read_splits(folder / "splits.csv")
     if len(images) != len(table.labels):
         raise InputError(
             f"{folder}: {len(images)} images but {len(table.labels)} rows in splits.csv; "
@@ -76,7 +76,7 @@ def open_store(folder: Path) -> Store:
     return Store(images, table.labels, table.split, manifest)
 
 
-def read_table(path: Path) -> Splits:
+def read_splits(path: Path) -> Splits:
     """What a ``splits.csv`` says; without a group column every sample is its own group.
 
     Raises:
@@ -123,7 +123,7 @@ def read_array(path: Path) -> np.ndarray:
     return array
 
 
-def write_table(
+def write_splits(
     path: Path, split: np.ndarray, labels: np.ndarray, names: list[str], groups: np.ndarray | None
 ) -> None:
     """Write ``splits.csv``, one row a sample in the order of ``images.npy``; groups if there are any."""

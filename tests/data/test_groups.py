@@ -10,7 +10,7 @@ from PIL import Image
 from jepa_steps import prepare
 from jepa_steps.data import groups
 from jepa_steps.data.splits import SPLITS, across_splits, assign
-from jepa_steps.data.store import open_store, read_table
+from jepa_steps.data.store import open_store, read_splits
 from jepa_steps.errors import InputError
 
 
@@ -94,7 +94,7 @@ def test_groups_of_a_folder_are_found_in_file_names(step, tmp_path):
     out = tmp_path / "out"
     code, _, err = step(prepare, "--spec", {**SPEC, "path": str(folder)}, "--out", out, "--workers", 1)
     assert code == 0, err
-    table, audit = read_table(out / "splits.csv"), open_store(out).manifest["groups"]
+    table, audit = read_splits(out / "splits.csv"), open_store(out).manifest["groups"]
     assert table.named_groups and table.group_names == tuple(f"donor{i}" for i in range(10))
     assert across_splits(table.groups, table.split) == []
     assert len(np.unique(table.split[np.isin(table.groups, [3, 4])])) == 1  # tied by the copy
@@ -141,7 +141,7 @@ def test_groups_of_an_npz(step, tmp_path, kind):
     spec = npz(tmp_path / "a.npz", groups=names)
     out = tmp_path / "out"
     assert step(prepare, "--spec", spec, "--out", out, "--workers", 1)[0] == 0
-    table = read_table(out / "splits.csv")
+    table = read_splits(out / "splits.csv")
     assert table.group_names == tuple("01234567")
     assert np.array_equal(table.groups, np.repeat(np.arange(8), 5))
     assert across_splits(table.groups, table.split) == []
@@ -169,7 +169,7 @@ def test_given_parts_of_an_npz_share_groups(step, tmp_path):
 
 
 def test_without_groups_every_sample_is_its_own(digits):
-    table = read_table(digits / "splits.csv")
+    table = read_splits(digits / "splits.csv")
     assert not table.named_groups and np.array_equal(table.groups, np.arange(1797))
     assert json.loads((digits / "manifest.json").read_text())["groups"] is None
     assert (digits / "splits.csv").read_text().startswith("index,split,label,source\n")
