@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from ..config import JepaTraining
+from ..config import JepaTraining, Monitor
 from ..data.batches import Images
 from ..data.masks import MultiBlockMasks
 from ..data.store import Store
@@ -26,7 +26,7 @@ from .parallel import weights
 
 # Direction in which a criterion improves.
 CRITERIA = {"rank": 1, "knn": 1, "loss": -1}
-_SPREAD, _RANK_SHARE = 0.02, 0.05  # below them an encoder counts as collapsed
+_LIMITS = Monitor()  # below its thresholds an encoder counts as collapsed
 
 
 class Validation:
@@ -51,7 +51,9 @@ class Validation:
         self._jepa.eval()
         row = {"step": step, **self._losses(), **self._embeddings()}
         self._jepa.train()
-        collapsed = row["relative_spread"] < _SPREAD or row["rank_share"] < _RANK_SHARE
+        collapsed = (
+            row["relative_spread"] < _LIMITS.relative_spread or row["rank_share"] < _LIMITS.rank_share
+        )
         if not collapsed:
             self._keep_the_best(row)
         return row

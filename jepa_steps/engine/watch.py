@@ -6,6 +6,7 @@ does not grow with the number of samples. A log row takes what came together sin
 Shapes: B samples of this rank, N tokens, D width.
 """
 
+import math
 from functools import reduce
 from typing import Any
 
@@ -74,18 +75,16 @@ class Watch:
 
 
 def columns(taken: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """The columns of metrics.csv; a rank from fewer than 4 D samples is NaN."""
-    if not taken:
-        return {}
-    pooled, tokens, ranks = taken["pooled"], taken["tokens"], taken["ranks"]
-    trusted = ranks["n"] >= 4 * ranks["dim"]
+    """The columns of metrics.csv, NaN where nothing was added; so is a rank from too few samples."""
+    pooled, tokens, ranks = (taken.get(name, {}) for name in ("pooled", "tokens", "ranks"))
+    trusted = ranks.get("trust", "refused") != "refused"
     return {
-        "effective_rank": ranks["centred"]["effective_rank"] if trusted else float("nan"),
-        "relative_spread": pooled["relative_spread"],
-        "dead_share": pooled["dead_share"],
-        "max_abs_correlation": pooled["max_abs_correlation"],
-        "position_share": tokens["position_share"],
-        "watched": pooled["n"],
+        "effective_rank": ranks["centred"]["effective_rank"] if trusted else math.nan,
+        "relative_spread": pooled.get("relative_spread", math.nan),
+        "dead_share": pooled.get("dead_share", math.nan),
+        "max_abs_correlation": pooled.get("max_abs_correlation", math.nan),
+        "position_share": tokens.get("position_share", math.nan),
+        "watched": pooled.get("n", 0),
     }
 
 

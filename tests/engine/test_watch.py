@@ -1,5 +1,7 @@
 """Statistics in training: equal to those of the same embeddings offline, whatever the precision."""
 
+import csv
+
 import numpy as np
 import pytest
 import torch
@@ -138,3 +140,17 @@ def test_a_verdict_must_last_and_its_count_survives_a_checkpoint():
     resumed.rows = verdicts.rows
     with pytest.raises(HopelessRun, match="collapse in 3 log rows"):
         resumed.judge(60, seen(flat))
+
+
+def test_log_rows_without_a_look_keep_the_columns_of_the_others(step, tmp_path, digits):
+    spec = {**TINY, "log_every": 2, "watch_every": 7}
+    arguments = ("--data", digits, "--out", tmp_path / "out", "--checkpoints", tmp_path / "runs")
+    assert step(train, "--spec", spec, *arguments)[0] == 0
+    with (tmp_path / "out" / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 20 and all(None not in row and None not in row.values() for row in rows)
+    assert {float(row["watched"]) for row in rows} == {0.0, float(TINY["batch_size"])}
+    assert all(0 < float(row["ema_momentum"]) <= 1 for row in rows)
+    assert [np.isnan(float(row["position_share"])) for row in rows] == [
+        r["watched"] == "0" for r in rows
+    ]
