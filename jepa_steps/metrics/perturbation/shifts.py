@@ -1,9 +1,9 @@
 """Shifts of perturbations in an embedding space, refitted in closed form with the encoder frozen.
 
-What a linear probe is to a classifier: an encoder's latents are left as they are, and the predictor "a
-gene shifts all cells alike, the shifts of a combination add up" is fitted anew, by empirical Bayes, so that
-neither steps nor learning rate decide how closely it fits. It works on any latents, trained or not, and
-on expression itself.
+What a linear probe is to a classifier: an encoder's latents are left as they are, and the predictor
+"a gene shifts all cells alike, the shifts of a combination add up" is fitted anew, by empirical Bayes,
+so that neither steps nor learning rate decide how closely it fits. It works on any latents, trained or
+not, and on expression itself: comparing the two says what the encoder is worth.
 
 Shapes: n cells, D latent dimensions, M groups (a condition in a context), K contexts, V genes, k
 directions, P conditions asked for.
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from ...errors import InputError
 from .pseudobulk import Condition, condition, group_means
@@ -57,25 +58,25 @@ class Shifts:
         return np.stack([self.controls[c] for c in contexts]) + change
 
 
-def fit_shifts(
-    latents: np.ndarray, conditions: Sequence[Condition], contexts: Sequence[str]
-) -> Shifts:
+def fit_shifts(latents: np.ndarray, conditions: Sequence[Condition], contexts: Sequence[str]) -> Shifts:
     """Shifts from training cells alone, nothing to choose.
 
     Means of groups are turned to their principal directions (within contexts). In each, a group's mean
-    is its context's control + x'w + noise; x counts genes, all genes, and any gene, w is normal
-    with variance s (1, a, b), noise has the variance of cells within groups over their number, and the
-    control is free, so that all groups help to place it. Predictions are posterior means, averaged over a
-    grid of (s, a, b) with weights proportional to the restricted likelihood (Patterson & Thompson 1971;
-    averaging: Hoeting et al. 1999): directions that hold only noise are shrunk to nothing, as in Efron &
-    Morris 1973. Doses and types are not used.
+    is its context's control + x'w + noise. x counts each gene, all genes, and whether there is any; w
+    is normal with variances s, s a, s b; noise has the variance of cells within groups over their
+    number; the control is free, so that all groups help to place it. What comes back are posterior
+    means, averaged over a grid of (s, a, b) with weights proportional to the restricted likelihood
+    (Patterson & Thompson 1971; averaging: Hoeting et al. 1999), so that directions of noise are shrunk
+    (Efron & Morris 1973); not all the way where dimensions outnumber groups, since axes are then found
+    where the noise of groups happens to lie. Shifts are the same in all contexts; doses and types are
+    not used. Cost: five eigendecompositions of M x M.
 
     Args:
         latents: (n, D). conditions: one a cell, () for controls. contexts: one a cell.
 
     Raises:
-        InputError: different numbers of cells, values that are not finite, no perturbed cells, or no more
-        cells than groups.
+        InputError: different numbers of cells, values that are not finite, no perturbed cells, or no
+        group of more than one cell.
     """
     if len({len(latents), len(conditions), len(contexts)}) > 1 or not np.isfinite(latents).all():
         raise InputError(
@@ -89,8 +90,8 @@ def fit_shifts(
     genes = tuple(sorted({gene for c, _ in names for gene in c}))
     if not genes or len(latents) <= len(names):
         raise InputError(
-            f"shifts: found {len(genes)} perturbed genes and {len(latents)} cells in {len(names)} groups; "
-            "expected perturbed cells and groups of more than one cell"
+            f"shifts: found {len(genes)} perturbed genes and {len(latents)} cells in {len(names)} "
+            "groups; expected perturbed cells and groups of more than one cell"
         )
     places = sorted({k for _, k in names})
     inside = np.array([[k == p for p in places] for _, k in names], np.float64)
@@ -125,7 +126,8 @@ def _posterior(
     """
     hits, count, any_ = design
     root = np.sqrt(cells)[:, None]
-    own, mean, common, controls = (np.zeros((n, y.shape[1])) for n in (hits.shape[1], 1, 1, inside.shape[1]))
+    rows = (hits.shape[1], 1, 1, inside.shape[1])
+    own, mean, common, controls = (np.zeros((n, y.shape[1])) for n in rows)
     kernels = []
     for a, b in _SHARED:
         kernel = hits @ hits.T + a * np.outer(count, count) + b * np.outer(any_, any_)
@@ -134,8 +136,7 @@ def _posterior(
         kernels.append((a, b, values.clip(min=0), vectors, turned))
     scales = np.array(_SCALES) * (1 / cells).mean()
     evidence = np.stack([e for *_, values, _, t in kernels for e, *_ in _solved(scales, values, *t)])
-    weights = np.exp(evidence - evidence.max(0))
-    weights = iter(weights / weights.sum(0))
+    weights = iter(softmax(evidence, axis=0))
     for a, b, values, vectors, turned in kernels:
         for scale, (_, free, residual) in zip(scales, _solved(scales, values, *turned), strict=True):
             weight = next(weights)
@@ -150,9 +151,10 @@ def _posterior(
 def _solved(
     scales: np.ndarray, values: np.ndarray, y: np.ndarray, inside: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Log restricted likelihood (k,), free controls (K, k), and inverse covariance times residuals (M, k), a scale.
+    """Of each scale: log restricted likelihood (k,), free controls (K, k), and inverse covariance times
+    residuals (M, k).
 
-    All in the eigenvectors of the kernel, where the covariance of y is 1 + scale * values.
+    In the eigenvectors of the kernel, where the covariance of y is the diagonal 1 + scale * values.
     """
     for scale in scales:
         variance = (1 + scale * values)[:, None]
