@@ -175,6 +175,7 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
     )
     perturbed = cells.condition[rows] > 0
     return {
+        "modality": "expression",
         "settings": resolved(screen.dataset),
         "leaky": not passed,
         **findings(cells, screen.measured, screen.transform, screen.dropped),
