@@ -22,11 +22,11 @@ from jepa_steps.config.expression_model import ExpressionJepa
 from jepa_steps.data.expression.prepare import prepare_expression
 from jepa_steps.data.expression.store import open_expression
 
-STEPS, LR = 500, 1e-3
+STEPS, LR = 400, 1e-3
 
 
 def settings(seed: int) -> ExpressionJepa:
-    model = {"tokens": 20, "dim": 64, "depth": 2, "heads": 2}
+    model = {"tokens": 10, "dim": 32, "depth": 2, "heads": 2}
     block = {
         "seed": seed,
         "batch_size": 128,
