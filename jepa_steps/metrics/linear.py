@@ -106,20 +106,26 @@ def logistic(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[f
     """
     axes, target = principal_axes(x), np.eye(int(y.max()) + 1, dtype=x.dtype)[y]
     classes = target.shape[1]
-    weights, tolerance = np.zeros((classes, len(axes.power) + 1)), _TOLERANCE[x.dtype.name]
+    weights = before = np.zeros((classes, len(axes.power) + 1))
+    tolerance, reach, travelled = _TOLERANCE[x.dtype.name], 0.0, 0.0
     found = {}
     for c in sorted(strengths):
         penalty = 1 / (c * len(x))
         # The curvature where all classes are equally likely: power / C + penalty.
         scale = np.append(1 / np.sqrt(axes.power / classes + penalty), np.sqrt(classes))
+        # From one strength to the next weights move about as ridge's would, 1 / (curvature + penalty);
+        # fitted classes curve less than equally likely ones, about 1 / C of it. Only where to start.
+        reached, reach = reach, 1 / (axes.power.mean() / classes**2 + penalty)
+        ahead = (reach - reached) / travelled if len(found) > 1 else 0.0
+        start, before = weights + ahead * (weights - before), weights
         end = minimize(
             _cross_entropy,
-            (weights / scale).ravel(),
+            (start / scale).ravel(),
             (scale, axes.rows, target, penalty),
             "L-BFGS-B",
             jac=True,
             options={
-                "gtol": _TOLERANCE[x.dtype.name],
+                "gtol": tolerance,
                 "ftol": 64 * np.finfo(np.float64).eps,
                 "maxiter": _STEPS,
             },
@@ -130,7 +136,7 @@ def logistic(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[f
                 f"the logistic probe did not converge at c = {c:g} ({end.message}); "
                 "drop this value from logistic_c"
             )
-        weights = end.x.reshape(weights.shape) * scale
+        weights, travelled = end.x.reshape(weights.shape) * scale, reach - reached
         found[c] = Linear(axes.basis @ weights[:, :-1].T, weights[:, -1])
     return found
 
