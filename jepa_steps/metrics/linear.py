@@ -104,7 +104,7 @@ def logistic(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[f
     Raises:
         InputError: not converged.
     """
-    axes, target = principal_axes(x), np.eye(int(y.max()) + 1, dtype=x.dtype)[y]
+    axes, target = principal_axes(x), np.eye(int(y.max()) + 1, dtype=x.dtype)[:, y].T
     classes = target.shape[1]
     weights = before = np.zeros((classes, len(axes.power) + 1))
     tolerance, reach, travelled = _TOLERANCE[x.dtype.name], 0.0, 0.0
@@ -146,19 +146,20 @@ def _cross_entropy(
 ) -> tuple[float, np.ndarray]:
     """Mean loss in nats and its gradient by the scaled weights; rows (n, r), target (n, C) one-hot."""
     weights = scaled.reshape(target.shape[1], -1) * scale
-    coef, intercept = weights[:, :-1].T.astype(rows.dtype), weights[:, -1].astype(rows.dtype)
-    logits = rows @ coef + intercept
-    logits -= logits.max(1, keepdims=True)
-    hit = np.einsum("nc,nc->n", logits, target).sum(dtype=np.float64)
+    coef, intercept = weights[:, :-1].astype(rows.dtype), weights[:, -1:].astype(rows.dtype)
+    # Classes first: sums over ten of them are then sums of long vectors.
+    logits, target = coef @ rows.T + intercept, target.T
+    logits -= logits.max(0)
+    hit = np.einsum("cn,cn->n", logits, target).sum(dtype=np.float64)
     p = np.exp(logits, out=logits)
-    total = p.sum(1, keepdims=True)
+    total = p.sum(0)
     loss = (np.log(total).sum(dtype=np.float64) - hit) / len(rows)
     loss += penalty / 2 * (weights[:, :-1] ** 2).sum()
     p /= total
     p -= target
     gradient = np.empty_like(weights)
-    gradient[:, :-1] = p.T @ rows / len(rows) + penalty * weights[:, :-1]
-    gradient[:, -1] = p.mean(0, dtype=np.float64)
+    gradient[:, :-1] = p @ rows / len(rows) + penalty * weights[:, :-1]
+    gradient[:, -1] = p.mean(1, dtype=np.float64)
     return loss, (gradient * scale).ravel()
 
 
