@@ -21,7 +21,14 @@ for block in ("images", "expression", "experiments"):
 
 # What prepare writes.
 IMAGES = ("images.npy", "splits.csv", "manifest.json")
-CELLS = ("data.npy", "indices.npy", "indptr.npy", "dense.npy", "splits.csv", "genes.csv")
+CELLS = (
+    "data.npy",
+    "indices.npy",
+    "indptr.npy",
+    "dense.npy",
+    "splits.csv",
+    "genes.csv",
+)
 CELLS += ("gene_features.npy", "perturbations.json", "audit.json", "manifest.json")
 
 
