@@ -4,21 +4,27 @@ from .base import Settings
 from .datasets import ImageDataset
 from .experiments import Config, Experiment, check_fit
 from .expression import ExpressionDataset, ExpressionSplit, Keys, KnockDown
-from .judgement import Embed, Monitor, Probe, Rank
+from .expression_model import ExpressionJepa, ExpressionModel, UntrainedCells
+from .judgement import Embed, Evaluate, Monitor, Probe, Rank
 from .objective import Objective, Optimizer
 from .presets import PRESETS
 from .reading import load_config, parse, parse_training, read_yaml, resolved, schema
-from .training import Augment, JepaTraining, Masks, Model, PcaEncoder, RawEncoder, Training
+from .run import JepaRun
+from .training import Augment, JepaTraining, Masks, Model, PcaEncoder, RawEncoder, Training, kind
 
 __all__ = [
     "PRESETS",
     "Augment",
     "Config",
     "Embed",
+    "Evaluate",
     "Experiment",
     "ExpressionDataset",
+    "ExpressionJepa",
+    "ExpressionModel",
     "ExpressionSplit",
     "ImageDataset",
+    "JepaRun",
     "JepaTraining",
     "Keys",
     "KnockDown",
@@ -33,7 +39,9 @@ __all__ = [
     "RawEncoder",
     "Settings",
     "Training",
+    "UntrainedCells",
     "check_fit",
+    "kind",
     "load_config",
     "parse",
     "parse_training",
