@@ -7,15 +7,14 @@ Writes encoder.safetensors and encoder.json (all that loading needs), snapshots.
 best.safetensors (encoders along the way), metrics.csv, validation.csv, timing.csv and summary.json.
 Resume checkpoints and TensorBoard events live under --checkpoints, in a folder named by a digest of
 data, settings and code: after a crash or SIGTERM (exit code 75) the same command goes on where it
-stopped.
+stopped. In a Slurm job SIGUSR2 saves and queues the job again, SIGTERM saves and waits for the end.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from .config import ImageDataset, JepaTraining, PcaEncoder, Training, check_fit,
 from .data.store import Store, open_store
 from .engine import parallel
 from .engine.distributed import World, world
+from .engine.lease import lease
 from .engine.loop import SNAPSHOTS, Trainer
 from .engine.starts import Starts
 from .errors import InputError
@@ -41,7 +41,7 @@ def train_jepa(train: JepaTraining, store: Store, out: Path, checkpoints: Path) 
     with world() as w:
         if w.main:
             folder.mkdir(parents=True, exist_ok=True)
-        with _lock(folder) if w.main else nullcontext():
+        with lease(folder) if w.main else nullcontext():
             trainer = Trainer(train, store, folder, w)
             try:
                 summary = trainer.run()
@@ -129,17 +129,6 @@ def run_digest(train: Training, store: Store) -> str:
         "code": code_digest("train"),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Refuse a second job on one run folder; the kernel drops the lock of a dead process."""
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{folder}: another process is training in this folder") from None
-        yield
 
 
 def main(argv: list[str] | None = None) -> None:

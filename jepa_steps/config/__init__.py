@@ -8,6 +8,7 @@ from .judgement import Embed, Monitor, Probe, Rank
 from .objective import Objective, Optimizer
 from .presets import PRESETS
 from .reading import load_config, parse, parse_training, read_yaml, resolved, schema
+from .resources import Resources
 from .training import Augment, JepaTraining, Masks, Model, PcaEncoder, RawEncoder, Training
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Probe",
     "Rank",
     "RawEncoder",
+    "Resources",
     "Settings",
     "Training",
     "check_fit",

@@ -102,7 +102,7 @@ def test_killed_at_random_moments_even_while_saving(tmp_path, digits):
     assert finished(folder, digits, spec) == whole
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
 def test_a_signal_leads_to_a_checkpoint_and_its_own_exit_code(tmp_path, digits, number):
     spec = {**TINY, "steps": 600, "checkpoint_every": 600}
     (tmp_path / "whole").mkdir()
