@@ -13,6 +13,7 @@ $(BIN)/.installed: constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch -c constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,torchvision,expression,transport,slurm]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps cdt  # data only
 	@touch $@
 
 run: setup ## run the default experiments and print the path of the report

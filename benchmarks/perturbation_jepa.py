@@ -61,6 +61,7 @@ RECIPES: dict[str, dict] = {
 
 def settings(recipe: str, seed: int) -> ExpressionJepa:
     base = {
+        "encoder": "bio-jepa",
         "seed": seed,
         "batch_size": 256,
         "model": {"tokens": 4, "dim": 128, "depth": 1, "heads": 2},

@@ -9,10 +9,10 @@
 5. 5,000,000 rows stream from a memory map in bounded memory (a file of 7.7 GB).
 
 stable-pretraining's formula is written out here: exp(entropy of p), p = s / sum s + 1e-5, s = svdvals of
-the queue's float32 matrix. Every call runs in a process of its own, one thread, rivals taking turns.
-Time: CPU seconds, the least of the rounds. Memory: growth of the peak resident size over what the
-process held before the call, rows included there. Truth: LAPACK's singular values of the same rows in
-float64. Run:
+the queue's float32 matrix (callbacks/rankme.py of 0.1.8, a method of a Lightning callback). Every call
+runs in a process of its own, one thread, rivals taking turns. Time: CPU seconds, the least of the
+rounds. Memory: growth of the peak resident size over what the process held before the call, rows
+included there. Truth: LAPACK's singular values of the same rows in float64. Run:
 
     python benchmarks/ranks.py [--rows 200000] [--pairs 20000] [--stream 5000000] [--rounds 3]
 """

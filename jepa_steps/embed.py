@@ -5,9 +5,9 @@
 
 The first form writes embeddings.npy (one row a sample, in the order of splits.csv),
 poolings.safetensors (the same under other poolings), bounded samples for statistics: tokens.npy,
-snapshots.npy (embeddings over training) and views.npy (the same samples under different context
-masks, over training); and embed.json. The second writes one row an image, and the file names beside
-it as .csv.
+snapshots.npy (embeddings over training) and views.npy (the same images under different context
+masks, or cells of the same condition, over training); and embed.json. The second writes one row an
+image, and the file names beside it as .csv.
 """
 
 import os
@@ -20,43 +20,45 @@ import torch
 from safetensors.numpy import save_file
 
 from .cli import add_spec, parser, read_spec, run, staged, write_csv, write_json
-from .config import Embed, ImageDataset, Masks, parse
+from .config import Embed, ImageDataset, Masks, kind, parse, parse_training
 from .data import counter
 from .data.decode import open_image, to_pixels
+from .data.expression.replicates import replicates
 from .data.masks import MultiBlockMasks
+from .data.prepared import Prepared, open_prepared
 from .data.sources import read_source
-from .data.store import Store, open_store, sha256
+from .data.store import Store, sha256
 from .errors import InputError
 from .model.export import Encoder, load_encoder, load_snapshots
+from .model.inputs import ImageInputs
 
 _WIDEST = 16_384  # values of one embedding
 # One hidden block: I-JEPA's four leave a 4x4 grid four tokens, and views that have little in common.
 _VIEW_MASKS = Masks(blocks=1, scale=(0.3, 0.5), context_scale=(1.0, 1.0))
 
 
-def embed_store(folder: Path, store: Store, settings: Embed, out: Path) -> None:
+def embed_store(folder: Path, store: Prepared, settings: Embed, out: Path) -> None:
     """Write embeddings of all samples, and of bounded samples the tokens, snapshots and views."""
     torch.set_num_threads(settings.threads)
     encoder, size = load_encoder(folder), settings.batch_size
     snapshots = load_snapshots(folder)
     tokens = _sample(store, ("train", "val", "test"), settings.token_samples)
     over_training = _sample(store, ("train", "val"), settings.snapshot_samples)
-    viewed = _sample(store, ("train",), settings.view_samples)
     with staged(out) as temporary:
-        pooled = all_poolings(encoder, store.images, settings)
+        pooled = all_poolings(encoder, store, settings)
         embeddings = pooled.pop(settings.pooling)
         np.save(temporary / "embeddings.npy", embeddings)
         save_file(pooled, temporary / "poolings.safetensors")
-        parts = [encoder.encode(store.images[rows]).numpy() for rows in _batches(tokens, size)]
+        parts = [encoder.encode(store.samples(rows)).numpy() for rows in _batches(tokens, size)]
         np.save(temporary / "tokens.npy", np.concatenate(parts))
-        rows = [embed(snapshot, store.images[over_training], settings) for _, snapshot in snapshots]
+        rows = [embed(snapshot, store, over_training, settings) for _, snapshot in snapshots]
         empty = np.empty((0, len(over_training), embeddings.shape[1]), np.float32)
         np.save(temporary / "snapshots.npy", np.stack(rows) if rows else empty)
         stages = [*(snapshot for _, snapshot in snapshots), encoder]
-        views = [masked_views(stage, store.images[viewed], viewed, settings) for stage in stages]
-        np.save(temporary / "views.npy", np.stack(views))
+        views, viewed = _views(stages, store, settings)
+        np.save(temporary / "views.npy", views)
         description = {
-            "encoder": encoder.config["train"]["encoder"],
+            "encoder": kind(parse_training(encoder.config["train"], "encoder.json")),
             "encoder_sha256": sha256(folder / "encoder.safetensors"),
             "data_sha256": store.manifest["sha256"],
             "pooling": settings.pooling,
@@ -64,12 +66,13 @@ def embed_store(folder: Path, store: Store, settings: Embed, out: Path) -> None:
             "snapshot_fractions": [fraction for fraction, _ in snapshots],
             "snapshot_rows": over_training.tolist(),
             "token_rows": tokens.tolist(),
+            "views": "context masks" if isinstance(store, Store) else "cells of one condition",
             "view_rows": viewed.tolist(),
         }
         write_json(temporary / "embed.json", description)
 
 
-def _sample(store: Store, parts: tuple[str, ...], most: int) -> np.ndarray:
+def _sample(store: Prepared, parts: tuple[str, ...], most: int) -> np.ndarray:
     """At most ``most`` random samples of each part, ascending."""
     chosen = [
         counter.generator(0, "embed sample").permutation(store.rows(part))[:most] for part in parts
@@ -81,8 +84,8 @@ def _batches(rows: Any, size: int) -> Iterator[Any]:
     return (rows[a : a + size] for a in range(0, len(rows), size))
 
 
-def all_poolings(encoder: Encoder, images: np.ndarray, settings: Embed) -> dict[str, np.ndarray]:
-    """Embeddings float32 (n, D_p) of uint8 images under every pooling of the settings, by name.
+def all_poolings(encoder: Encoder, store: Prepared, settings: Embed) -> dict[str, np.ndarray]:
+    """Embeddings float32 (n, D_p) of all samples under every pooling of the settings, by name.
 
     Raises:
         InputError: concatenated tokens that make too wide an embedding.
@@ -96,14 +99,31 @@ def all_poolings(encoder: Encoder, images: np.ndarray, settings: Embed) -> dict[
                 f"embed.poolings: concat gives {width} values a sample, expected at most {_WIDEST}; "
                 "leave it out"
             )
-    parts = [encoder.poolings(batch, names) for batch in _batches(images, settings.batch_size)]
+    batches = _batches(np.arange(len(store)), settings.batch_size)
+    parts = [encoder.poolings(store.samples(rows), names) for rows in batches]
     return {name: np.concatenate([part[name].numpy() for part in parts]) for name in names}
 
 
-def embed(encoder: Encoder, images: np.ndarray, settings: Embed) -> np.ndarray:
-    """Pooled embeddings float32 (n, D) of uint8 images (n, H, W, C), batch by batch."""
-    batches = _batches(images, settings.batch_size)
-    return np.concatenate([encoder.embed(batch, settings.pooling).numpy() for batch in batches])
+def embed(encoder: Encoder, store: Prepared, rows: np.ndarray, settings: Embed) -> np.ndarray:
+    """Pooled embeddings float32 (n, D) of samples int64 (n,), batch by batch."""
+    parts = (store.samples(some) for some in _batches(rows, settings.batch_size))
+    return np.concatenate([encoder.embed(part, settings.pooling).numpy() for part in parts])
+
+
+def _views(stages: list[Encoder], store: Prepared, settings: Embed) -> tuple[np.ndarray, np.ndarray]:
+    """(embeddings float32 (stages, n, q, D) of n things seen q times each, their rows).
+
+    An image is seen under q context masks; a condition in q of its training cells (n, q).
+    """
+    if isinstance(store, Store):
+        viewed = _sample(store, ("train",), settings.view_samples)
+        return np.stack(
+            [masked_views(e, store.images[viewed], viewed, settings) for e in stages]
+        ), viewed
+    viewed = replicates(store, settings.views, settings.view_samples)
+    rows = [embed(e, store, viewed.ravel(), settings) for e in stages] if viewed.size else []
+    empty = np.empty((len(stages), 0, 0, 1), np.float32)
+    return (np.stack(rows).reshape(len(stages), *viewed.shape, -1) if rows else empty), viewed
 
 
 def masked_views(encoder: Encoder, images: np.ndarray, index: np.ndarray, settings: Embed) -> np.ndarray:
@@ -129,8 +149,10 @@ def embed_images(folder: Path, images: Path, settings: Embed, out: Path) -> int:
     """Embed a folder of images; writes ``out`` (.npy) and the file names beside it (.csv)."""
     torch.set_num_threads(settings.threads)
     encoder = load_encoder(folder)
-    spec: dict[str, Any] = {"source": "folder", "path": str(images), "image_size": encoder.image_size}
-    dataset = ImageDataset(**spec, channels=encoder.channels)
+    if not isinstance(encoder.preprocess, ImageInputs):
+        raise InputError(f"{folder}: an encoder of {encoder.config['modality']}, which takes no images")
+    size, channels = encoder.preprocess.size, encoder.preprocess.channels
+    dataset = ImageDataset(source="folder", path=str(images), image_size=size, channels=channels)
     source = read_source(dataset)
     parts = []
     for a in range(0, len(source.names), settings.batch_size):
@@ -139,10 +161,10 @@ def embed_images(folder: Path, images: Path, settings: Embed, out: Path) -> int:
             path = source.items(i)
             try:
                 image = open_image(path, dataset.max_pixels)
-                batch.append(to_pixels(image, encoder.image_size, encoder.channels))
+                batch.append(to_pixels(image, size, channels))
             except ValueError as error:
                 raise InputError(f"{path}: {error}") from None
-        parts.append(embed(encoder, np.stack(batch), settings))
+        parts.append(encoder.embed(np.stack(batch), settings.pooling).numpy())
     temporary = out.with_name(f".{out.name}.{os.getpid()}.npy")
     np.save(temporary, np.concatenate(parts))
     write_csv(out.with_suffix(".csv"), ["file"], ([name] for name in source.names))
@@ -167,7 +189,7 @@ def main(argv: list[str] | None = None) -> None:
         n = embed_images(args.encoder, args.images, settings, args.out)
         print(f"{args.out}: {n} embeddings, file names in {args.out.with_suffix('.csv')}")
     else:
-        embed_store(args.encoder, open_store(args.data), settings, args.out)
+        embed_store(args.encoder, open_prepared(args.data), settings, args.out)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
     python -m jepa_steps.monitor --embed results/embed/mine --data data/digits \\
         --train results/train/mine --out results/monitor/mine
 
+With --evaluation, the evaluation.json of a predictor, it also says whether predictions depend on the
+condition.
+
 Writes monitor.json (a named verdict with evidence and a remedy to paste, statistics of pooled
 embeddings and of tokens, shares of variance that labels and named groups explain, and how well
 label-free criteria order the snapshots), snapshots.csv (statistics over training) and figures.
@@ -16,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
-from .config import JepaTraining, Monitor, Training, parse, parse_training
+from .config import ExpressionJepa, JepaRun, JepaTraining, Monitor, Training, parse, parse_training
 from .data.masks import MultiBlockMasks
 from .data.store import Splits, Store, open_store, read_array, read_splits
 from .errors import InputError
@@ -35,10 +38,18 @@ COUNTED = 25_600  # samples behind shares of variance, and among which neighbour
 SHOWN = 6  # images in a figure
 
 
-def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) -> dict[str, Any]:
+def monitor(
+    embed: Path,
+    data: Path,
+    train: Path,
+    settings: Monitor,
+    out: Path,
+    evaluation: Path | None = None,
+) -> dict[str, Any]:
     """Run the step; returns what monitor.json holds."""
     description, embeddings = read_json(embed / "embed.json"), read_array(embed / "embeddings.npy")
-    store, samples = open_store(data), read_splits(data / "splits.csv")
+    images = read_json(data / "manifest.json")["modality"] == "images"
+    store, samples = open_store(data) if images else None, read_splits(data / "splits.csv")
     if len(samples.split) != len(embeddings):
         raise InputError(
             f"{embed}: {len(embeddings)} embeddings for {len(samples.split)} rows of {data}"
@@ -61,7 +72,8 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
         snapshots=stages,
         probe_n=probed["val"],
         nuisance=_nuisance(embeddings, training, samples),
-        settings=trained if isinstance(trained, JepaTraining) else None,
+        conditions=read_json(evaluation).get("conditions") if evaluation else None,
+        settings=trained if isinstance(trained, JepaRun) else None,
     )
     found = diagnosis.diagnose(evidence, settings)
     losses = tables["metrics"].get("loss", [])
@@ -72,6 +84,7 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
         "tokens": evidence.tokens,
         "ranks": evidence.ranks,
         "nuisance": evidence.nuisance,
+        "conditions": evidence.conditions,
         "final_loss": losses[-1] if losses else None,
         "selection": {"stages": len(stages), "n": probed, **selection.agreement(stages)},
     }
@@ -85,7 +98,7 @@ def monitor(embed: Path, data: Path, train: Path, settings: Monitor, out: Path) 
         "spectra": spectra_over_training(spectra),
         "std": figures.std_histogram(m.std),
         "samples": _masked_samples(trained, encoder, store),
-        "neighbours": _neighbours(store, embeddings),
+        "neighbours": _neighbours(store, embeddings) if store else message("cells have no picture"),
     }
     with staged(out) as folder:
         write_json(folder / "monitor.json", result)
@@ -104,6 +117,7 @@ def _over_training(
     parts = {name: samples.split[rows] == code for code, name in enumerate(("train", "val"))}
     y = {name: samples.labels[rows[part]] for name, part in parts.items()}
     labelled = all(len(v) and (v >= 0).all() for v in y.values()) and len(np.unique(y["train"])) > 1
+    labelled = labelled and np.isin(y["val"], y["train"]).mean() > 0.5  # else the classes are held out
     snapshots, views = read_array(embed / "snapshots.npy"), read_array(embed / "views.npy")
     each = [*zip(description["snapshot_fractions"], snapshots, strict=True), (1.0, embeddings[rows])]
     stages, spectra = [], []
@@ -130,10 +144,10 @@ def _over_training(
 
 
 def _nuisance(embeddings: np.ndarray, rows: np.ndarray, samples: Splits) -> dict[str, Any] | None:
-    if not samples.named_groups:
+    if samples.nuisance is None:
         return None
     rows = _evenly(rows, COUNTED)
-    return nuisance_statistics(embeddings[rows], samples.groups[rows], samples.labels[rows])
+    return nuisance_statistics(embeddings[rows], samples.nuisance[rows], samples.labels[rows])
 
 
 def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
@@ -143,15 +157,23 @@ def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
 
 def _mask_figure(trained: Training, encoder: dict) -> Figure:
     if not isinstance(trained, JepaTraining):
-        return message("a floor: nothing is hidden")
+        return message(_unmasked(trained))
     side = encoder["image_size"] // trained.model.patch_size
     return masks(trained, (side, side))
 
 
-def _masked_samples(trained: Training, encoder: dict, store: Store) -> Figure:
+def _unmasked(trained: Training) -> str:
+    if not isinstance(trained, ExpressionJepa):
+        return "a floor: nothing is hidden"
+    if trained.task == "perturbation":
+        return "nothing is hidden: the perturbed cell is predicted"
+    return f"{trained.hidden} of {trained.model.tokens} modules of genes are hidden at random"
+
+
+def _masked_samples(trained: Training, encoder: dict, store: Store | None) -> Figure:
     """Context and targets of the last batch's masks on training images."""
     if not isinstance(trained, JepaTraining):
-        return message("a floor: nothing is hidden")
+        return message(_unmasked(trained))
     side, index = encoder["image_size"] // trained.model.patch_size, _evenly(store.rows("train"), SHOWN)
     sampler = MultiBlockMasks.of(trained.masks, (side, side), trained.seed)
     drawn = sampler(trained.steps - 1, np.zeros(len(index), np.int64), index)
@@ -184,10 +206,11 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("--embed", type=Path, required=True, help="folder written by embed")
     p.add_argument("--data", type=Path, required=True, help="folder written by prepare")
     p.add_argument("--train", type=Path, required=True, help="folder written by train")
+    p.add_argument("--evaluation", type=Path, help="evaluation.json written by evaluate")
     p.add_argument("--out", type=Path, required=True, help="folder for the results")
     args = p.parse_args(argv)
     settings = parse(Monitor, *read_spec(args.spec))
-    result = monitor(args.embed, args.data, args.train, settings, args.out)
+    result = monitor(args.embed, args.data, args.train, settings, args.out, args.evaluation)
     print(f"{args.out}: {result['verdict']}")
     for finding in result["findings"]:
         print(f"  {finding['severity']}: {finding['name']}: {finding['evidence']}. {finding['advice']}")

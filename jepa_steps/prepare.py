@@ -145,6 +145,7 @@ def _decode_chunk(
 def _manifest(dataset, source, folder, split, labels) -> dict[str, Any]:
     mean, std = pixel_statistics(folder / "images.npy", np.flatnonzero(split == 0))
     return {
+        "modality": "images",
         "settings": resolved(dataset),
         "images": {
             "count": len(split),

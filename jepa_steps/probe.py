@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import Probe, parse
 from .data import counter
+from .data.splits import assign
 from .data.store import Splits, read_array, read_splits
 from .errors import InputError
 from .figures import probing
@@ -28,6 +29,8 @@ from .figures.style import save
 from .metrics import panel, probes
 from .metrics.scores import per_class
 
+AS_PREPARED = "as prepared"
+REDRAWN = "the cells of the test part, divided anew: 60 % train, 20 % val, 20 % test"
 _PARTS = ("train", "val", "test")
 _CLASSES = ("class", "n", "precision", "recall", "f1")
 
@@ -44,14 +47,14 @@ def probe(
     table, first = read_splits(splits), read_array(embeddings)
     if len(table.labels) != len(first):
         raise InputError(f"{splits}: {len(table.labels)} rows for {len(first)} embeddings; embed again")
-    parts = [np.flatnonzero((table.split == code) & (table.labels >= 0)) for code in range(3)]
-    parts[0] = counter.generator(settings.seed, "probe sample").permutation(parts[0])
-    parts[0] = np.sort(parts[0][: settings.max_train])
+    split, how = _probed_split(table)
+    parts = [_bounded(np.flatnonzero((split == c) & (table.labels >= 0)), c, settings) for c in range(3)]
     if min(len(part) for part in parts) == 0 or len(np.unique(table.labels[parts[0]])) < 2:
         with staged(out) as folder:
             return _unlabelled(folder)
     train, _, test = parts
-    groups, y = table.groups[test], [table.labels[part] for part in parts]
+    named = table.named_groups and how == AS_PREPARED
+    groups, y = table.groups[test] if named else test, [table.labels[part] for part in parts]
     # One BLAS thread: sums do not depend on the machine's number of cores.
     with threadpool_limits(1):
         candidates = _candidates(embeddings, first, poolings)
@@ -61,25 +64,66 @@ def probe(
         predictions, found, linear = panel.judge(data, groups, settings)
         if settings.attentive:
             predictions["attentive"], found["attentive"] = _attentive(tokens, table, test, settings)
+        others = _others(rows, table, settings)
     result = {
         "labels": int(max(part.max() for part in y)) + 1,
         "n": {name: len(part) for name, part in zip(_PARTS, parts, strict=True)},
-        "interval": panel.explain_intervals(groups, table.named_groups, settings),
-        "groups": {"test": len(np.unique(groups)), "named": table.named_groups},
+        "parts": how,
+        "interval": panel.explain_intervals(groups, named, settings),
+        "groups": {"test": len(np.unique(groups)), "named": named},
         "pooling": pooling,
         **found,
+        **others,
     }
     classes = np.array(found["classes"])
     fitted = probes.LinearProbe(mean, scale, linear, classes, pooling["chosen"])
     with staged(out) as folder:
         write_json(folder / "probe.json", result)
         fitted.save(folder / "probe.safetensors")
-        _write_predictions(folder / "predictions.csv", table, test, predictions)
+        _write_predictions(folder / "predictions.csv", table, test, predictions, named)
         write_csv(folder / "classes.csv", _CLASSES, per_class(y[2], predictions["logistic"]))
         save(probing.confusion(y[2], predictions["logistic"]), folder / "confusion.svg")
-        named = np.array(table.group_names)[groups] if table.named_groups else None
-        save(probing.components(data.test, y[2], named), folder / "components.svg")
+        units = np.array(table.group_names)[groups] if named else None
+        save(probing.components(data.test, y[2], units), folder / "components.svg")
     return result
+
+
+def _probed_split(table: Splits) -> tuple[np.ndarray, str]:
+    """(split code int64 (n,) of each sample, -1 = left out; where it comes from).
+
+    Where whole perturbations are held out, none of test can be learned from training cells: then the
+    cells of the test part, which the encoder has never seen, are divided anew.
+    """
+    test = table.split == 2
+    if table.batch is None or np.isin(table.labels[test], table.labels[table.split == 0]).all():
+        return table.split, AS_PREPARED
+    split, rows = np.full(len(table.split), -1), np.flatnonzero(test)
+    undecided = np.full(len(rows), -1)
+    split[rows] = assign(undecided, table.labels[rows], np.arange(len(rows)), 0.2, 0.2, 0)
+    return split, REDRAWN
+
+
+def _bounded(rows: np.ndarray, code: int, settings: Probe) -> np.ndarray:
+    """Of training samples at most as many as the settings say."""
+    if code:
+        return rows
+    rows = counter.generator(settings.seed, "probe sample").permutation(rows)
+    return np.sort(rows[: settings.max_train])
+
+
+def _others(rows: np.ndarray, table: Splits, settings: Probe) -> dict[str, Any]:
+    """Scores of linear probes for a cell's context, and for its batch, which embeddings should not
+    tell; none where there is one value, or test has values that training has not."""
+    found = {}
+    parts = [_bounded(np.flatnonzero(table.split == code), code, settings) for code in range(3)]
+    for name, codes in (("context", table.context), ("batch", table.batch)):
+        y = [] if codes is None else [codes[part] for part in parts]
+        if not y or len(np.unique(y[0])) < 2 or not np.isin(np.concatenate(y), y[0]).all():
+            continue
+        mean, scale = probes.standardisation(rows[parts[0]])
+        data = probes.Split3(*((rows[part] - mean) / scale for part in parts), *y)
+        found[name] = panel.judge_linear(data, table.groups[parts[2]], settings)
+    return found
 
 
 def _candidates(
@@ -136,11 +180,12 @@ def _unlabelled(folder: Path) -> dict[str, Any]:
     return result
 
 
-def _write_predictions(path: Path, table: Splits, test: np.ndarray, predictions: dict) -> None:
+def _write_predictions(
+    path: Path, table: Splits, test: np.ndarray, predictions: dict, named: bool
+) -> None:
     """Per test sample: index, label, group (its number where groups have no names), predictions."""
     names = [name for name in predictions if name != "majority"]
-    groups = table.groups[test].tolist()
-    groups = [table.group_names[g] for g in groups] if table.named_groups else groups
+    groups = [table.group_names[g] for g in table.groups[test]] if named else test.tolist()
     columns = zip(test, table.labels[test], groups, *(predictions[n] for n in names), strict=True)
     write_csv(path, ["index", "label", "group", *names], columns)
 

@@ -17,6 +17,9 @@ _TABLES = ("data/__init__.py", "data/counter.py", "data/splits.py", "data/store.
 _MEASURES = tuple(f"metrics/{name}.py" for name in ("__init__", "embedding", "embedding_rules"))
 _MEASURES += tuple(f"metrics/{name}.py" for name in ("evidence", "moments", "neighbours"))
 _MEASURES += ("metrics/remedies.py", "metrics/spectrum.py")
+_DATA = ("data", "data/expression")
+# What judges predicted perturbations.
+_EFFECTS = ("metrics", "metrics/perturbation")
 # What the figure of the masks draws from.
 _MASKS = ("data/masks.py", "engine/__init__.py", "engine/schedules.py")
 
@@ -31,8 +34,9 @@ _PACKAGES += ("matplotlib", "snakemake", "dvc")
 CODE: dict[str, tuple[str, ...]] = {
     "prepare": ("prepare.py", "config", "data"),
     "prepare_expression": ("prepare.py", "config", "data", "data/expression"),
-    "train": ("train.py", "config", "provenance.py", "data", "model", "engine", *_MEASURES),
-    "embed": ("embed.py", "config", "data", "model"),
+    "train": ("train.py", "config", "provenance.py", *_DATA, "model", "engine", *_MEASURES),
+    "embed": ("embed.py", "config", *_DATA, "model"),
+    "evaluate": ("evaluate.py", "config", *_DATA, "model", "engine", *_EFFECTS, "figures"),
     "monitor": ("monitor.py", "config", *_TABLES, *_MASKS, "metrics", "figures"),
     "rank": ("rank.py", "config", *_TABLES, "metrics", "figures"),
     "probe": ("probe.py", "config", *_TABLES, "metrics", "figures"),

@@ -3,9 +3,9 @@
     python -m jepa_steps.report --data data/digits --experiments digits-jepa digits-raw \\
         --out results/report
 
-Reads results/{train,embed,monitor,rank,probe}/<experiment>/ and the manifests of the prepared data;
-writes report.html (self-contained, no outside requests, no script), summary.csv and summary.md, the
-figures of the comparison, and for DVC: metrics.json and history.csv, merged over experiments.
+Reads results/{train,embed,evaluate,monitor,rank,probe}/<experiment>/ and the manifests of the prepared
+data; writes report.html (self-contained, no outside requests, no script), summary.csv and summary.md,
+the figures of the comparison, and for DVC: metrics.json and history.csv, merged over experiments.
 """
 
 import csv
@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .cli import parser, read_json, run, staged, write_csv, write_json
-from .config import parse_training
+from .config import kind, parse_training
 from .errors import InputError
 from .figures import comparison
 from .figures.style import save
@@ -42,16 +42,18 @@ def read_experiment(results: Path, name: str, manifests: dict[str, dict]) -> dic
     encoder = read_json(results / "train" / name / "encoder.json")
     data = encoder["data_sha256"]["splits.csv"]
     folder = next((f for f, m in manifests.items() if m["sha256"]["splits.csv"] == data), None)
+    settings = parse_training(encoder["train"], str(results / "train" / name / "encoder.json"))
     return {
         "name": name,
-        "kind": encoder["train"]["encoder"],
+        "kind": kind(settings),
         "train": encoder["train"],
-        "settings": parse_training(encoder["train"], str(results / "train" / name / "encoder.json")),
+        "settings": settings,
         "data": data,
         "data_folder": folder,
         "manifest": manifests.get(folder) if folder else None,
         "training": read_json(results / "train" / name / "summary.json"),
         "embed": read_json(results / "embed" / name / "embed.json"),
+        "evaluation": read_json(results / "evaluate" / name / "evaluation.json"),
         "monitor": read_json(results / "monitor" / name / "monitor.json"),
         "rank": read_json(results / "rank" / name / "rank.json"),
         "probe": read_json(results / "probe" / name / "probe.json"),

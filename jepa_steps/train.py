@@ -4,7 +4,8 @@
     torchrun --nproc-per-node 2 -m jepa_steps.train ...        several processes, same result
 
 Writes encoder.safetensors and encoder.json (all that loading needs), snapshots.safetensors and
-best.safetensors (encoders along the way), metrics.csv, validation.csv, timing.csv and summary.json.
+best.safetensors (encoders along the way), jepa.safetensors (the whole module at the last step, with the
+predictor), metrics.csv, validation.csv, timing.csv and summary.json.
 Resume checkpoints and TensorBoard events live under --checkpoints, in a folder named by a digest of
 data, settings and code: after a crash or SIGTERM (exit code 75) the same command goes on where it
 stopped. In a Slurm job SIGUSR2 saves and queues the job again, SIGTERM saves and waits for the end.
@@ -13,7 +14,6 @@ stopped. In a Slurm job SIGUSR2 saves and queues the job again, SIGTERM saves an
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -21,21 +21,32 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from .cli import add_spec, parser, read_json, read_spec, run, staged, write_json
-from .config import ImageDataset, JepaTraining, PcaEncoder, Training, check_fit, parse_training, resolved
-from .data.store import Store, open_store
+from .cli import add_spec, parser, read_spec, run, staged, write_json
+from .config import (
+    ExpressionDataset,
+    ImageDataset,
+    JepaRun,
+    PcaEncoder,
+    Training,
+    check_fit,
+    parse_training,
+    resolved,
+)
+from .data.prepared import Prepared, open_prepared
+from .data.store import Store
 from .engine import parallel
 from .engine.distributed import World, world
 from .engine.lease import lease
 from .engine.loop import SNAPSHOTS, Trainer
 from .engine.starts import Starts
 from .errors import InputError
-from .model.export import build, save_description
+from .model.export import build, describe
 from .model.floors import principal_components
+from .model.inputs import inputs_of
 from .provenance import code_digest, facts
 
 
-def train_jepa(train: JepaTraining, store: Store, out: Path, checkpoints: Path) -> None:
+def train_jepa(train: JepaRun, store: Prepared, out: Path, checkpoints: Path) -> None:
     """Train, then collect the results from the run folder into ``out``."""
     folder = checkpoints / run_digest(train, store)
     with world() as w:
@@ -45,22 +56,29 @@ def train_jepa(train: JepaTraining, store: Store, out: Path, checkpoints: Path) 
             trainer = Trainer(train, store, folder, w)
             try:
                 summary = trainer.run()
+                whole = parallel.weights(trainer.jepa)
                 weights = parallel.weights(trainer.jepa.exported())
             finally:
                 parallel.release(trainer.model)
             if w.main:
                 if not (folder / "summary.json").exists():
                     write_json(folder / "summary.json", {**summary, **facts(_gpus())})
-                _collect(trainer, weights, store, folder, out)
+                description = describe(train, store)
+                _collect(trainer, {"jepa": whole, "encoder": weights}, description, folder, out)
 
 
 def _collect(
-    trainer: Trainer, weights: dict[str, torch.Tensor], store: Store, folder: Path, out: Path
+    trainer: Trainer,
+    weights: dict[str, dict[str, torch.Tensor]],
+    description: dict[str, Any],
+    folder: Path,
+    out: Path,
 ) -> None:
     train = trainer.settings
     with staged(out) as temporary:
+        save_file(weights["jepa"], temporary / "jepa.safetensors")
         best = {name: load_file(folder / f"best-{name}.safetensors") for name in trainer.validation.best}
-        chosen = weights if train.select == "last" else best.get(train.select)
+        chosen = weights["encoder"] if train.select == "last" else best.get(train.select)
         if chosen is None:
             raise InputError(
                 f"select: found {train.select!r}, but no validation had it (labels missing, or every "
@@ -75,7 +93,7 @@ def _collect(
             for name, tensor in load_file(folder / f"snapshot-{fraction:g}.safetensors").items()
         }
         save_file(snapshots, temporary / "snapshots.safetensors")
-        save_description(temporary / "encoder.json", train, store.manifest)
+        write_json(temporary / "encoder.json", description)
         for name in ("metrics.csv", "validation.csv", "timing.csv", "summary.json"):
             shutil.copyfile(folder / name, temporary / name)
 
@@ -84,20 +102,20 @@ def _gpus() -> list[str]:
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 
 
-def build_floor(train: Training, store: Store, out: Path) -> None:
+def build_floor(train: Training, store: Prepared, out: Path) -> None:
     """Write an encoder that is not trained by prediction, in the same files."""
     starts = Starts(World(0, 1, torch.device("cpu")))
-    size, _, channels = store.images.shape[1:]
-    module = build(train, size, channels)
+    description = describe(train, store)
+    module = build(train, description)
     if isinstance(train, PcaEncoder):
-        mean, components = _fit_pca(store, train.dim)
+        mean, components = _fit_pca(store, description, train.dim)
         module.mean.copy_(torch.from_numpy(mean))
         module.components.copy_(torch.from_numpy(components))
     with staged(out) as temporary:
         save_file(parallel.weights(module), temporary / "encoder.safetensors")
-        save_file({}, temporary / "snapshots.safetensors")
-        save_file({}, temporary / "best.safetensors")
-        save_description(temporary / "encoder.json", train, store.manifest)
+        for name in ("jepa", "snapshots", "best"):
+            save_file({}, temporary / f"{name}.safetensors")
+        write_json(temporary / "encoder.json", description)
         (temporary / "metrics.csv").write_text("step,epoch,loss\n")
         (temporary / "validation.csv").write_text("step,val_loss\n")
         timing = "step,samples_per_second,mfu,data_share,peak_memory_bytes\n"
@@ -107,25 +125,21 @@ def build_floor(train: Training, store: Store, out: Path) -> None:
         write_json(temporary / "summary.json", {**summary, **facts(_gpus())})
 
 
-def _fit_pca(store: Store, dim: int):
-    rows = store.rows("train")
-    pixels = store.manifest["pixels"]
-
-    def blocks() -> Iterator[Any]:
-        for a in range(0, len(rows), 1024):
-            block = store.images[rows[a : a + 1024]] / 255.0
-            block = (block - pixels["mean"]) / pixels["std"]
-            yield block.transpose(0, 3, 1, 2).reshape(len(block), -1)
-
-    return principal_components(blocks(), dim)
+def _fit_pca(store: Prepared, description: dict[str, Any], dim: int):
+    rows, inputs = store.rows("train"), inputs_of(description)
+    if dim > inputs.values:
+        raise InputError(
+            f"train.dim: found {dim}, expected at most {inputs.values} (values of a sample)"
+        )
+    blocks = (inputs(store.samples(rows[a : a + 1024])).flatten(1) for a in range(0, len(rows), 1024))
+    return principal_components(blocks, dim)
 
 
-def run_digest(train: Training, store: Store) -> str:
+def run_digest(train: Training, store: Prepared) -> str:
     """Name of the run folder: what must be equal for a checkpoint to be continued."""
     content = {
         "train": resolved(train),
         "data": store.manifest["sha256"],
-        "pixels": store.manifest["pixels"],
         "code": code_digest("train"),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -142,13 +156,13 @@ def main(argv: list[str] | None = None) -> None:
     )
     args = p.parse_args(argv)
     train = parse_training(*read_spec(args.spec))
-    store = open_store(args.data)
-    dataset = ImageDataset.model_validate(read_json(args.data / "manifest.json")["settings"])
+    store = open_prepared(args.data)
+    kind = ImageDataset if isinstance(store, Store) else ExpressionDataset
     try:
-        check_fit(dataset, train, "--spec")
+        check_fit(kind.model_validate(store.manifest["settings"]), train, "--spec")
     except ValueError as error:
         raise InputError(str(error)) from None
-    if isinstance(train, JepaTraining):
+    if isinstance(train, JepaRun):
         train_jepa(train, store, args.out, args.checkpoints)
     else:
         build_floor(train, store, args.out)

@@ -35,6 +35,7 @@ def write_data(folder: Path, classes: list[str] | None = None, leaks: int = 0, s
     folder.mkdir(parents=True)
     counts = {part: [n] * len(names) for part, n in (("train", 117), ("val", 18), ("test", 40))}
     manifest = {
+        "modality": "images",
         "settings": {
             "source": "digits",
             "path": "config/cards/digits.md",
@@ -77,6 +78,7 @@ def write_experiment(
         "train/encoder.json": {"train": train, "data_sha256": {n: _sha(salt + n) for n in ("images.npy", "splits.csv")}},
         "train/summary.json": _summary(train),
         "embed/embed.json": {"encoder": train["encoder"], "encoder_sha256": _sha(name), "pooling": "mean"},
+        "evaluate/evaluation.json": {"task": None, "reason": "it predicts no perturbation"},
         "monitor/monitor.json": _monitor(train, faults),
         "rank/rank.json": _rank(faults),
     }  # fmt: skip
@@ -218,7 +220,7 @@ def _probe(folder: Path, accuracy: float, rng: np.random.Generator, n: int, draw
         columns[name] = predicted(accuracy - worse)
         more = {"balanced_accuracy": accuracy, "macro_f1": accuracy, "log_loss": 0.2, "ece": 0.01}
         result[name] = {**score(columns[name] == labels), **more}
-    result["majority"] = score(labels == 0)
+    result["majority"] = {**score(labels == 0), "class": 0}
     result["few_label"] = {}
     for k, worse in ((1, 0.35), (5, 0.15), (10, 0.08)):
         drawn = [predicted(max(0.1, accuracy - worse)) for _ in range(draws)]

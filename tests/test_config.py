@@ -82,12 +82,12 @@ def whole(train=None, **dataset):
         (
             {**whole(), "images": {}, "expression": {"x": SCREEN}},
             "experiments.e.dataset",
-            "(there: none)",
+            "(there: x)",
         ),
         (
-            {**whole(), "images": {}, "expression": {"d": SCREEN}},
-            "experiments.e.dataset",
-            "not yet trained on; take the experiment out and run: snakemake data/d/manifest.json",
+            {**whole(TINY), "images": {}, "expression": {"d": SCREEN}},
+            "experiments.e.train.encoder",
+            "found jepa on a data set of expression, expected bio-jepa",
         ),
         ({**whole(), "expression": {"d": SCREEN}}, "expression.d", "under images too"),
         ({"expression": {"s": {**SCREEN, "control": "ctrl"}}}, "expression.s.control", "found 'ctrl'"),

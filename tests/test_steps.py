@@ -11,9 +11,9 @@ import pytest
 from conftest import ROOT, TINY
 from PIL import Image
 
-from jepa_steps import config, embed, monitor, prepare, probe, rank, report, train
+from jepa_steps import config, embed, evaluate, monitor, prepare, probe, rank, report, train
 
-STEPS = (prepare, train, embed, monitor, rank, probe, report)
+STEPS = (prepare, train, embed, evaluate, monitor, rank, probe, report)
 
 
 @pytest.mark.parametrize("module", [s.__name__ for s in (*STEPS, config)] + ["jepa_steps.adopt"])
@@ -233,7 +233,7 @@ def test_the_command_line_exits_with_2_and_no_traceback(tmp_path):
 def run_all(step, tmp_path, data, spec, name):
     """All steps after prepare for one experiment, as the workflow runs them."""
     results = tmp_path / "results"
-    folder = {s: results / s / name for s in ("train", "embed", "monitor", "rank", "probe")}
+    folder = {s: results / s / name for s in ("train", "embed", "evaluate", "monitor", "rank", "probe")}
     splits, rows = data / "splits.csv", folder["embed"] / "embeddings.npy"
     calls = [
         (
@@ -248,8 +248,11 @@ def run_all(step, tmp_path, data, spec, name):
             tmp_path / "runs",
         ),
         (embed, "--data", data, "--encoder", folder["train"], "--out", folder["embed"]),
+        (evaluate, "--data", data, "--train", folder["train"], "--out", folder["evaluate"]),
         (
             monitor,
+            "--evaluation",
+            folder["evaluate"] / "evaluation.json",
             "--embed",
             folder["embed"],
             "--data",

@@ -4,22 +4,28 @@ from .base import Settings
 from .datasets import ImageDataset
 from .experiments import Config, Experiment, check_fit
 from .expression import ExpressionDataset, ExpressionSplit, Keys, KnockDown
-from .judgement import Embed, Monitor, Probe, Rank
+from .expression_model import ExpressionJepa, ExpressionModel, UntrainedCells
+from .judgement import Embed, Evaluate, Monitor, Probe, Rank
 from .objective import Objective, Optimizer
 from .presets import PRESETS
 from .reading import load_config, parse, parse_training, read_yaml, resolved, schema
 from .resources import Resources
-from .training import Augment, JepaTraining, Masks, Model, PcaEncoder, RawEncoder, Training
+from .run import JepaRun
+from .training import Augment, JepaTraining, Masks, Model, PcaEncoder, RawEncoder, Training, kind
 
 __all__ = [
     "PRESETS",
     "Augment",
     "Config",
     "Embed",
+    "Evaluate",
     "Experiment",
     "ExpressionDataset",
+    "ExpressionJepa",
+    "ExpressionModel",
     "ExpressionSplit",
     "ImageDataset",
+    "JepaRun",
     "JepaTraining",
     "Keys",
     "KnockDown",
@@ -35,7 +41,9 @@ __all__ = [
     "Resources",
     "Settings",
     "Training",
+    "UntrainedCells",
     "check_fit",
+    "kind",
     "load_config",
     "parse",
     "parse_training",

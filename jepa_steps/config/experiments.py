@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 from .base import NAME, Settings
 from .datasets import ImageDataset
 from .expression import ExpressionDataset
-from .judgement import Embed, Monitor, Probe, Rank
+from .judgement import Embed, Evaluate, Monitor, Probe, Rank
 from .resources import Resources
-from .training import JepaTraining, PcaEncoder, Training, UntrainedEncoder
+from .training import JepaTraining, PcaEncoder, Training, UntrainedEncoder, kind
 
 Name = Annotated[str, Field(pattern=NAME)]
 
@@ -19,11 +19,13 @@ class Experiment(Settings):
     """One encoder on one data set, and how it is judged."""
 
     dataset: str
-    """A key of images."""
+    """A key of images or of expression."""
     train: Training
     """How the encoder comes about."""
     embed: Embed = Embed()
     """How it is applied."""
+    evaluate: Evaluate = Evaluate()
+    """How its predictions are judged."""
     monitor: Monitor = Monitor()
     """When it counts as collapsed."""
     rank: Rank = Rank()
@@ -54,27 +56,33 @@ class Config(Settings):
             )
         for name, experiment in self.experiments.items():
             where = f"experiments.{name}"
-            self._check_trainable(experiment.dataset, f"{where}.dataset")
-            check_fit(self.images[experiment.dataset], experiment.train, where)
+            dataset = self._dataset(experiment.dataset, f"{where}.dataset")
+            check_fit(dataset, experiment.train, where)
         return self
 
-    def _check_trainable(self, dataset: str, where: str) -> None:
-        if dataset in self.images:
-            return
-        if dataset in self.expression:
-            raise ValueError(
-                f"{where}: found {dataset!r}, an expression data set, which can be prepared but not yet "
-                f"trained on; take the experiment out and run: snakemake data/{dataset}/manifest.json"
-            )
-        near = difflib.get_close_matches(dataset, self.images, 1, cutoff=0.5)
-        expected = f"did you mean {near[0]!r}?" if near else "expected one of images"
-        raise ValueError(
-            f"{where}: found {dataset!r}, {expected} (there: {', '.join(self.images) or 'none'})"
-        )
+    def _dataset(self, name: str, where: str) -> ImageDataset | ExpressionDataset:
+        both = {**self.images, **self.expression}
+        if name in both:
+            return both[name]
+        near = difflib.get_close_matches(name, both, 1, cutoff=0.5)
+        expected = f"did you mean {near[0]!r}?" if near else "expected a key of images or expression"
+        raise ValueError(f"{where}: found {name!r}, {expected} (there: {', '.join(both)})")
 
 
-def check_fit(dataset: ImageDataset, train: Training, where: str) -> None:
+def check_fit(dataset: ImageDataset | ExpressionDataset, train: Training, where: str) -> None:
     """Raise ValueError where a training block cannot work on a data set."""
+    cells = isinstance(dataset, ExpressionDataset)
+    if train.encoder not in ("pca", "raw") and cells != train.encoder.startswith("bio-"):
+        what, fits = ("expression", "bio-") if cells else ("images", "")
+        raise ValueError(
+            f"{where}.train.encoder: found {train.encoder} on a data set of {what}, "
+            f"expected {fits}{kind(train)}"
+        )
+    if not cells:
+        _check_images(dataset, train, where)
+
+
+def _check_images(dataset: ImageDataset, train: Training, where: str) -> None:
     if isinstance(train, PcaEncoder):
         pixels = dataset.image_size**2 * dataset.channels
         if train.dim > pixels:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from .base import Settings, Share
-from .objective import Objective
+from .run import JepaRun
 
 
 class ExpressionModel(Settings):
@@ -52,22 +52,18 @@ class CellPredictor(Settings):
         return self
 
 
-class ExpressionJepa(Settings):
+class ExpressionJepa(JepaRun):
     """A JEPA of gene expression."""
 
-    seed: int = 0
-    """Seed of weights, order, pairing and masks."""
+    encoder: Literal["bio-jepa"]
+    """bio-jepa: trained by prediction in embedding space, on cells."""
     task: Literal["perturbation", "masked genes"] = "perturbation"
     """perturbation: from a control cell and a perturbation to the perturbed cell. masked genes: from
     visible modules to hidden ones of the same cell."""
-    batch_size: Annotated[int, Field(ge=2)] = 256
-    """Cells an optimizer step, over all ranks together."""
     model: ExpressionModel = ExpressionModel()
     """The encoder."""
     predictor: CellPredictor = CellPredictor()
     """The predictor."""
-    objective: Objective = Objective()
-    """What is minimised."""
     hidden_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Share of the modules that masked genes hides in each cell."""
     unknown_share: Share = 0.1
@@ -76,8 +72,6 @@ class ExpressionJepa(Settings):
     control_share: Share = 0.2
     """Share of the draws in which the perturbed cell gives way to a second control and the condition to
     none, so that no perturbation means no change."""
-    recompute: bool = False
-    """Recompute each block's activations in the backward pass: less memory, about a third slower."""
 
     @model_validator(mode="after")
     def _task_fits(self) -> "ExpressionJepa":
@@ -101,3 +95,14 @@ class ExpressionJepa(Settings):
     def hidden(self) -> int:
         """Modules that masked genes hides in each cell."""
         return round(self.hidden_share * self.model.tokens)
+
+
+class UntrainedCells(Settings):
+    """Floor: the same architecture with its initial weights."""
+
+    encoder: Literal["bio-untrained"]
+    """bio-untrained: random initial weights."""
+    seed: int = 0
+    """Seed of the weights."""
+    model: ExpressionModel = ExpressionModel()
+    """The encoder."""

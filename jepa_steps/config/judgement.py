@@ -1,4 +1,4 @@
-"""Settings of what follows training: embed, monitor, rank, probe."""
+"""Settings of what follows training: embed, evaluate, monitor, rank, probe."""
 
 from typing import Annotated, Literal
 
@@ -28,6 +28,25 @@ class Embed(Settings):
     view_samples: Annotated[int, Field(ge=2)] = 512
     """Training samples embedded under masks, by every snapshot; LiDAR needs more of them than dim."""
     threads: Annotated[int, Field(ge=1)] = 2
+    """CPU threads; part of the settings because sums depend on it to the bit."""
+
+
+class Evaluate(Settings):
+    """How predictions for held-out perturbations are judged; only experiments that predict have them."""
+
+    controls: Annotated[int, Field(ge=1)] = 512
+    """Control cells of a context, at most, whose predictions are averaged."""
+    readout_cells: Annotated[int, Field(ge=16)] = 50_000
+    """Training cells, at most, on which the readout from embeddings to expression is fitted."""
+    halvings: Annotated[int, Field(ge=1)] = 20
+    """Random halvings of a perturbation's test cells behind the ceiling."""
+    cells: Annotated[int, Field(ge=2)] = 200
+    """Cells of a perturbation, at most, in an energy distance, on 50 principal components."""
+    bootstrap: Annotated[int, Field(ge=100)] = 2000
+    """Resamples of the test perturbations behind each 95 % interval."""
+    seed: int = 0
+    """Seed of samples, halvings and resamples."""
+    threads: Annotated[int, Field(ge=1)] = 1
     """CPU threads; part of the settings because sums depend on it to the bit."""
 
 

@@ -16,7 +16,7 @@ S = TypeVar("S", bound=BaseModel)
 def _line(error: ValidationError, source: str) -> str:
     """One line for the first problem: file, field, found, expected."""
     first, count = error.errors()[0], error.error_count()
-    tags = {"jepa", "untrained", "pca", "raw"}
+    tags = {"jepa", "bio-jepa", "untrained", "bio-untrained", "pca", "raw"}
     path = [str(p) for p in first["loc"] if p not in tags and p != "[key]"]
     message = first["msg"].removeprefix("Value error, ")
     found = first["input"]

@@ -3,7 +3,9 @@
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from .expression_model import CellPredictor, ExpressionJepa, ExpressionModel
 from .objective import Objective, Optimizer
+from .run import JepaRun
 from .training import Augment, JepaTraining, Masks, Model, Predictor
 
 BLOCKS: dict[str, type[BaseModel]] = {
@@ -14,6 +16,9 @@ BLOCKS: dict[str, type[BaseModel]] = {
     "train.augment": Augment,
     "train.objective": Objective,
     "train.optimizer": Optimizer,
+    "train of cells, beside the settings of a run above": ExpressionJepa,
+    "train.model of cells": ExpressionModel,
+    "train.predictor of cells": CellPredictor,
 }
 
 
@@ -24,7 +29,10 @@ def settings_tables() -> str:
 
 def _table(block: type[BaseModel]) -> str:
     lines = ["| setting | default | what and why |", "|---|---|---|"]
+    known = set(JepaRun.model_fields) - {"encoder"} if block is ExpressionJepa else set()
     for name, field in block.model_fields.items():
+        if name in known:
+            continue
         meaning = " ".join((field.description or "").split()).replace("|", "\\|")
         lines.append(f"| `{name}` | {_default(field.default)} | {meaning} |")
     return "\n".join(lines) + "\n"

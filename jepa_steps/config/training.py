@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from .base import Range, Settings, Share, ordered
-from .objective import Objective, Optimizer
+from .expression_model import ExpressionJepa, UntrainedCells
+from .run import JepaRun
 
 
 class Model(Settings):
@@ -103,18 +104,11 @@ class Augment(Settings):
         return self
 
 
-class JepaTraining(Settings):
-    """A trained JEPA encoder."""
+class JepaTraining(JepaRun):
+    """A JEPA of images."""
 
     encoder: Literal["jepa"]
-    """jepa: trained by prediction in embedding space."""
-    seed: int = 0
-    """Seed of weights, order, masks and augmentation."""
-    steps: Annotated[int, Field(ge=10)] = 10_000
-    """Optimizer steps, at least 10 so that the snapshots fall on different steps; steps * batch_size
-    / training images = epochs."""
-    batch_size: Annotated[int, Field(ge=2)] = 256
-    """Images an optimizer step, over all ranks together."""
+    """jepa: trained by prediction in embedding space, on images."""
     model: Model
     """The encoder."""
     predictor: Predictor = Predictor()
@@ -123,49 +117,6 @@ class JepaTraining(Settings):
     """What is hidden."""
     augment: Augment = Augment()
     """How images are varied."""
-    objective: Objective = Objective()
-    """What is minimised."""
-    optimizer: Optimizer = Optimizer()
-    """How."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Autocast type; auto = bf16 on GPUs that have it, fp32 elsewhere. fp16 scales the loss."""
-    tf32: bool = False
-    """Let GPUs multiply fp32 matrices in TF32: faster, about three decimal digits."""
-    accumulate: Annotated[int, Field(ge=1)] = 1
-    """Pieces a batch is computed in, to save memory; the gradient is the whole batch's, for the
-    variance and covariance terms, too (at the price of a second forward pass)."""
-    recompute: bool = False
-    """Recompute each block's activations in the backward pass: less memory, about a third slower."""
-    compile: bool = False
-    """torch.compile each transformer block; worth it on GPUs."""
-    shard: bool = False
-    """Shard weights, gradients and optimizer state over the ranks (FSDP2) instead of copying them."""
-    skip_limit: Annotated[int, Field(ge=1)] = 20
-    """Steps in a row that may be skipped for NaN or infinity before training stops."""
-    diverged: Annotated[float, Field(gt=1)] = 10.0
-    """Training stops when the loss of a log interval exceeds this multiple of the first one's."""
-    stop_on: tuple[
-        Literal["collapse", "positional collapse", "dimensional collapse", "rank-k collapse"], ...
-    ] = ()
-    """Verdicts that end training, with exit code 76, once 3 rows of metrics.csv in a row show them
-    after a tenth of the steps; the monitor's default thresholds hold."""
-    validate_every: Annotated[int, Field(ge=1)] = 500
-    """Steps between validations: loss on val, effective rank, kNN where there are labels."""
-    validation_samples: Annotated[int, Field(ge=16)] = 2048
-    """Training samples (and val samples), at most, that a validation embeds."""
-    select: Literal["last", "rank", "knn", "loss"] = "last"
-    """The encoder that is exported: the last, or the best validation by effective rank, kNN or loss;
-    validations that look collapsed never win. All the bests are in best.safetensors."""
-    keep_checkpoints: Annotated[int, Field(ge=1)] = 2
-    """Resume checkpoints kept, the newest first."""
-    threads: Annotated[int, Field(ge=1)] = 2
-    """CPU threads of one process; part of the settings because sums depend on it to the bit."""
-    log_every: Annotated[int, Field(ge=1)] = 50
-    """Steps averaged into one row of metrics.csv."""
-    watch_every: Annotated[int, Field(ge=1)] = 5
-    """Steps between looks at the batch's embeddings, whose statistics are in metrics.csv."""
-    checkpoint_every: Annotated[int, Field(ge=1)] = 500
-    """Steps between resume checkpoints."""
 
     @model_validator(mode="after")
     def _own_target_has_no_positions(self) -> "JepaTraining":
@@ -189,21 +140,27 @@ class UntrainedEncoder(Settings):
 
 
 class PcaEncoder(Settings):
-    """Floor: principal components of the pixels, fitted on the training part."""
+    """Floor: principal components of the input, fitted on the training part."""
 
     encoder: Literal["pca"]
-    """pca: a linear code of the pixels."""
+    """pca: a linear code of pixels or genes."""
     dim: Annotated[int, Field(ge=1)]
     """Components kept; choose the trained encoder's dim for a fair comparison."""
 
 
 class RawEncoder(Settings):
-    """Floor: the normalised pixels themselves."""
+    """Floor: the normalised pixels or genes themselves."""
 
     encoder: Literal["raw"]
     """raw: no encoder."""
 
 
 Training = Annotated[
-    JepaTraining | UntrainedEncoder | PcaEncoder | RawEncoder, Field(discriminator="encoder")
+    JepaTraining | ExpressionJepa | UntrainedEncoder | UntrainedCells | PcaEncoder | RawEncoder,
+    Field(discriminator="encoder"),
 ]
+
+
+def kind(train: Training) -> Literal["jepa", "untrained", "pca", "raw"]:
+    """What kind of encoder it is, whatever it takes."""
+    return train.encoder.removeprefix("bio-")

@@ -92,12 +92,12 @@ class Batches:
 
     def __init__(self, train: JepaTraining, store: Store, grid: tuple[int, int], world: "World"):
         self.rows, self._size, self._world = store.rows("train"), train.batch_size, world
-        self._images = Images(store, world.device)
+        self.images = Images(store, world.device)
         self._order = Order(self.rows, train.seed)
         self._masks = MultiBlockMasks.of(train.masks, grid, train.seed)
         purposes = ["augment"] + ["augment-target"] * (train.augment.target == "own")
         self._augment = [
-            Augmentation(train.augment, train.seed, self._images.normalise, purpose)
+            Augmentation(train.augment, train.seed, self.images.normalise, purpose)
             for purpose in purposes
         ]
 
@@ -121,7 +121,7 @@ class Batches:
         visible, targets = masks.visible(number, epoch, index)
         length = world.smallest(int(visible.sum(1).min()))
         context = masks.context(visible, length, number, epoch, index)
-        plain = self._images(index)
+        plain = self.images(index)
         x, *target_view = (augment(plain, epoch, index) for augment in self._augment)
         masks = (torch.from_numpy(part).to(world.device) for part in (context, targets))
         return x, *masks, *target_view

@@ -23,17 +23,27 @@ class Splits:
     split: int64 (n,), 0 train, 1 val, 2 test.
     groups: int64 (n,), numbers of the units that never cross splits; 0 to n - 1 without groups.
     group_names: of these numbers, in order; empty where every sample is its own group.
+    context, batch: int64 (n,), of cells: what they are beside their label; None for images.
     """
 
     labels: np.ndarray
     split: np.ndarray
     groups: np.ndarray
     group_names: tuple[str, ...] = ()
+    context: np.ndarray | None = None
+    batch: np.ndarray | None = None
 
     @property
     def named_groups(self) -> bool:
         """Whether the data set has groups of its own."""
         return bool(self.group_names)
+
+    @property
+    def nuisance(self) -> np.ndarray | None:
+        """int64 (n,), what embeddings should not tell: the batch of a cell, the group of an image."""
+        if self.batch is not None:
+            return self.batch if len(np.unique(self.batch)) > 1 else None
+        return self.groups if self.named_groups else None
 
 
 @dataclass(frozen=True)
@@ -51,9 +61,16 @@ class Store:
     split: np.ndarray
     manifest: dict[str, Any]
 
+    def __len__(self) -> int:
+        return len(self.split)
+
     def rows(self, name: str) -> np.ndarray:
         """Sample numbers of the split ``name``, ascending."""
         return np.flatnonzero(self.split == SPLITS.index(name))
+
+    def samples(self, rows: np.ndarray) -> np.ndarray:
+        """Images uint8 (B, H, W, C) of rows int64 (B,)."""
+        return self.images[rows]
 
 
 def open_store(folder: Path) -> Store:
@@ -85,6 +102,7 @@ def read_splits(path: Path) -> Splits:
     if not path.is_file():
         raise InputError(f"{path}: no such file; run jepa_steps.prepare first")
     labels, split, groups = [], [], []
+    others: dict[str, list[str]] = {"context": [], "batch": []}
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         grouped = "group" in (reader.fieldnames or ())
@@ -93,17 +111,22 @@ def read_splits(path: Path) -> Splits:
                 labels.append(int(row["label"]))
                 split.append(SPLITS.index(row["split"]))
                 groups.append(str(row["group"]) if grouped else "")
+                for name, values in others.items():
+                    values += [row[name]] if name in row else []
             except (KeyError, TypeError, ValueError):
                 raise InputError(
                     f"{path}: line {number}: found {row}, expected the columns {', '.join(FIELDS)}, "
                     f"an integer label and a split of {', '.join(SPLITS)}"
                 ) from None
     names, codes = np.unique(groups, return_inverse=True) if grouped else ((), np.arange(len(labels)))
+    if len(names) == len(labels):
+        names, codes = (), np.arange(len(labels))
     return Splits(
         np.array(labels, dtype=np.int64),
         np.array(split, dtype=np.int64),
         codes.astype(np.int64),
         tuple(str(name) for name in names),
+        *(np.unique(values, return_inverse=True)[1] if values else None for values in others.values()),
     )
 
 

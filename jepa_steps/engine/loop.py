@@ -16,11 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from ..config import JepaTraining
-from ..data.batches import Batches
-from ..data.store import Store
+from ..config import JepaRun
+from ..data.prepared import Prepared
 from ..errors import InputError
-from ..model.jepa import image_jepa
 from . import checkpoint, memory, parallel, schedules
 from .distributed import World
 from .gradients import backward
@@ -30,6 +28,7 @@ from .precision import Precision
 from .record import Means, Record, show
 from .signals import leave, stop_on_signal
 from .speed import Speed, summary
+from .tasks import task_of
 from .validation import Validation
 from .verdicts import Verdicts
 from .watch import Watch, columns
@@ -51,8 +50,7 @@ class Trainer:
         InputError: a batch that does not divide into ranks and pieces.
     """
 
-    def __init__(self, train: JepaTraining, store: Store, folder: Path, world: World):
-        size, _, channels = store.images.shape[1:]
+    def __init__(self, train: JepaRun, store: Prepared, folder: Path, world: World):
         parts = world.size * train.accumulate
         if train.batch_size % parts:
             raise InputError(
@@ -62,12 +60,12 @@ class Trainer:
         torch.set_num_threads(train.threads)
         self.settings, self.folder, self.world = train, folder, world
         self.precision = Precision(train, world.device)
-        self.jepa = image_jepa(train, size, channels).to(world.device)
+        self.task = task_of(train, store, world)
+        self.jepa = self.task.jepa
         self.model = parallel.parallel(self.jepa, train, world)
         self.optimizers = optimizers(self.jepa, train.optimizer)
         self.parameters = [p for p in self.jepa.parameters() if p.requires_grad]
-        self.batches = Batches(train, store, self.jepa.encoder.grid, world)
-        self.validation = Validation(train, store, self.jepa, folder, world)
+        self.validation = Validation(train, store, self.task, folder, world)
         self.guard = Guard(folder, train.skip_limit, train.diverged)
         self.verdicts = Verdicts(train)
         self.means, self.watch = Means(), Watch()
@@ -77,11 +75,9 @@ class Trainer:
     # ------------------------------------------------------------------------------- one step
 
     def batch(self, number: int, step: int) -> tuple[Tensor, ...]:
-        """This rank's share of batch ``number`` with the masks of optimizer step ``step``."""
+        """This rank's share of batch ``number``, as optimizer step ``step`` takes it."""
         start = time.perf_counter()
-        now = schedules.at(step, self.settings)
-        scale = (now["mask_scale_low"], now["mask_scale_high"])
-        batch = self.batches(number, int(now["mask_blocks"]), scale)
+        batch = self.task.batch(number, step)
         self.waited += time.perf_counter() - start
         return batch
 
@@ -108,7 +104,7 @@ class Trainer:
             self.step += 1
             self.guard.stepped()
         else:
-            samples = self.batches.samples(number)[1]
+            samples = self.task.samples(number)[1]
             self.guard.skip(self.step, float(loss), float(norm), samples)
         self.precision.update()
 
@@ -149,7 +145,7 @@ class Trainer:
         batches = self.step + self.guard.skipped
         return {
             "step": self.step,
-            "epoch": round(batches * self.settings.batch_size / len(self.batches.rows), 6),
+            "epoch": round(batches * self.settings.batch_size / len(self.task.rows), 6),
             **row,
             "weight_norm": float(_norm(self.parameters)),
             "update_to_weight": self.update_to_weight,

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from ..config import JepaTraining
+from ..config import JepaRun
 from ..errors import InputError
 
 
-def predicted(module: nn.Module, loss: Callable[[], Tensor], train: JepaTraining, ranks: int) -> int:
+def predicted(module: nn.Module, loss: Callable[[], Tensor], train: JepaRun, ranks: int) -> int:
     """Bytes that a step needs on one rank: weights, gradients, optimizer state, activations.
 
     Activations are those that autograd keeps for ``loss()``, which must run on two samples, scaled
@@ -38,7 +38,7 @@ def predicted(module: nn.Module, loss: Callable[[], Tensor], train: JepaTraining
 
 
 @contextmanager
-def explained(train: JepaTraining, needed: int, ranks: int) -> Iterator[None]:
+def explained(train: JepaRun, needed: int, ranks: int) -> Iterator[None]:
     """Turn running out of memory into one line that says which settings to change.
 
     Raises:

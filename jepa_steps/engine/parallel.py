@@ -8,7 +8,7 @@ from torch.distributed.checkpoint import state_dict as full_state
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from ..config import JepaTraining
+from ..config import JepaRun
 from ..errors import InputError
 from ..model.jepa import Jepa
 from ..model.transformer import Block
@@ -17,7 +17,7 @@ from .distributed import World
 _FULL = full_state.StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
-def parallel(jepa: Jepa, train: JepaTraining, world: World) -> nn.Module:
+def parallel(jepa: Jepa, train: JepaRun, world: World) -> nn.Module:
     """The module to call in training; ``jepa`` itself on one process.
 
     Raises:

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from ..config import JepaTraining
+from ..config import JepaRun
 
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -17,7 +17,7 @@ class Precision:
         scaler: loss scaling of fp16; a pass-through otherwise.
     """
 
-    def __init__(self, train: JepaTraining, device: torch.device):
+    def __init__(self, train: JepaRun, device: torch.device):
         has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
         auto = "bf16" if has_bf16 else "fp32"
         self.name = auto if train.precision == "auto" else train.precision

@@ -99,7 +99,7 @@ def _truncate(path: Path, step: int) -> None:
 
 def show(bar: tqdm, row: dict[str, Any], pace: dict[str, float], plain: bool) -> None:
     """The state of training: beside the bar on a terminal, else as a line now and then."""
-    line = f"loss {row['loss']:.4f}, {pace['samples_per_second']:.0f} images/s, MFU {pace['mfu']:.0%}"
+    line = f"loss {row['loss']:.4f}, {pace['samples_per_second']:.0f} samples/s, MFU {pace['mfu']:.0%}"
     bar.set_postfix_str(line)
     if bar.disable and plain:
         print(f"step {row['step']}/{bar.total}: {line}", flush=True)

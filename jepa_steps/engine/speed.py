@@ -74,7 +74,7 @@ def summary(trainer: "Trainer", speed: Speed) -> dict[str, Any]:
     return {
         "steps": s.steps,
         "skipped": trainer.guard.skipped,
-        "epochs": s.steps * s.batch_size / len(trainer.batches.rows),
+        "epochs": s.steps * s.batch_size / len(trainer.task.rows),
         "parameters": {
             name: sum(p.numel() for p in part.parameters()) if part else 0
             for name, part in (("encoder", jepa.encoder), ("predictor", jepa.predictor))

@@ -11,18 +11,16 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from ..config import JepaTraining, Monitor
-from ..data.batches import Images
-from ..data.masks import MultiBlockMasks
-from ..data.store import Store
+from ..config import JepaRun, Monitor
+from ..data.prepared import Prepared
 from ..metrics.embedding import row_statistics
 from ..metrics.moments import moments
 from ..metrics.neighbours import knn_probe
 from ..metrics.spectrum import effective_rank, singular_values
-from ..model.jepa import Jepa
 from .checkpoint import atomic_write
 from .distributed import World
 from .parallel import weights
+from .tasks import CellTask, ImageTask
 
 # Direction in which a criterion improves.
 CRITERIA = {"rank": 1, "knn": 1, "loss": -1}
@@ -36,13 +34,19 @@ class Validation:
     make the same number of forward passes.
     """
 
-    def __init__(self, train: JepaTraining, store: Store, jepa: Jepa, folder: Path, world: World):
-        self._jepa, self._labels, self._world, self._folder = jepa, store.labels, world, folder
-        self._images, self._size = Images(store, world.device), train.batch_size
-        self._masks = MultiBlockMasks.of(train.masks, jepa.encoder.grid, train.seed)
-        self._rows = {
-            part: _evenly(store.rows(part), train.validation_samples) for part in ("train", "val")
-        }
+    def __init__(
+        self,
+        train: JepaRun,
+        store: Prepared,
+        task: ImageTask | CellTask,
+        folder: Path,
+        world: World,
+    ):
+        self._task, self._jepa, self._labels = task, task.jepa, task.labels
+        self._world, self._folder, self._size = world, folder, train.batch_size
+        most = train.validation_samples
+        self._predicted = _evenly(task.validated("val"), most)
+        self._rows = {part: _evenly(store.rows(part), most) for part in ("train", "val")}
         self.best: dict[str, dict[str, float]] = {}
 
     @torch.no_grad()
@@ -61,13 +65,10 @@ class Validation:
     def _losses(self) -> dict[str, float]:
         """Loss and parts on val, weighted by samples."""
         names, sums, count = ["loss"], None, 0
-        for number, rows, weight in self._shares(self._rows["val"]):
+        for number, rows, weight in self._shares(self._predicted):
             if len(rows) == 1 and self._jepa.objective.regularised:  # one sample has no variance
                 rows, weight = rows.repeat(2), 0.0
-            zero = np.zeros(len(rows), np.int64)
-            masks = self._masks(number, zero, rows)
-            batch = [torch.from_numpy(m).to(self._world.device) for m in (masks.context, masks.targets)]
-            loss, parts = self._jepa.loss(self._jepa(self._images(rows), *batch), alone=True)
+            loss, parts = self._jepa.loss(self._jepa(*self._task.fixed(number, rows)), alone=True)
             names = ["loss", *parts]
             values = torch.stack([loss, *parts.values()]).double().cpu()
             share = torch.cat([values, torch.ones(1)]) * len(rows) * weight
@@ -95,7 +96,7 @@ class Validation:
         width = self._jepa.exported().dim
         z = torch.zeros(len(rows), width)
         for number, part, weight in self._shares(rows):
-            pooled = self._jepa(self._images(part)).mean(1).float().cpu()
+            pooled = self._jepa(self._task.inputs(part)).mean(1).float().cpu()
             z[number * self._size : number * self._size + len(part)] += pooled * weight
         return self._world.total(z).numpy()
 

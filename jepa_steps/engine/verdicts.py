@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..config import JepaTraining, Monitor
+from ..config import JepaRun, Monitor
 from ..errors import HopelessRun
 from ..metrics import embedding_rules as rules
 from ..metrics.evidence import Evidence
@@ -24,7 +24,7 @@ class Verdicts:
         rows: log rows in a row that each verdict was seen in; what a checkpoint keeps.
     """
 
-    def __init__(self, train: JepaTraining):
+    def __init__(self, train: JepaRun):
         self._train, self.rows = train, dict.fromkeys(train.stop_on, 0)
 
     def judge(self, step: int, taken: dict[str, Any]) -> None:

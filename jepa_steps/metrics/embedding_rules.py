@@ -127,7 +127,7 @@ def nuisance_dominated(e: Evidence, limits: Monitor) -> Finding | None:
         f"the group explains {share:.0%} of the variance{beside} (limit {limits.nuisance_share:.0%} "
         f"and the label's share; corrected for chance, n = {e.nuisance['n']}, "
         f"{e.nuisance['groups']} groups)",
-        "The embedding tells which group a sample is from before what it is. Augment away what the "
+        "The embedding tells which group or batch a sample is from before what it is. Augment away what "
         "groups differ in, or remove it when preparing the data.",
         e.patch(remedies.vary_appearance),
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..config import JepaTraining
+from ..config import JepaRun
 from .remedies import Remedy, merge, slower
 
 
@@ -58,7 +58,7 @@ class Evidence:
     probe_n: int = 0
     nuisance: dict[str, Any] | None = None
     conditions: dict[str, Any] | None = None
-    settings: JepaTraining | None = None
+    settings: JepaRun | None = None
     finished: bool = True
 
     @property

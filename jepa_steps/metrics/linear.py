@@ -104,22 +104,28 @@ def logistic(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[f
     Raises:
         InputError: not converged.
     """
-    axes, target = principal_axes(x), np.eye(int(y.max()) + 1, dtype=x.dtype)[y]
+    axes, target = principal_axes(x), np.eye(int(y.max()) + 1, dtype=x.dtype)[:, y].T
     classes = target.shape[1]
-    weights, tolerance = np.zeros((classes, len(axes.power) + 1)), _TOLERANCE[x.dtype.name]
+    weights = before = np.zeros((classes, len(axes.power) + 1))
+    tolerance, reach, travelled = _TOLERANCE[x.dtype.name], 0.0, 0.0
     found = {}
     for c in sorted(strengths):
         penalty = 1 / (c * len(x))
         # The curvature where all classes are equally likely: power / C + penalty.
         scale = np.append(1 / np.sqrt(axes.power / classes + penalty), np.sqrt(classes))
+        # From one strength to the next weights move about as ridge's would, 1 / (curvature + penalty);
+        # fitted classes curve less than equally likely ones, about 1 / C of it. Only where to start.
+        reached, reach = reach, 1 / (axes.power.mean() / classes**2 + penalty)
+        ahead = (reach - reached) / travelled if len(found) > 1 else 0.0
+        start, before = weights + ahead * (weights - before), weights
         end = minimize(
             _cross_entropy,
-            (weights / scale).ravel(),
+            (start / scale).ravel(),
             (scale, axes.rows, target, penalty),
             "L-BFGS-B",
             jac=True,
             options={
-                "gtol": _TOLERANCE[x.dtype.name],
+                "gtol": tolerance,
                 "ftol": 64 * np.finfo(np.float64).eps,
                 "maxiter": _STEPS,
             },
@@ -130,7 +136,7 @@ def logistic(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[f
                 f"the logistic probe did not converge at c = {c:g} ({end.message}); "
                 "drop this value from logistic_c"
             )
-        weights = end.x.reshape(weights.shape) * scale
+        weights, travelled = end.x.reshape(weights.shape) * scale, reach - reached
         found[c] = Linear(axes.basis @ weights[:, :-1].T, weights[:, -1])
     return found
 
@@ -140,19 +146,20 @@ def _cross_entropy(
 ) -> tuple[float, np.ndarray]:
     """Mean loss in nats and its gradient by the scaled weights; rows (n, r), target (n, C) one-hot."""
     weights = scaled.reshape(target.shape[1], -1) * scale
-    coef, intercept = weights[:, :-1].T.astype(rows.dtype), weights[:, -1].astype(rows.dtype)
-    logits = rows @ coef + intercept
-    logits -= logits.max(1, keepdims=True)
-    hit = np.einsum("nc,nc->n", logits, target).sum(dtype=np.float64)
+    coef, intercept = weights[:, :-1].astype(rows.dtype), weights[:, -1:].astype(rows.dtype)
+    # Classes first: sums over ten of them are then sums of long vectors.
+    logits, target = coef @ rows.T + intercept, target.T
+    logits -= logits.max(0)
+    hit = np.einsum("cn,cn->n", logits, target).sum(dtype=np.float64)
     p = np.exp(logits, out=logits)
-    total = p.sum(1, keepdims=True)
+    total = p.sum(0)
     loss = (np.log(total).sum(dtype=np.float64) - hit) / len(rows)
     loss += penalty / 2 * (weights[:, :-1] ** 2).sum()
     p /= total
     p -= target
     gradient = np.empty_like(weights)
-    gradient[:, :-1] = p.T @ rows / len(rows) + penalty * weights[:, :-1]
-    gradient[:, -1] = p.mean(0, dtype=np.float64)
+    gradient[:, :-1] = p @ rows / len(rows) + penalty * weights[:, :-1]
+    gradient[:, -1] = p.mean(1, dtype=np.float64)
     return loss, (gradient * scale).ravel()
 
 

@@ -65,6 +65,7 @@ def judge(
     found["logistic"] = {**scores(data.test_y, predictions["logistic"], whole), **choice}
     found["ridge"] |= ridge_choice
     found["knn"]["k"] = settings.knn_k
+    found["majority"]["class"] = int(predictions["majority"][0])
     few = _few_label(data, settings)
     right = [np.array([p == data.test_y]) for p in predictions.values()]
     right += [drawn == data.test_y for drawn in few.values()]
@@ -75,6 +76,25 @@ def judge(
         entry["accuracy_interval"] = interval
     predictions |= {f"few{k}_{i}": row for k, drawn in few.items() for i, row in enumerate(drawn)}
     return predictions, {"classes": classes.tolist(), **found, "few_label": found_few}, linear
+
+
+def judge_linear(data: probes.Split3, groups: np.ndarray, settings: Probe) -> dict[str, Any]:
+    """Scores and choices of the linear probe alone, with the majority's accuracy beside them.
+
+    Args:
+        data: standardised embeddings and labels. groups: int64 (m,) of the test samples.
+    """
+    linear, classes, choice = probes.logistic_probe(data, settings.logistic_c)
+    predicted = classes[linear(data.test).argmax(1)]
+    majority = np.bincount(data.both[1]).argmax()
+    return {
+        **scores(data.test_y, predicted),
+        "accuracy_interval": intervals((predicted == data.test_y)[None], groups, settings)[0],
+        "majority": float((data.test_y == majority).mean()),
+        "classes": len(classes),
+        "n": {"train": len(data.train_y), "val": len(data.val_y), "test": len(data.test_y)},
+        **choice,
+    }
 
 
 def judge_tokens(data: probes.Split3, groups: np.ndarray, settings: Probe) -> tuple[np.ndarray, dict]:

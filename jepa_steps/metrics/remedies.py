@@ -8,10 +8,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..config import JepaTraining
+from ..config import ExpressionJepa, JepaRun
 
 Patch = dict[str, Any]
-Remedy = Callable[[JepaTraining], Patch]
+Remedy = Callable[[JepaRun], Patch]
 
 
 def _round(value: float) -> float:
@@ -28,7 +28,7 @@ def merge(*patches: Patch) -> Patch:
     return result
 
 
-def slower(s: JepaTraining, factor: float = 3.0) -> Patch:
+def slower(s: JepaRun, factor: float = 3.0) -> Patch:
     """The learning rate over ``factor``, a longer warm-up, a tighter clip."""
     o = s.optimizer
     return {
@@ -40,24 +40,24 @@ def slower(s: JepaTraining, factor: float = 3.0) -> Patch:
     }
 
 
-def faster(s: JepaTraining) -> Patch:
+def faster(s: JepaRun) -> Patch:
     """Three times the learning rate."""
     return {"optimizer": {"lr": _round(min(1.0, 3 * s.optimizer.lr))}}
 
 
-def full_precision(s: JepaTraining) -> Patch:
+def full_precision(s: JepaRun) -> Patch:
     """float32 instead of half precision."""
     return {} if s.precision == "fp32" else {"precision": "fp32"}
 
 
-def more_samples(s: JepaTraining, least: int = 128) -> Patch:
+def more_samples(s: JepaRun, least: int = 128) -> Patch:
     """A batch large enough for statistics over it, still a multiple of its pieces."""
     if not s.objective.regularised or s.batch_size >= least:
         return {}
     return {"batch_size": s.batch_size * math.ceil(least / s.batch_size)}
 
 
-def more_spread(s: JepaTraining) -> Patch:
+def more_spread(s: JepaRun) -> Patch:
     """Against equal embeddings: a stronger variance term, or a calmer moving average."""
     o = s.objective
     if o.kind == "sigreg":
@@ -74,7 +74,7 @@ def more_spread(s: JepaTraining) -> Patch:
     return merge(change, more_samples(s))
 
 
-def more_directions(s: JepaTraining) -> Patch:
+def more_directions(s: JepaRun) -> Patch:
     """Against few directions: a stronger covariance term, or a faster moving average."""
     o = s.objective
     if o.kind == "sigreg":
@@ -91,7 +91,7 @@ def more_directions(s: JepaTraining) -> Patch:
     return merge({"objective": change}, more_samples(s))
 
 
-def fewer_dimensions(s: JepaTraining, dead_share: float) -> Patch:
+def fewer_dimensions(s: JepaRun, dead_share: float) -> Patch:
     """A width without the dead dimensions, or a stronger variance term where there is one."""
     if s.objective.kind != "ema_target":
         return more_spread(s)
@@ -100,20 +100,26 @@ def fewer_dimensions(s: JepaTraining, dead_share: float) -> Patch:
     return {"model": {"dim": max(unit, width)}}
 
 
-def content_over_position(s: JepaTraining) -> Patch:
+def content_over_position(s: JepaRun) -> Patch:
     """Make content pay: compare whole views of two crops, or hide less."""
     o = s.objective
     if o.level == "pooled":
         return more_spread(s)
     if "ema_target" in o.kind:
+        if isinstance(s, ExpressionJepa):
+            return (
+                more_directions(s) if s.task == "perturbation" else {"hidden_share": s.hidden_share / 2}
+            )
         blocks, (low, high) = s.masks.blocks, s.masks.scale
         smaller = {"scale": [_round(0.7 * low), _round(0.7 * high)]}
         return {"masks": {"blocks": blocks - 1} if blocks > 1 else smaller}
     return two_crops(s)
 
 
-def two_crops(s: JepaTraining) -> Patch:
+def two_crops(s: JepaRun) -> Patch:
     """Compare the means of two crops of an image behind a projector (vicreg and sigreg)."""
+    if isinstance(s, ExpressionJepa):
+        return more_spread(s)
     augment: Patch = {"target": "own"}
     if s.augment.crop_scale[0] > 0.5:
         augment["crop_scale"] = [0.5, 1.0]
@@ -121,36 +127,41 @@ def two_crops(s: JepaTraining) -> Patch:
     return {"objective": {"level": "pooled", "projector": projector}, "augment": augment}
 
 
-def another_task(s: JepaTraining) -> Patch:
+def another_task(s: JepaRun) -> Patch:
     """For embeddings that training made worse."""
     if s.objective.kind in ("vicreg", "sigreg") and s.objective.level == "tokens":
         return two_crops(s)
     return {"steps": 2 * s.steps}
 
 
-def longer(s: JepaTraining, factor: float) -> Patch:
+def longer(s: JepaRun, factor: float) -> Patch:
     """More steps; the schedules stretch with them."""
     return {"steps": math.ceil(s.steps * max(factor, 2.0))}
 
 
-def more_regularisation(s: JepaTraining) -> Patch:
-    """Against overfitting: weight decay and a wider range of crops."""
-    o, (low, high) = s.optimizer, s.augment.crop_scale
+def more_regularisation(s: JepaRun) -> Patch:
+    """Against overfitting: weight decay and, of images, a wider range of crops."""
+    o = s.optimizer
     change: Patch = {"weight_decay": min(1.0, _round(3 * o.weight_decay) or 0.05)}
     if o.kind == "adam":
         change["kind"] = "adamw"
+    if isinstance(s, ExpressionJepa):
+        return {"optimizer": change}
+    low, high = s.augment.crop_scale
     return {
         "optimizer": change,
         "augment": {"crop_scale": [min(high, max(0.05, _round(0.7 * low))), high]},
     }
 
 
-def vary_appearance(s: JepaTraining) -> Patch:
-    """Augment away what tells batches apart: brightness and contrast."""
+def vary_appearance(s: JepaRun) -> Patch:
+    """Augment away what tells batches apart: brightness and contrast; cells have none to vary."""
+    if isinstance(s, ExpressionJepa):
+        return {}
     wider = {name: max(0.4, getattr(s.augment, name)) for name in ("brightness", "contrast")}
     return {"augment": wider}
 
 
-def deeper_predictor(s: JepaTraining) -> Patch:
+def deeper_predictor(s: JepaRun) -> Patch:
     """A predictor with room to use a condition."""
-    return {"predictor": {"depth": 2 * s.predictor.depth}}
+    return {"predictor": {"depth": max(2, 2 * s.predictor.depth)}}

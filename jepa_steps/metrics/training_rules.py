@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..config import JepaTraining, Monitor
+from ..config import JepaRun, Monitor
 from . import remedies
 from .evidence import Evidence, Finding
 
@@ -32,7 +32,7 @@ def nan_loss(e: Evidence, limits: Monitor) -> Finding | None:
     )
 
 
-def _allowed(s: JepaTraining | None, steps: float) -> float:
+def _allowed(s: JepaRun | None, steps: float) -> float:
     """Batches that the search for the loss scale of fp16 passes over in a sound run."""
     return 10 + steps / 1000 if s is not None and s.precision == "fp16" else 0
 
@@ -174,7 +174,7 @@ def under_trained(e: Evidence, limits: Monitor) -> Finding | None:
     )
 
 
-def _initial_share(s: JepaTraining) -> float:
+def _initial_share(s: JepaRun) -> float:
     """Weight of the initial encoder in the moving average at the end; 0 without one."""
     if "ema_target" not in s.objective.kind:
         return 0.0

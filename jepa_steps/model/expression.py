@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..config.expression_model import ExpressionJepa
-from ..data.expression.encoding import Vocabulary
+from ..config import ExpressionJepa, ExpressionModel
+from ..data.expression.encoding import Vocabulary, read_vocabulary
+from ..data.expression.modules import modules_of
+from ..data.expression.store import ExpressionStore
 from .conditional import ConditionalPredictor
 from .encoder import TokenEncoder
 from .jepa import Jepa, seeded
@@ -84,16 +86,15 @@ class ModuleTokenizer(nn.Module):
 
 
 def build_cell_encoder(
-    train: ExpressionJepa, genes: int, modules: Sequence[np.ndarray] | None
+    m: ExpressionModel, seed: int, genes: int, modules: Sequence[np.ndarray] | None
 ) -> TokenEncoder:
-    """The encoder of cells with initial weights that depend on the seed only.
+    """The encoder of cells with initial weights that depend on ``seed`` only.
 
     Args:
         genes: G.
         modules: columns int64 of each module, for tokenizer modules.
     """
-    m = train.model
-    with seeded(train.seed):
+    with seeded(seed):
         if m.tokenizer == "mlp":
             tokenizer: nn.Module = MlpTokenizer(genes, m.hidden, m.tokens, m.dim)
         else:
@@ -114,7 +115,8 @@ def cell_jepa(
         genes, modules: as ``build_cell_encoder`` takes them.
         vocabulary: of perturbations; features: float32 (slots with those held out, F), empty for none.
     """
-    encoder, p, ratio = build_cell_encoder(train, genes, modules), train.predictor, train.model.mlp_ratio
+    encoder = build_cell_encoder(train.model, train.seed, genes, modules)
+    p, ratio = train.predictor, train.model.mlp_ratio
     with seeded(train.seed + 1):
         if train.task == "masked genes":
             predictor = MaskedPredictor(encoder.grid, encoder.dim, p.dim, p.depth, p.heads, ratio)
@@ -129,3 +131,10 @@ def cell_jepa(
     for transformer in filter(None, (encoder.transformer, predictor.transformer)):
         transformer.recompute = train.recompute
     return jepa
+
+
+def cell_jepa_of(train: ExpressionJepa, store: ExpressionStore) -> Jepa:
+    """The module that is trained on the cells of ``store``, with initial weights."""
+    vocabulary, _ = read_vocabulary(store.perturbations)
+    modules = modules_of(store, train.model)
+    return cell_jepa(train, len(store.genes), modules, vocabulary, store.features)

@@ -1,6 +1,6 @@
 """Floors: encoders that are not trained by prediction, behind the encoder's interface.
 
-Shapes: B samples, C x H x W pixels, P = C * H * W values, D components.
+Shapes: B samples of P values, (C, H, W) pixels or (G) genes, D components.
 """
 
 import numpy as np
@@ -8,23 +8,23 @@ import torch
 from torch import Tensor, nn
 
 
-class RawPixels(nn.Module):
-    """The normalised pixels as one token: (B, C, H, W) -> (B, 1, P)."""
+class RawInput(nn.Module):
+    """The normalised values as one token: (B, ...) -> (B, 1, P)."""
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        return x_BCHW.flatten(1)[:, None]
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)[:, None]
 
 
 class PcaProjection(nn.Module):
-    """Projection on principal components: (B, C, H, W) -> (B, 1, D)."""
+    """Projection on principal components: (B, ...) -> (B, 1, D)."""
 
     def __init__(self, values: int, dim: int):
         super().__init__()
         self.register_buffer("mean", torch.zeros(values))
         self.register_buffer("components", torch.zeros(dim, values))
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        return ((x_BCHW.flatten(1) - self.mean) @ self.components.T)[:, None]
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x.flatten(1) - self.mean) @ self.components.T)[:, None]
 
 
 def principal_components(blocks, dim: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ import shlex
 from collections import Counter
 from typing import Any
 
-from ..config import ImageDataset, parse
+from ..config import ExpressionDataset, ImageDataset, parse
 from ..data.splits import SPLITS
 from .differences import as_yaml, changes
 from .grouping import dig
@@ -25,6 +25,8 @@ def data(e: dict[str, Any]) -> dict[str, Any] | None:
     manifest = e["manifest"]
     if manifest is None:
         return None
+    if manifest["modality"] == "expression":
+        return _cells(e["data_folder"], manifest)
     counts, copies = manifest["counts"], manifest["duplicates"]
     splits = [(name, counts[name]["samples"], counts[name]["per_class"]) for name in SPLITS]
     classes, groups = manifest.get("classes") or [], manifest.get("groups")
@@ -42,10 +44,33 @@ def data(e: dict[str, Any]) -> dict[str, Any] | None:
         table = [(str(c), [per[i] for _, _, per in splits]) for i, c in enumerate(classes)]
     return {
         "facts": facts,
+        "leaky": False,
         "leaks": copies["across_splits"],
         "examples": copies["examples"][:5],
         "torn_groups": dig(groups, "across_splits") or 0,
         "classes": table,
+    }
+
+
+def _cells(folder: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    """The same of a screen; its audit stopped prepare unless the settings allow a leak."""
+    counts, genes, found = manifest["counts"], manifest["genes"], manifest["detected"]
+    parts = [f"{counts[p]['cells']:,} {p} ({counts[p]['perturbations']} perturbed)" for p in SPLITS]
+    return {
+        "facts": [
+            ("data", f"{folder}, {sum(counts[p]['cells'] for p in SPLITS):,} cells"),
+            ("parts", ", ".join(parts)),
+            ("genes", f"{genes['kept']:,} of {genes['measured']:,}, {genes['perturbed']} perturbed"),
+            ("values", manifest["input"]["kind"]),
+            ("split by", manifest["settings"]["split"]["kind"]),
+            ("left out", f"{sum(found['dropped_cells'].values()):,} cells"),
+            *[("labels", text) for text in [manifest.get("labels_from")] if text],
+        ],
+        "leaky": manifest["leaky"],
+        "leaks": 0,
+        "examples": [],
+        "torn_groups": 0,
+        "classes": [],
     }
 
 
@@ -143,13 +168,13 @@ def ranks(e: dict[str, Any]) -> dict[str, Any]:
     if noise:
         cells = [number(noise.get(path[-1]), form) for _, path, form in RANKS]
         rows.append(("white noise", [*cells, "–"], f"{noise['n']:,} × {noise['dim']}", "ok", None))
-    lidar = rank.get("lidar") or {}
-    views = f"of at most {lidar.get('max')}, {lidar.get('n')} samples × {lidar.get('q')} views"
+    lidar, what = rank.get("lidar") or {}, e["embed"].get("views", "views")
+    views = f"of at most {lidar.get('max')}, {lidar.get('n')} × {lidar.get('q')} {what}"
     level = f"white noise {number(noise.get('uniformity'), '.2f')}"
     facts = [
         ("LiDAR", lidar.get("lidar"), views),
         ("uniformity", dig(rank, "pooled", "uniformity"), level),
-        ("alignment", rank.get("alignment"), "0 = all views of a sample equal"),
+        ("alignment", rank.get("alignment"), f"of {what}; 0 = all equal"),
         ("self-cluster", dig(rank, "pooled", "self_cluster"), "0 = spread evenly"),
         ("SIGReg ratio", dig(rank, "pooled", "sigreg_ratio"), "1 = a normal distribution"),
     ]
@@ -195,6 +220,8 @@ def probes(e: dict[str, Any]) -> dict[str, Any]:
         "few": few,
         "worst": worst,
         "pooling": pooling.get("chosen"),
+        "parts": p.get("parts"),
+        "others": [(name, p[name]) for name in ("context", "batch") if p.get(name)],
         "reason": p.get("reason"),
         "more_classes": len(e["classes"]) - len(worst),
     }
@@ -238,8 +265,10 @@ def commands(e: dict[str, Any]) -> list[str]:
     revision = dig(e, "training", "commit", "hash")
     lines = [f"git checkout {revision}"] if revision else []
     if e["manifest"]:
-        dataset = parse(ImageDataset, e["manifest"]["settings"], f"{folder}/manifest.json")
-        lines.append(_command("prepare", changes(dataset), "--out", folder))
+        cells = e["manifest"]["modality"] == "expression"
+        what, more = (ExpressionDataset, ["--modality", "expression"]) if cells else (ImageDataset, [])
+        dataset = parse(what, e["manifest"]["settings"], f"{folder}/manifest.json")
+        lines.append(_command("prepare", changes(dataset), *more, "--out", folder))
     spec = changes(e["settings"])
     lines.append(_command("train", spec, "--data", folder, "--out", f"results/train/{name}"))
     return lines

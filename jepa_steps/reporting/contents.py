@@ -86,6 +86,14 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
             "Singular values of the centred embeddings over the largest one.",
         ),
     ),
+    "effects": (
+        Drawing(
+            "evaluate/{}/effects.svg",
+            "Predicted effects",
+            "Every held-out perturbation as a dot, the mean as a ring; the model in colour, baselines "
+            "grey, replicates of the same perturbation (the ceiling) as a dashed line.",
+        ),
+    ),
     "probes": (
         Drawing(
             "probe/{}/confusion.svg",
@@ -98,6 +106,7 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
 _TABLES = {
     "train": ("encoder.json", "summary.json", "metrics.csv"),
     "embed": ("embed.json",),
+    "evaluate": ("evaluation.json",),
     "monitor": ("monitor.json",),
     "rank": ("rank.json",),
     "probe": ("probe.json", "predictions.csv", "classes.csv"),

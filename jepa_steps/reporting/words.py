@@ -5,6 +5,7 @@ from typing import Any
 from .differences import as_yaml
 from .grouping import Row, dig
 from .marks import reach
+from .perturbations import effects
 from .standing import KINDS, MEASURES
 
 PLAIN = {
@@ -31,7 +32,7 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
 
     Keys: level ("good", "warn", "bad"), title (a few words), sentence, findings (each fault once,
     with the seeds it was found in), vitals (the numbers behind "healthy"), standings by measure, half
-    (points that their axis reaches to each side).
+    (points that their axis reaches to each side), effects (predicted perturbations, by seed).
     """
     mine = [s for s in standings if s["row"] is row and s["kind"] in KINDS]
     findings = _findings(row)
@@ -45,6 +46,7 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
         "sentence": sentence,
         "findings": findings,
         "vitals": _vitals(row),
+        "effects": [f for f in map(effects, row.members) if f],
         "standings": {label: found for label, found in by_measure.items() if found},
         "half": reach(ends),
     }

@@ -42,6 +42,7 @@ KINDS = [*OBJECTIVES, *CELLS]
 def cells(kind: str, dtype, recompute=False):
     """(model, batch of 16) of the conditional task: singles, pairs, controls and unknown genes."""
     settings = {
+        "encoder": "bio-jepa",
         "objective": CELLS[kind],
         "model": {"tokenizer": "modules", "tokens": 4, "dim": 32, "depth": 2, "heads": 1},
         "predictor": {"dim": 16, "depth": 1, "heads": 1},

@@ -24,6 +24,7 @@ NONE = np.zeros((0, 0), np.float32)
 
 def jepa(seed=0, features=NONE, **settings):
     small = {
+        "encoder": "bio-jepa",
         "seed": seed,
         "model": {"tokens": TOKENS, "dim": 32, "depth": 1, "heads": 2, "hidden": 48},
         "predictor": {"dim": 32, "depth": 1, "heads": 2},

@@ -13,12 +13,10 @@ LABELS = np.arange(N) % 5
 
 def member(name, share, index=None):
     hits = (RNG.random(N) < share).astype(float)
-    probe = {"majority": {"accuracy": 0.2, "accuracy_interval": [0.1, 0.3]}}
-    counts = {part: {"per_class": [9, 5, 5, 5, 5]} for part in ("train", "val")}
+    probe = {"majority": {"accuracy": 0.2, "accuracy_interval": [0.1, 0.3], "class": 0}}
     return {
         "name": name,
         "probe": probe,
-        "manifest": {"counts": counts},
         "index": np.arange(N) if index is None else index,
         "label": LABELS,
         "group": np.arange(N),

@@ -44,7 +44,8 @@ def trained(*verdicts):
             "pooled": {"relative_spread": 0.4},
             "tokens": None,
         }
-        return {"name": f"a{i}", "monitor": monitor, "rank": {}}
+        evaluation = {"task": None}
+        return {"name": f"a{i}", "monitor": monitor, "rank": {}, "evaluation": evaluation}
 
     return Row("a", "jepa", "d", tuple(member(i, v) for i, v in enumerate(verdicts)))
 

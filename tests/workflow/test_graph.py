@@ -115,7 +115,7 @@ def test_the_same_inputs_and_code(rules, stages):
     for name, job in rules.items():
         code = {f"jepa_steps/{entry}" for entry in CODE[name.split("@")[0]]}
         stage = stages[name]
-        results = {f for f in stage["folders"] if f.startswith("results/") or f == "data"}
+        results = {f for f in stage["folders"] if f.startswith(("results/", "data"))}
         inside = {f for f in job["input"] if any(f.startswith(folder + "/") for folder in results)}
         assert code | job["input"] - inside == stage["deps"] | stage["folders"] - results, name
         for folder in results:
@@ -161,10 +161,10 @@ def test_listed_code_is_all_the_code_a_step_imports(step):
 @pytest.mark.parametrize(
     ("file", "steps"),
     [
-        ("engine/loop.py", {"train"}),
-        ("model/encoder.py", {"train", "embed"}),
-        ("metrics/probes.py", {"monitor", "rank", "probe", "report"}),
-        ("data/expression/labels.py", {"prepare_expression"}),
+        ("engine/loop.py", {"train", "evaluate"}),
+        ("model/encoder.py", {"train", "embed", "evaluate"}),
+        ("metrics/probes.py", {"evaluate", "monitor", "rank", "probe", "report"}),
+        ("data/expression/labels.py", {"prepare_expression", "train", "embed", "evaluate"}),
         ("cli.py", set()),
     ],
 )

@@ -22,6 +22,18 @@ validate(config, "../schemas/config.schema.json", set_default=False)
 for block in ("images", "expression", "experiments"):
     config.setdefault(block, {})
 
+# What prepare writes.
+IMAGES = ("images.npy", "splits.csv", "manifest.json")
+CELLS = (
+    "data.npy",
+    "indices.npy",
+    "indptr.npy",
+    "dense.npy",
+    "splits.csv",
+    "genes.csv",
+)
+CELLS += ("gene_features.npy", "perturbations.json", "audit.json", "manifest.json")
+
 
 def spec(block):
     """A function of the wildcards: the settings of one block as JSON, as dvc.yaml tracks them."""
@@ -35,10 +47,8 @@ def spec(block):
 def prepared(wildcards):
     """The prepared files of an experiment's data set."""
     dataset = config["experiments"][wildcards.experiment]["dataset"]
-    return [
-        f"data/{dataset}/{name}"
-        for name in ("images.npy", "splits.csv", "manifest.json")
-    ]
+    names = CELLS if dataset in config["expression"] else IMAGES
+    return [f"data/{dataset}/{name}" for name in names]
 
 
 def dataset_of(wildcards):
@@ -88,7 +98,8 @@ def reported():
 def data_folders():
     """The data sets that experiments use, in the order of the config."""
     used = {experiment["dataset"] for experiment in config["experiments"].values()}
-    return [f"data/{name}" for name in config["images"] if name in used]
+    both = (*config["images"], *config["expression"])
+    return [f"data/{name}" for name in both if name in used]
 
 
 def files_of_expression(wildcards):

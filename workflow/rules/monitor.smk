@@ -15,6 +15,7 @@ rule monitor:
             "validation.csv",
             "timing.csv",
         ),
+        evaluation="results/evaluate/{experiment}/evaluation.json",
         data=prepared,
     output:
         "results/monitor/{experiment}/monitor.json",
@@ -100,4 +101,5 @@ rule monitor:
     shell:
         "python -m jepa_steps.monitor --spec {params.spec:q} --data {params.data:q} "
         "--embed results/embed/{wildcards.experiment} --train results/train/{wildcards.experiment} "
+        "--evaluation {input.evaluation:q} "
         "--out results/monitor/{wildcards.experiment} 2>&1 | tee {log:q}"

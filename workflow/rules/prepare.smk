@@ -5,7 +5,7 @@ rule prepare:
     input:
         source=lambda w: config["images"][w.dataset]["path"],
     output:
-        multiext("data/{dataset}/", "images.npy", "splits.csv", "manifest.json"),
+        multiext("data/{dataset}/", *IMAGES),
     log:
         "logs/prepare/{dataset}.log",
     wildcard_constraints:
@@ -23,19 +23,7 @@ rule prepare_expression:
     input:
         files_of_expression,
     output:
-        multiext(
-            "data/{dataset}/",
-            "data.npy",
-            "indices.npy",
-            "indptr.npy",
-            "dense.npy",
-            "splits.csv",
-            "genes.csv",
-            "gene_features.npy",
-            "perturbations.json",
-            "audit.json",
-            "manifest.json",
-        ),
+        multiext("data/{dataset}/", *CELLS),
     log:
         "logs/prepare/{dataset}.log",
     wildcard_constraints:

@@ -8,6 +8,7 @@ rule train:
             "encoder.json",
             "snapshots.safetensors",
             "best.safetensors",
+            "jepa.safetensors",
             "metrics.csv",
             "validation.csv",
             "timing.csv",

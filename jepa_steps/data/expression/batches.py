@@ -17,6 +17,7 @@ from .. import counter
 from ..batches import Order
 from .encoding import UNKNOWN_SLOT, Padded, read_vocabulary
 from .pairing import RandomPairing, control_pools
+from .standardise import Standardisation, common_scale
 from .store import ExpressionStore
 
 if TYPE_CHECKING:
@@ -24,23 +25,15 @@ if TYPE_CHECKING:
 
 
 class Expression:
-    """Standardised expression by cell number, on the device: what the encoder takes.
-
-    Genes are centred on training cells and divided by one number, the root mean square of their
-    standard deviations: values have mean square 1, and a gene counts for as much as it varies. Dividing
-    each gene by its own would make noise of the genes that are hardly ever expressed.
-    """
+    """Standardised expression by cell number, on the device: what the encoder takes."""
 
     def __init__(self, store: ExpressionStore, device: torch.device):
-        self._store, self._device = store, device
-        self._mean = torch.from_numpy(store.mean).to(device)
-        scale = float(np.sqrt(np.mean(np.square(store.std, dtype=np.float64))))
-        self._scale = scale if scale > 0 else 1.0
+        self._store = store
+        self._standardise = Standardisation(store.mean, common_scale(store.std), device)
 
     def __call__(self, rows: np.ndarray) -> Tensor:
         """int64 (b,) -> float32 (b, G)."""
-        x = torch.from_numpy(self._store.expression(rows)).to(self._device)
-        return (x - self._mean) / self._scale
+        return self._standardise(torch.from_numpy(self._store.samples(rows)))
 
 
 class Perturbations:
@@ -88,7 +81,7 @@ class PerturbationBatches:
         self._store, self._size, self._tokens, self._world = store, size, tokens, world
         train = store.rows("train")
         self.rows = train[store.condition[train] > 0]
-        self._expression = Expression(store, world.device)
+        self.expression = Expression(store, world.device)
         self._order = Order(self.rows, seed)
         pools = control_pools(store.split, store.condition == 0, store.context, store.batch)
         self._pairing = RandomPairing(pools, seed)
@@ -103,14 +96,18 @@ class PerturbationBatches:
     def __call__(self, number: int) -> tuple[Tensor, ...]:
         """What ``Jepa.forward`` takes: control float32 (b, G), context int64 (b, N), targets int64
         (b, 1, N), perturbed float32 (b, G), and the parts of ``Padded``."""
-        world = self._world
-        epoch, rows = (part[world.rank :: world.size] for part in self.samples(number))
+        mine = slice(self._world.rank, None, self._world.size)
+        return self.of(*(part[mine] for part in self.samples(number)))
+
+    def of(self, epoch: np.ndarray, rows: np.ndarray) -> tuple[Tensor, ...]:
+        """The same of perturbed cells int64 (b,), as they are drawn in their epochs."""
+        device = self._world.device
         no_change = counter.uniform(self._stream, epoch, rows, 1)[:, 0] < self._control_share
         targets = np.where(no_change, self._second(epoch, rows), rows)
         entries = self._perturbations(self._store.condition[targets], epoch, rows)
-        every = torch.arange(self._tokens, device=world.device).expand(len(rows), -1)
-        control, perturbed = (self._expression(r) for r in (self._pairing(epoch, rows), targets))
-        condition = (torch.from_numpy(part).to(world.device) for part in entries)
+        every = torch.arange(self._tokens, device=device).expand(len(rows), -1)
+        control, perturbed = (self.expression(r) for r in (self._pairing(epoch, rows), targets))
+        condition = (torch.from_numpy(part).to(device) for part in entries)
         return control, every, every[:, None], perturbed, *condition
 
 
@@ -127,15 +124,22 @@ class MaskedGeneBatches:
         self, store: ExpressionStore, size: int, tokens: int, hidden: int, seed: int, world: "World"
     ):
         self.rows, self._size, self._world = store.rows("train"), size, world
-        self._expression = Expression(store, world.device)
+        self.expression = Expression(store, world.device)
         self._order = Order(self.rows, seed)
         self._tokens, self._hidden, self._stream = tokens, hidden, counter.key(seed, "gene masks")
 
+    def samples(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """(epoch, cell number), int64 (B,) each, of the global batch ``number``."""
+        return self._order.batch(number, self._size)
+
     def __call__(self, number: int) -> tuple[Tensor, ...]:
         """Expression float32 (b, G), context int64 (b, N - T), targets int64 (b, 1, T)."""
-        world = self._world
-        epoch, rows = (part[world.rank :: world.size] for part in self._order.batch(number, self._size))
+        mine = slice(self._world.rank, None, self._world.size)
+        return self.of(*(part[mine] for part in self.samples(number)))
+
+    def of(self, epoch: np.ndarray, rows: np.ndarray) -> tuple[Tensor, ...]:
+        """The same of cells int64 (b,), as they are drawn in their epochs."""
         draws = counter.uniform(self._stream, epoch, rows, self._tokens)
-        order = torch.from_numpy(np.argsort(draws, 1, kind="stable")).to(world.device)
+        order = torch.from_numpy(np.argsort(draws, 1, kind="stable")).to(self._world.device)
         hidden, context = order[:, : self._hidden], order[:, self._hidden :]
-        return self._expression(rows), context.sort(1).values, hidden.sort(1).values[:, None]
+        return self.expression(rows), context.sort(1).values, hidden.sort(1).values[:, None]

@@ -61,6 +61,7 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
     found, genes = manifest["detected"], manifest["genes"]
     controls = [f"{text} ({n})" for text, n in found["control_labels"].items()]
     combined = list(found["combinations"])
+    noted = [f"note: {manifest['note']}"] if manifest["note"] else []
     return [
         "cells: " + "; ".join(f"{name} {_part(c)}" for name, c in manifest["counts"].items()),
         f"genes: {genes['kept']} of {genes['measured']} kept ({genes['variable']} variable, "
@@ -70,6 +71,7 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
         + (f", e.g. {min(combined)}" if combined else ""),
         f"left out: {_left_out(found)}",
         f"controls to pair with: {_pairing(manifest['pairing'])}",
+        *noted,
         _verdict(audit["checks"], manifest["settings"]["split"]["kind"]),
     ]
 

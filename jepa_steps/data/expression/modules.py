@@ -5,6 +5,30 @@ Shapes: G genes, F loadings of a gene, N modules, P genes of the largest module.
 
 import numpy as np
 
+from ...config import ExpressionModel
+from ...errors import InputError
+from .encoding import expression_loadings
+from .store import ExpressionStore
+
+_CELLS, _LOADINGS = 4096, 32  # training cells behind the components, and how many of these
+
+
+def modules_of(store: ExpressionStore, model: ExpressionModel) -> list[np.ndarray] | None:
+    """The modules of genes that are the tokens of an encoder; None where tokens are none.
+
+    Raises:
+        InputError: more tokens than genes.
+    """
+    if model.tokenizer != "modules":
+        return None
+    if model.tokens > len(store.genes):
+        raise InputError(
+            f"model.tokens: found {model.tokens}, expected at most {len(store.genes)}, the genes"
+        )
+    train = store.rows("train")
+    some = train[np.linspace(0, len(train) - 1, min(len(train), _CELLS)).round().astype(np.int64)]
+    return gene_modules(expression_loadings(store.csr.matrix(some), _LOADINGS), model.tokens)
+
 
 def gene_modules(loadings_GF: np.ndarray, count: int) -> list[np.ndarray]:
     """Columns int64 of each of ``count`` modules, together 0 to G - 1; sizes differ by at most one.

@@ -175,8 +175,10 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
     )
     perturbed = cells.condition[rows] > 0
     return {
+        "modality": "expression",
         "settings": resolved(screen.dataset),
         "leaky": not passed,
+        "note": screen.source.note,
         **findings(cells, screen.measured, screen.transform, screen.dropped),
         "counts": {name: counts(cells, rows[split == part]) for part, name in enumerate(SPLITS)},
         "subgroups": subgroup_counts(perturbations["perturbations"]),

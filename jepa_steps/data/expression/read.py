@@ -7,6 +7,7 @@ from ...errors import InputError
 from .h5ad import open_h5ad
 from .keys import gene_keys
 from .npz import open_npz
+from .sachs import open_sachs
 from .source import ExpressionSource
 from .text import open_csv, open_mtx
 
@@ -32,6 +33,7 @@ def open_source(dataset: ExpressionDataset, scratch: Path) -> ExpressionSource:
         "mtx": lambda: open_mtx(path, dataset, scratch),
         "npz": lambda: open_npz(path, dataset),
         "csv": lambda: open_csv(path, dataset),
+        "sachs": open_sachs,
     }[dataset.source]()
     if not source.cells or not source.genes["index"]:
         raise InputError(
@@ -45,4 +47,5 @@ _EXPECTED = {
     "mtx": "a folder with matrix.mtx, barcodes.tsv and features.tsv",
     "npz": "an .npz file",
     "csv": "a .csv file",
+    "sachs": "a data card, config/cards/sachs.md",
 }

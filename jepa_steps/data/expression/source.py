@@ -47,6 +47,7 @@ class ExpressionSource:
     blocks: the matrix from the first row to the last as CSR float32 blocks of at most BLOCK values,
         indices sorted, no stored zeros. Each call starts again.
     close: lets go of the file.
+    note: what whoever reads the results must know of the data; goes into the manifest.
     """
 
     path: str
@@ -57,6 +58,7 @@ class ExpressionSource:
     names: Callable[[int, int], list[str]]
     blocks: Blocks
     close: Callable[[], None] = lambda: None
+    note: str | None = None
 
 
 def factorise(values: Iterable) -> Column:

@@ -72,6 +72,7 @@ class ExpressionStore:
     context, batch: int64 (n,), positions in contexts and batches.
     genes: names of the G columns.
     mean, std: float32 (G,), of a column over training cells.
+    features: float32 (slots, F), what is known of perturbed genes; (slots, 0) for nothing.
     """
 
     csr: Csr
@@ -85,6 +86,7 @@ class ExpressionStore:
     genes: list[str]
     mean: np.ndarray
     std: np.ndarray
+    features: np.ndarray
     perturbations: dict[str, Any]
     manifest: dict[str, Any]
 
@@ -95,15 +97,20 @@ class ExpressionStore:
         """Cell numbers of the split ``name``, ascending."""
         return np.flatnonzero(self.split == SPLITS.index(name))
 
-    def expression(self, rows: np.ndarray) -> np.ndarray:
-        """Float32 (B, G) of rows int64 (B,)."""
+    @property
+    def labels(self) -> np.ndarray:
+        """What a cell is told apart by: its condition."""
+        return self.condition
+
+    def samples(self, rows: np.ndarray) -> np.ndarray:
+        """Expression float32 (B, G) of rows int64 (B,)."""
         return self.csr.matrix(rows).toarray() if self.dense is None else self.dense[rows]
 
     def blocks(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(rows (B,), float32 (B, G)) over ``rows`` in order, in pieces of bounded size."""
         size = max(1, BLOCK // len(self.genes))
         for a in range(0, len(rows), size):
-            yield rows[a : a + size], self.expression(rows[a : a + size])
+            yield rows[a : a + size], self.samples(rows[a : a + size])
 
 
 def open_expression(folder: Path) -> ExpressionStore:
@@ -138,7 +145,7 @@ def open_expression(folder: Path) -> ExpressionStore:
     return ExpressionStore(
         csr, dense if len(dense) else None, np.array([SPLITS.index(s) for s in table["split"]]),
         condition, context, contexts.tolist(), batch, batches.tolist(), genes, mean, std,
-        perturbations, manifest,
+        np.array(_mapped(folder / "gene_features.npy")), perturbations, manifest,
     )  # fmt: skip
 
 

@@ -109,6 +109,7 @@ METRICS: dict[str, Metric] = {
     "mse": Metric(False, None),
     "discrimination": Metric(True, 0.5),
     "centroid_accuracy": Metric(True, 0.5),
+    "energy_distance": Metric(False, None),
 }
 
 
@@ -119,7 +120,7 @@ def evaluate(
     perturbed: np.ndarray,
     contexts: Sequence[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Every metric of METRICS for each test perturbation: name -> float64 (P,).
+    """Every metric of METRICS that means suffice for: name -> float64 (P,). energy_distance needs cells.
 
     Args:
         predicted, observed: mean expression (P, G).

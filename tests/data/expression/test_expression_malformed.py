@@ -312,7 +312,7 @@ def test_bad_h5ad(change, options, says, tmp_path):
         ({"split": {"unseen_genes": 0.2}}, "expected 0 with kind perturbation"),
         ({"layer": "raw"}, "expected X with source npz"),
         ({"gene_features": "file"}, "gene_features_path"),
-        ({"source": "h5ad", "cells": "x.csv"}, "which has its own obs"),
+        ({"source": "h5ad", "cells": "x.csv"}, "which has its own"),
         ({"target_sum": 0.0}, "greater than 0"),
         ({"min_cells": 0}, "found 0"),
         ({"n_varable_genes": 5}, "did you mean 'n_variable_genes'?"),

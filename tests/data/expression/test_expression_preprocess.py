@@ -46,7 +46,7 @@ def test_values_and_variable_genes_are_scanpys_of_the_training_cells(kind, tmp_p
     out = prepared(tmp_path, s, n_variable_genes=100, min_cells=1)
     store, rows = open_expression(out), source_rows(out)
     columns = np.array([int(r["source_column"]) for r in genes_table(out)])
-    assert np.allclose(store.expression(np.arange(len(store))), reference.X[rows][:, columns], rtol=1e-5)
+    assert np.allclose(store.samples(np.arange(len(store))), reference.X[rows][:, columns], rtol=1e-5)
     train = reference[np.sort(rows[store.rows("train")])].copy()
     table = scanpy.pp.highly_variable_genes(train, flavor="seurat", n_top_genes=100, inplace=False)
     variable = {int(r["source_column"]) for r in genes_table(out) if r["variable"] == "1"}
@@ -63,7 +63,7 @@ def test_target_sum_null_is_the_median_of_training_totals(tmp_path):
     rows, store = source_rows(out), open_expression(out)
     total = np.median(s["X"][rows[store.rows("train")]].sum(1, dtype=np.float64))
     assert store.manifest["input"] == {"kind": "counts", "target_sum": pytest.approx(total)}
-    sums = np.expm1(store.expression(np.arange(len(store)))).sum(1)
+    sums = np.expm1(store.samples(np.arange(len(store)))).sum(1)
     assert np.allclose(sums, total, rtol=1e-4)  # all genes are kept here
 
 
@@ -73,16 +73,16 @@ def test_input_is_detected_and_fractions_are_taken_when_told_so(tmp_path):
     logs = open_expression(prepared(tmp_path / "b", {**s, "X": np.log1p(s["X"])}))
     assert (counts, logs.manifest["input"]["kind"]) == ("counts", "log")
     rows = source_rows(tmp_path / "b" / "out")
-    assert np.allclose(logs.expression(np.arange(9)), np.log1p(s["X"][rows[:9]]))
+    assert np.allclose(logs.samples(np.arange(9)), np.log1p(s["X"][rows[:9]]))
     plain = open_expression(prepared(tmp_path / "c", {**s, "X": s["X"] * 10.5}, input="normalised"))
     rows = source_rows(tmp_path / "c" / "out")
-    assert np.allclose(plain.expression(np.arange(9)), np.log1p(s["X"][rows[:9]] * 10.5), rtol=1e-6)
+    assert np.allclose(plain.samples(np.arange(9)), np.log1p(s["X"][rows[:9]] * 10.5), rtol=1e-6)
 
 
 def test_statistics_in_the_gene_table_are_of_the_training_rows(tmp_path):
     out = prepared(tmp_path, wide())
     store, table = open_expression(out), genes_table(out)
-    x = store.expression(store.rows("train")).astype(np.float64)
+    x = store.samples(store.rows("train")).astype(np.float64)
     assert np.allclose([float(r["mean"]) for r in table], x.mean(0))
     assert np.allclose([float(r["std"]) for r in table], x.std(0), atol=1e-7)
 
@@ -95,7 +95,7 @@ def test_duplicate_genes_keep_their_first_column(tmp_path):
     assert store.genes == [f"g{i}" for i in range(GENES - 1)]
     kept = s["X"][rows, :-1]
     want = np.log1p(kept / kept.sum(1, keepdims=True) * 1e4)
-    assert np.allclose(store.expression(np.arange(len(store))), want, rtol=1e-5)
+    assert np.allclose(store.samples(np.arange(len(store))), want, rtol=1e-5)
 
 
 def test_knock_down_filter_leaves_out_escaped_cells_and_dead_guides(tmp_path):

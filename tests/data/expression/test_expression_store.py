@@ -22,9 +22,9 @@ def test_three_ways_to_read_a_batch_agree(stores):
     plain, dense = stores
     assert plain.dense is None and dense.dense.shape == (len(plain), len(plain.genes))
     rows = np.random.default_rng(0).integers(0, len(plain), 50)
-    x = plain.expression(rows)
+    x = plain.samples(rows)
     assert x.dtype == np.float32 and x.shape == (50, 40) and x.any(1).all()
-    assert np.array_equal(x, dense.expression(rows))
+    assert np.array_equal(x, dense.samples(rows))
     values, indices, offsets = plain.csr.ragged(rows)
     assert np.array_equal(densify(values, indices, offsets, 40, "cpu").numpy(), x)
     assert (np.diff(offsets) == (x > 0).sum(1)).all()
@@ -37,7 +37,7 @@ def test_three_ways_to_read_a_batch_agree(stores):
 def test_small_batches(stores, rows):
     rows = np.array(rows, np.int64)
     for store in stores:
-        assert store.expression(rows).shape == (len(rows), 40)
+        assert store.samples(rows).shape == (len(rows), 40)
     assert densify(*stores[0].csr.ragged(rows), 40, "cpu").shape == (len(rows), 40)
 
 
@@ -52,7 +52,7 @@ def test_rows_without_values_and_repeated_lengths_densify():
 def test_ragged_batches_become_dense_on_the_gpu(stores):
     rows = np.arange(64)
     x = densify(*stores[0].csr.ragged(rows), 40, "cuda")
-    assert np.array_equal(x.cpu().numpy(), stores[0].expression(rows))
+    assert np.array_equal(x.cpu().numpy(), stores[0].samples(rows))
 
 
 def test_annotations_of_the_store_are_those_of_the_table(stores):

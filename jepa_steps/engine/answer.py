@@ -1,0 +1,94 @@
+"""A trained predictor's answer in units of expression, beside what it says in its own space.
+
+A prediction is a control cell plus the readout of (prediction under the perturbation - prediction under
+none): the readout then need not be right about the control, only about the change.
+
+Shapes: P test perturbations, G genes, F values of a cell in target space, k principal axes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data import counter
+from ..data.expression.asked import Asked
+from ..data.expression.store import ExpressionStore
+from ..metrics.perturbation.readout import fit_readout
+from ..model.effects import Effects
+
+_INPUTS, _CONDITIONS = 64, 32  # predictions that are compared across conditions
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Attributes:
+    effects: float64 (P, G), mean change of expression against control.
+    cells: for each of the P, float64 (controls, k): controls and their predicted changes, projected.
+    controls: for each of the P, float64 (controls, k): the same without a change.
+    latents: float64 (P, F), mean predictions.
+    across: float32 (n, q, F), predictions for n controls under q conditions of training.
+    targets, conditions: float32 (m, F) latents of perturbed training cells and int64 (m,) conditions.
+    readout: how it was fitted, for the report.
+    """
+
+    effects: np.ndarray
+    cells: list[np.ndarray]
+    controls: list[np.ndarray]
+    latents: np.ndarray
+    across: np.ndarray
+    targets: np.ndarray
+    conditions: np.ndarray
+    readout: dict[str, object]
+
+
+def answer(
+    effects: Effects,
+    store: ExpressionStore,
+    asked: Asked,
+    axes: np.ndarray,
+    controls: int,
+    readout_cells: int,
+    seed: int,
+) -> Answer:
+    """Ask for every test perturbation in its context.
+
+    Args:
+        axes: float64 (G, k). controls, readout_cells: at most so many cells. seed: of their choice.
+    """
+    train = store.rows("train")
+    rows = np.sort(counter.generator(seed, "readout").permutation(train)[:readout_cells])
+    z = effects.latents(rows)
+    readout = fit_readout(z, store.csr.matrix(rows))
+    pools = {int(c): asked.controls(store, int(c), controls, seed) for c in np.unique(asked.context)}
+    unchanged = {c: effects.predicted(pool, 0) for c, pool in pools.items()}
+    start = {c: store.csr.matrix(pool) @ axes for c, pool in pools.items()}
+    changes, cells, latents = [], [], []
+    for condition, context in zip(asked.condition.tolist(), asked.context.tolist(), strict=True):
+        predicted = effects.predicted(pools[context], condition)
+        change = (predicted - unchanged[context]).astype(np.float64)
+        latents.append(predicted.mean(0, dtype=np.float64))
+        changes.append(change.mean(0) @ readout.coefficients)
+        cells.append(start[context] + change @ (readout.coefficients @ axes))
+    perturbed = store.condition[rows] > 0
+    told = _evenly(np.unique(store.condition[rows[perturbed]]), _CONDITIONS)
+    some = _evenly(pools[int(asked.context[0])], _INPUTS)
+    return Answer(
+        np.stack(changes),
+        cells,
+        [start[int(c)] for c in asked.context],
+        np.stack(latents),
+        np.stack([effects.predicted(some, int(c)) for c in told], 1),
+        z[perturbed],
+        store.condition[rows[perturbed]],
+        {
+            "alpha": readout.alpha,
+            "cells": len(rows),
+            "values": z.shape[1],
+            "tokens": "mean" if effects.pooled else "all",
+        },
+    )
+
+
+def _evenly(values: np.ndarray, most: int) -> np.ndarray:
+    places = np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(np.int64)
+    return values[places]

@@ -1,0 +1,40 @@
+"""How well each method predicts held-out perturbations."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .comparison import FLOOR
+from .style import COLOURS, literal, new
+
+SHOWN = {
+    "pearson_delta": "Pearson-Δ",
+    "l2": "L2 (lower is better)",
+    "discrimination": "discrimination (.5 = chance)",
+}
+
+
+def methods(scores: dict[str, dict[str, np.ndarray]], ceiling: dict[str, np.ndarray]) -> Figure:
+    """A panel a metric, a line a method: every perturbation as a dot, the mean as a ring.
+
+    The first method is the model's, in colour; a vertical line is the mean of the ceiling.
+
+    Args:
+        scores: method -> metric -> float64 (P,). ceiling: metric -> float64 (P,).
+    """
+    figure, axes = new(2.7, 0.8 + 0.26 * len(scores), len(SHOWN))
+    for ax, (metric, title) in zip(axes, SHOWN.items(), strict=True):
+        for y, values in enumerate(scores.values()):
+            known = values[metric][~np.isnan(values[metric])]
+            colour = COLOURS[0] if y == 0 else FLOOR
+            ax.plot(known, np.full(len(known), y), ".", ms=4, alpha=0.35, color=colour, mew=0)
+            if len(known):
+                ax.plot(known.mean(), y, "o", ms=6, mfc=colour if y == 0 else "white", mec=colour)
+        top = ceiling[metric][~np.isnan(ceiling[metric])]
+        if len(top):
+            ax.axvline(top.mean(), color=COLOURS[2], lw=1.2, ls="--")
+        names = [literal(name.replace("_", " ")) for name in scores]
+        ax.set_yticks(range(len(scores)), names if ax is axes[0] else [])
+        ax.set_ylim(len(scores) - 0.4, -0.6)
+        ax.set_xlabel(title)
+        ax.grid(axis="y", visible=False)
+    return figure

@@ -1,0 +1,76 @@
+"""What is asked of every method: the effects of held-out perturbations, and how an answer is scored.
+
+Shapes: n cells, P test perturbations (by context), G genes, B batches.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .baselines import BASELINES, additive, batch_only, no_change, perturbed_mean, shuffled
+from .ceiling import split_half
+from .metrics import evaluate
+from .pseudobulk import Condition, Expression, TrainingTable, group_means
+
+Values = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Test perturbations beside the training table that answers may use.
+
+    Attributes:
+        table: training perturbations and controls.
+        conditions, contexts: P genes and names.
+        expression: perturbed test cells (n, G), dense or CSR; codes: int64 (n,), which of the P.
+        train_batch, test_batch: int64, batch of each perturbed training cell and of each test cell.
+        train_expression: of the perturbed training cells (m, G).
+    """
+
+    table: TrainingTable
+    conditions: Sequence[Condition]
+    contexts: Sequence[str]
+    expression: Expression
+    codes: np.ndarray
+    train_expression: Expression
+    train_batch: np.ndarray
+    test_batch: np.ndarray
+
+    @cached_property
+    def observed(self) -> np.ndarray:
+        """Mean expression float64 (P, G)."""
+        return group_means(self.expression, self.codes, len(self.conditions))
+
+    @cached_property
+    def control(self) -> np.ndarray:
+        """Control mean of each context, float64 (P, G)."""
+        return no_change(self.table, self.conditions, self.contexts)
+
+    @cached_property
+    def perturbed(self) -> np.ndarray:
+        """Mean over the training perturbations of each context, float64 (P, G)."""
+        return perturbed_mean(self.table, self.conditions, self.contexts)
+
+    def score(self, predicted: np.ndarray, observed: np.ndarray | None = None) -> Values:
+        """Every metric of predicted means (P, G), against the observed ones unless others are given."""
+        truth = self.observed if observed is None else observed
+        return evaluate(predicted, truth, self.control, self.perturbed, self.contexts)
+
+    def answers(self, seed: int) -> dict[str, np.ndarray]:
+        """Predicted means (P, G) of every baseline; of batches alone where there are several; and of the
+        additive model with shuffled labels, which owes nothing to them."""
+        asked = (self.conditions, self.contexts)
+        found = {name: predict(self.table, *asked) for name, predict in BASELINES.items()}
+        batches = int(max(self.train_batch.max(), self.test_batch.max())) + 1
+        if batches > 1:
+            means = group_means(self.train_expression, self.train_batch, batches)
+            composition = np.zeros((len(self.conditions), batches))
+            np.add.at(composition, (self.codes, self.test_batch), 1)
+            found["batch_only"] = batch_only(means, composition, self.perturbed)
+        return {**found, "shuffled_labels": additive(shuffled(self.table, seed), *asked)}
+
+    def halves(self, repeats: int, seed: int) -> Values:
+        """Metrics of one half of the test cells as prediction of the other half."""
+        return split_half(self.expression, self.codes, len(self.conditions), self.score, repeats, seed)

@@ -1,0 +1,80 @@
+"""Predicted perturbations of one experiment, beside every baseline, ready to be laid out."""
+
+from typing import Any
+
+from .numbers import number
+
+METRICS = {
+    "pearson_delta": "Pearson-Δ",
+    "pearson_delta_perturbed": "… less the mean effect",
+    "top20_pearson_delta": "… top 20 genes",
+    "l2": "L2",
+    "discrimination": "discrimination",
+    "centroid_accuracy": "centroid accuracy",
+    "energy_distance": "E-distance",
+}
+_NAMES = {
+    "JEPA": "this experiment",
+    "look_up": "look-up of the training mean",
+    "ridge": "ridge, genes as features",
+    "batch_only": "batch alone",
+    "shuffled_labels": "additive, labels shuffled",
+}
+
+
+def effects(e: dict[str, Any]) -> dict[str, Any] | None:
+    """Tables of the evaluation: every method by metric, verdicts, and what they rest on; None for
+    experiments that predict no perturbation."""
+    found = e["evaluation"]
+    if found["task"] is None:
+        return None
+    latent = found["retrieval"]
+    lines = [*found["methods"].items(), ("ceiling", found["ceiling"])]
+    return {
+        "columns": list(METRICS.values()),
+        "methods": [
+            (_name(method), [_cell(values.get(m)) for m in METRICS]) for method, values in lines
+        ],
+        "verdicts": [_verdict(row) for row in found["verdicts"] if row["metric"] in METRICS],
+        "leaky": found["leaky"],
+        "facts": [
+            ("held out", f"{found['perturbations']} perturbations, {found['cells']:,} cells"),
+            ("split by", found["split"]),
+            ("trained on", f"{found['trained_on']} perturbations"),
+            ("latent retrieval, MRR", _beside(latent["mrr"], latent["mrr_chance"], ".2f")),
+            ("median rank", _beside(latent["median_rank"], latent["median_rank_chance"], "g")),
+            ("readout", f"ridge on {found['readout']['cells']:,} training cells"),
+        ],
+        "interval": found["interval"],
+    }
+
+
+def _name(method: str) -> str:
+    return _NAMES.get(method, method.replace("_", " "))
+
+
+def _cell(line: dict[str, Any] | None) -> tuple[str, str]:
+    if line is None or line["mean"] is None:
+        return "–", ""
+    interval = "" if line["low"] is None else f"{line['low']:.2f} to {line['high']:.2f}"
+    return f"{line['mean']:.3f}", interval
+
+
+def _verdict(row: dict[str, Any]) -> dict[str, Any]:
+    """One metric: the model beside the best baseline; differences are positive where it is better."""
+    closed = row["gap_closed"]
+    known = row["low"] is not None
+    return {
+        "metric": METRICS[row["metric"]],
+        "says": row["verdict"],
+        "model": number(row["model"], ".3f"),
+        "baseline": f"{_name(row['best_baseline'])} ({row['baseline']:.3f})",
+        "difference": f"{row['difference']:+.3f}",
+        "interval": f"{row['low']:+.3f} to {row['high']:+.3f}" if known else "–",
+        "closed": "–" if closed is None else f"{closed:.0%}",
+        "n": row["n"],
+    }
+
+
+def _beside(value: float, chance: float, form: str) -> str:
+    return f"{value:{form}} (chance {chance:{form}})"
