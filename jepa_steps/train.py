@@ -13,6 +13,7 @@ stopped. In a Slurm job SIGUSR2 saves and queues the job again, SIGTERM saves an
 
 import hashlib
 import json
+import os
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -32,6 +33,7 @@ from .config import (
     parse_training,
     resolved,
 )
+from .data.local import on_this_node
 from .data.prepared import Prepared, open_prepared
 from .data.store import Store
 from .engine import parallel
@@ -154,9 +156,16 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument(
         "--checkpoints", type=Path, default=Path("checkpoints"), help="where runs can be resumed"
     )
+    p.add_argument(
+        "--local-disk",
+        default="",
+        metavar="DIR",
+        help="copy the data there first; $NAMES are filled in",
+    )
     args = p.parse_args(argv)
     train = parse_training(*read_spec(args.spec))
-    store = open_prepared(args.data)
+    disk = os.path.expandvars(args.local_disk)
+    store = open_prepared(on_this_node(args.data, Path(disk)) if disk else args.data)
     kind = ImageDataset if isinstance(store, Store) else ExpressionDataset
     try:
         check_fit(kind.model_validate(store.manifest["settings"]), train, "--spec")

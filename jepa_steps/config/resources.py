@@ -21,3 +21,6 @@ class Resources(Settings):
     runtime: Annotated[int, Field(ge=1)] = 240
     """Minutes until a cluster ends the job, and as much again at each new try; training that is not
     finished by then saves a checkpoint and queues itself again."""
+    local_disk: str | None = None
+    """A folder on each node's own disk, such as $TMPDIR, to which prepared data are copied before
+    training; null = they are read where they are."""

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import ROOT
+from conftest import ROOT, TINY
 
-from jepa_steps import launch
+from jepa_steps import launch, train
 from jepa_steps.engine import distributed, lease, signals
 from jepa_steps.engine.distributed import World
 from jepa_steps.engine.record import Means
@@ -104,6 +104,24 @@ run(main)
     env = {**os.environ, **ranks, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "20999"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert done.returncode == 2 and "did not meet at 127.0.0.1:20999" in done.stderr and not done.stdout
+
+
+def test_data_are_copied_to_a_node_s_disk_once_and_give_the_same_bytes(
+    step, digits, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TMPDIR_OF_THIS_NODE", str(tmp_path))
+    outputs = []
+    for name, disk in (("there", ""), ("here", "$TMPDIR_OF_THIS_NODE"), ("again", str(tmp_path))):
+        arguments = ("--spec", TINY, "--data", digits, "--out", tmp_path / name, "--local-disk", disk)
+        code, _, err = step(train, *arguments, "--checkpoints", tmp_path / f"{name}-runs")
+        assert code == 0, err
+        outputs.append((tmp_path / name / "encoder.safetensors").read_bytes())
+    assert outputs[0] == outputs[1] == outputs[2]
+    (copy,) = (path for path in tmp_path.glob("jepa-steps-*") if path.is_dir())
+    assert (copy / "images.npy").read_bytes() == (digits / "images.npy").read_bytes()
+    arguments = ("--spec", TINY, "--data", digits, "--out", tmp_path / "x", "--local-disk", "/nowhere")
+    code, _, err = step(train, *arguments)
+    assert code == 2 and "/nowhere: the data cannot be copied" in err and err.count("\n") == 1
 
 
 # ------------------------------------------------------------------------------------------ lease
