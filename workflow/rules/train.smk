@@ -39,5 +39,5 @@ rule train:
     shell:
         "python -m jepa_steps.launch --nodes {resources.nodes} --gpus {resources.gpus_a_node} "
         "--cpus {threads} -- --spec {params.spec:q} --data {params.data:q} "
-        "--local-disk {resources.local_disk:q} --out results/train/{wildcards.experiment} "
+        "--local-disk={resources.local_disk:q} --out results/train/{wildcards.experiment} "
         "--checkpoints checkpoints/{wildcards.experiment} 2>&1 | tee {log:q}"
