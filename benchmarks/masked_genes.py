@@ -33,6 +33,7 @@ def settings(seed: int) -> ExpressionJepa:
         "task": "masked genes",
         "hidden_share": 0.5,
         "model": model,
+        "objective": {"kind": "ema_target"},
     }
     block["predictor"] = {"dim": 32, "depth": 1, "heads": 2}
     return parse(ExpressionJepa, block, "masked genes")

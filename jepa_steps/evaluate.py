@@ -31,11 +31,14 @@ from .metrics.perturbation.metrics import METRICS
 from .metrics.perturbation.pseudobulk import group_means, training_table
 from .metrics.perturbation.question import Question
 from .metrics.perturbation.ranking import retrieval_summary, standing
+from .metrics.perturbation.shifts import fit_shifts
 from .metrics.perturbation.summary import finite, summary
 from .metrics.perturbation.verdicts import judge
 
 MODEL = "JEPA"
-_FLOORLESS = ("shuffled_labels",)  # shown, but nothing to be beaten
+PREDICTOR = "predictor"  # as trained; the model's answer has its shifts refitted
+_FLOORLESS = (PREDICTOR, "shuffled_labels")  # shown, but nothing to be beaten
+_VALUES = 50_000_000  # of expression that are dense at once
 _KEYS = ("method", "perturbation", "context", "type", "dose", "subgroup", "cells")
 _AXES = 50
 
@@ -64,13 +67,18 @@ def evaluate(
         effects = Effects(train, folder, store)
         limits = (settings.controls, settings.readout_cells, settings.seed)
         said = answer(effects, store, asked, axes, *limits)
-        predicted = {MODEL: question.control + said.effects, **question.answers(settings.seed)}
+        predicted = {
+            MODEL: said.refitted,
+            PREDICTOR: question.control + said.effects,
+            "expression_shifts": _of_expression(store, asked, question, settings),
+            **question.answers(settings.seed),
+        }
         scores = {name: question.score(means) for name, means in predicted.items()}
         observed = [store.csr.matrix(r[: settings.cells]) @ axes for r in _by_code(asked)]
         for name, means in predicted.items():
             shifts = (means - question.control) @ axes
             cells = [c + s for c, s in zip(said.controls, shifts, strict=True)]
-            cells = [c[: settings.cells] for c in (said.cells if name == MODEL else cells)]
+            cells = [c[: settings.cells] for c in (said.cells if name == PREDICTOR else cells)]
             scores[name]["energy_distance"] = energy_distances(cells, observed)
         ceiling = attainable(question.halves(settings.halvings, settings.seed))
         truth = group_means(effects.latents(asked.cells), asked.codes, len(rows))
@@ -115,6 +123,17 @@ def _question(store: ExpressionStore, asked: Asked) -> Question:
         store.batch[treated],
         store.batch[asked.cells],
     )
+
+
+def _of_expression(
+    store: ExpressionStore, asked: Asked, question: Question, settings: Evaluate
+) -> np.ndarray:
+    """The refitted shifts without an encoder: of expression itself."""
+    rows = asked.sample(min(settings.readout_cells, _VALUES // len(store.genes)), settings.seed)
+    genes = genes_of(store)
+    conditions = [genes[c] for c in store.condition[rows]]
+    places = [store.contexts[c] for c in store.context[rows]]
+    return fit_shifts(store.samples(rows), conditions, places)(question.conditions, question.contexts)
 
 
 def _bounded(rows: np.ndarray, most: int = 4096) -> np.ndarray:

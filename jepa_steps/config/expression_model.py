@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from .base import Settings, Share
+from .objective import Objective
 from .run import JepaRun
 
 
@@ -39,9 +40,9 @@ class CellPredictor(Settings):
 
     dim: Annotated[int, Field(ge=4, multiple_of=4)] = 128
     """Width, of condition tokens, too; a multiple of 4 and of heads."""
-    depth: Annotated[int, Field(ge=0)] = 2
-    """Blocks; about half of the encoder's depth. 0, for task perturbation: a gene shifts
-    all cells alike, and the shifts of a combination add up; better where perturbations are few."""
+    depth: Annotated[int, Field(ge=0)] = 0
+    """Blocks. 0, for task perturbation: a gene shifts all cells alike, and the shifts of a combination
+    add up; better where perturbations are few. masked genes needs some, about half of the encoder's."""
     heads: Annotated[int, Field(ge=1)] = 4
     """Attention heads."""
 
@@ -64,6 +65,8 @@ class ExpressionJepa(JepaRun):
     """The encoder."""
     predictor: CellPredictor = CellPredictor()
     """The predictor."""
+    objective: Objective = Objective(kind="vicreg")
+    """What is minimised. ema_target alone: predictions do not read back as expression."""
     hidden_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Share of the modules that masked genes hides in each cell."""
     unknown_share: Share = 0.1

@@ -1,7 +1,8 @@
 """A trained predictor's answer in units of expression, beside what it says in its own space.
 
-A prediction is a control cell plus the readout of (prediction under the perturbation - prediction under
-none): the readout then need not be right about the control, only about the change.
+The predictor's is a control cell plus the readout of (prediction under the perturbation - prediction
+under none): the readout then need not be right about the control, only about the change. Beside it
+stands the refit: shifts fitted anew in closed form with the encoder frozen, as a linear probe is.
 
 Shapes: P test perturbations, G genes, F values of a cell in target space, k principal axes.
 """
@@ -10,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data import counter
-from ..data.expression.asked import Asked
+from ..data.expression.asked import Asked, genes_of
 from ..data.expression.store import ExpressionStore
 from ..metrics.perturbation.readout import fit_readout
+from ..metrics.perturbation.shifts import fit_shifts
 from ..model.effects import Effects
 
 _INPUTS, _CONDITIONS = 64, 32  # predictions that are compared across conditions
@@ -22,7 +23,8 @@ _INPUTS, _CONDITIONS = 64, 32  # predictions that are compared across conditions
 @dataclass(frozen=True)
 class Answer:
     """Attributes:
-    effects: float64 (P, G), mean change of expression against control.
+    refitted: float64 (P, G), mean expression by refitted shifts.
+    effects: float64 (P, G), the predictor's mean change of expression against control.
     cells: for each of the P, float64 (controls, k): controls and their predicted changes, projected.
     controls: for each of the P, float64 (controls, k): the same without a change.
     latents: float64 (P, F), mean predictions.
@@ -31,6 +33,7 @@ class Answer:
     readout: how it was fitted, for the report.
     """
 
+    refitted: np.ndarray
     effects: np.ndarray
     cells: list[np.ndarray]
     controls: list[np.ndarray]
@@ -55,10 +58,13 @@ def answer(
     Args:
         axes: float64 (G, k). controls, readout_cells: at most so many cells. seed: of their choice.
     """
-    train = store.rows("train")
-    rows = np.sort(counter.generator(seed, "readout").permutation(train)[:readout_cells])
+    rows = asked.sample(readout_cells, seed)
     z = effects.latents(rows)
     readout = fit_readout(z, store.csr.matrix(rows))
+    genes, names = genes_of(store), store.contexts
+    shifts = fit_shifts(
+        z, [genes[c] for c in store.condition[rows]], [names[c] for c in store.context[rows]]
+    )
     pools = {int(c): asked.controls(store, int(c), controls, seed) for c in np.unique(asked.context)}
     unchanged = {c: effects.predicted(pool, 0) for c, pool in pools.items()}
     start = {c: store.csr.matrix(pool) @ axes for c, pool in pools.items()}
@@ -72,7 +78,9 @@ def answer(
     perturbed = store.condition[rows] > 0
     told = _evenly(np.unique(store.condition[rows[perturbed]]), _CONDITIONS)
     some = _evenly(pools[int(asked.context[0])], _INPUTS)
+    asked_genes, places = [genes[c] for c in asked.condition], [names[c] for c in asked.context]
     return Answer(
+        readout(shifts(asked_genes, places)),
         np.stack(changes),
         cells,
         [start[int(c)] for c in asked.context],

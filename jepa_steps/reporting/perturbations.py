@@ -15,6 +15,8 @@ METRICS = {
 }
 _NAMES = {
     "JEPA": "this experiment",
+    "predictor": "its predictor as trained",
+    "expression_shifts": "the same shifts without an encoder",
     "look_up": "look-up of the training mean",
     "ridge": "ridge, genes as features",
     "batch_only": "batch alone",

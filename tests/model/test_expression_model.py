@@ -200,7 +200,7 @@ def test_unseen_genes_with_features_get_codes_of_their_own():
 
 def test_training_learns_what_each_gene_does():
     """a raises the genes of module 0, b of module 1: on new cells, the right condition predicts best."""
-    model = jepa()
+    model = jepa(objective={"kind": "ema_target"})
     tokenizer = model.encoder.tokenizer
     modules = [c[u > 0] for c, u in zip(tokenizer.columns, tokenizer.used, strict=True)]
     optimizer = optimizers(model, parse(Optimizer, {}, "test"))[0]

@@ -26,6 +26,10 @@ class Asked:
     codes: np.ndarray
     known: np.ndarray
 
+    def sample(self, most: int, seed: int) -> np.ndarray:
+        """At most ``most`` of the known cells, ascending."""
+        return np.sort(counter.generator(seed, "known cells").permutation(self.known)[:most])
+
     def controls(self, store: ExpressionStore, context: int, most: int, seed: int) -> np.ndarray:
         """At most ``most`` of the known controls of a context, ascending."""
         rows = self.known[store.condition[self.known] == 0]
