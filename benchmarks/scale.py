@@ -1,5 +1,5 @@
-"""What docs/scale.md reckons with: parameters, operations and bytes of a ViT-B/16 and a ViT-H/14 JEPA, and the
-speed at which checkpoints are written and read back here. Run: python benchmarks/scale.py [folder]"""
+"""What docs/scale.md reckons with: parameters, operations and bytes of a ViT-B/16 and a ViT-H/14 JEPA,
+and how fast checkpoints are written and read back here. Run: python benchmarks/scale.py [folder]"""
 
 import os
 import sys
@@ -33,8 +33,9 @@ def pieces(name: str) -> None:
     targets = torch.arange(4 * (tokens // 6)).reshape(1, 4, -1) % tokens
     operations = flops.count(jepa, lambda: jepa.loss(jepa(x, context, targets), alone=True)[0])
     print(
-        f"{name}: {trained / 1e6:.0f} M trained, {target / 1e6:.0f} M target; gradients {4 * trained / 1e9:.2f} GB; "
-        f"checkpoint {(12 * trained + 4 * target) / 1e9:.2f} GB; {operations / 1e9:.0f} GFLOP an image and step"
+        f"{name}: {trained / 1e6:.0f} M trained, {target / 1e6:.0f} M target; "
+        f"gradients {4 * trained / 1e9:.2f} GB; checkpoint {(12 * trained + 4 * target) / 1e9:.2f} GB; "
+        f"{operations / 1e9:.0f} GFLOP an image and step"
     )
 
 

@@ -58,7 +58,7 @@ def test_results_go_through_a_bucket_to_a_fresh_clone(tmp_path):
     bucket = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     bucket.start()
     try:
-        url = "http://127.0.0.1:{}".format(bucket.get_host_and_port()[1])
+        url = f"http://127.0.0.1:{bucket.get_host_and_port()[1]}"
         keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
         client = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
         client.create_bucket(Bucket="results")

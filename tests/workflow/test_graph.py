@@ -27,7 +27,7 @@ SCREEN = {"source": "h5ad", "path": "screen.h5ad"}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    """The shipped config with a data set of expression beside it."""
+    """The shipped config with a screen of one's own beside it."""
     folder = tmp_path_factory.mktemp("project")
     for name in ("config", ".dvc"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("tmp", "cache"))
@@ -35,7 +35,7 @@ def project(tmp_path_factory) -> Path:
     (folder / SCREEN["path"]).touch()
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    write_config(folder, {**config, "expression": {"screen": SCREEN}})
+    write_config(folder, {**config, "expression": {**config["expression"], "screen": SCREEN}})
     return folder
 
 
