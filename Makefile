@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow faults lint report-zip bench clean
+.PHONY: help setup run test test-slow faults cluster cluster-faults lint report-zip bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -12,7 +12,7 @@ setup: $(BIN)/.installed ## make .venv from pinned versions
 $(BIN)/.installed: constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,torchvision,expression,transport]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,torchvision,expression,transport,slurm,s3]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps cdt  # data only
 	@touch $@
 
@@ -28,6 +28,12 @@ test-slow: setup ## Snakemake, DVC and several processes for real
 
 faults: setup ## kill, starve and cut off training 50 times
 	@FAULTS=50 pytest -m slow tests/faults
+
+cluster: setup ## train on a Slurm cluster that is started on this host (as root)
+	@pytest -m cluster -rs tests/cluster
+
+cluster-faults: setup ## 20 times: time limit, preemption, cancellation, killed rank, lost node (30 min)
+	@FAULTS=20 pytest -m cluster -k fault -rs -s tests/cluster
 
 lint: setup ## format and lint checks
 	ruff check .

@@ -6,4 +6,5 @@ class InputError(Exception):
 
 
 class HopelessRun(Exception):
-    """Training ended early because of a verdict that ``train.stop_on`` names; exit code 76."""
+    """Training ended early because going on leads nowhere: a verdict that ``train.stop_on`` names,
+    or restarts without progress. Exit code 76."""

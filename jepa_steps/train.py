@@ -8,15 +8,14 @@ best.safetensors (encoders along the way), jepa.safetensors (the whole module at
 predictor), metrics.csv, validation.csv, timing.csv and summary.json.
 Resume checkpoints and TensorBoard events live under --checkpoints, in a folder named by a digest of
 data, settings and code: after a crash or SIGTERM (exit code 75) the same command goes on where it
-stopped.
+stopped. In a Slurm job SIGUSR2 saves and queues the job again, SIGTERM saves and waits for the end.
 """
 
-import fcntl
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +33,12 @@ from .config import (
     parse_training,
     resolved,
 )
+from .data.local import on_this_node
 from .data.prepared import Prepared, open_prepared
 from .data.store import Store
 from .engine import parallel
 from .engine.distributed import World, world
+from .engine.lease import lease
 from .engine.loop import SNAPSHOTS, Trainer
 from .engine.starts import Starts
 from .errors import InputError
@@ -53,7 +54,7 @@ def train_jepa(train: JepaRun, store: Prepared, out: Path, checkpoints: Path) ->
     with world() as w:
         if w.main:
             folder.mkdir(parents=True, exist_ok=True)
-        with _lock(folder) if w.main else nullcontext():
+        with lease(folder) if w.main else nullcontext():
             trainer = Trainer(train, store, folder, w)
             try:
                 summary = trainer.run()
@@ -146,17 +147,6 @@ def run_digest(train: Training, store: Prepared) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Refuse a second job on one run folder; the kernel drops the lock of a dead process."""
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{folder}: another process is training in this folder") from None
-        yield
-
-
 def main(argv: list[str] | None = None) -> None:
     """The command line; see the top of this file or ``--help``."""
     p = parser(__doc__)
@@ -166,9 +156,16 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument(
         "--checkpoints", type=Path, default=Path("checkpoints"), help="where runs can be resumed"
     )
+    p.add_argument(
+        "--local-disk",
+        default="",
+        metavar="DIR",
+        help="copy the data there first; $NAMES are filled in",
+    )
     args = p.parse_args(argv)
     train = parse_training(*read_spec(args.spec))
-    store = open_prepared(args.data)
+    disk = os.path.expandvars(args.local_disk)
+    store = open_prepared(on_this_node(args.data, Path(disk)) if disk else args.data)
     kind = ImageDataset if isinstance(store, Store) else ExpressionDataset
     try:
         check_fit(kind.model_validate(store.manifest["settings"]), train, "--spec")

@@ -9,6 +9,7 @@ from .judgement import Embed, Evaluate, Monitor, Probe, Rank
 from .objective import Objective, Optimizer
 from .presets import PRESETS
 from .reading import load_config, parse, parse_training, read_yaml, resolved, schema
+from .resources import Resources
 from .run import JepaRun
 from .training import Augment, JepaTraining, Masks, Model, PcaEncoder, RawEncoder, Training, kind
 
@@ -37,6 +38,7 @@ __all__ = [
     "Probe",
     "Rank",
     "RawEncoder",
+    "Resources",
     "Settings",
     "Training",
     "UntrainedCells",

@@ -9,6 +9,7 @@ from .base import NAME, Settings
 from .datasets import ImageDataset
 from .expression import ExpressionDataset
 from .judgement import Embed, Evaluate, Monitor, Probe, Rank
+from .resources import Resources
 from .training import JepaTraining, PcaEncoder, Training, UntrainedEncoder, kind
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -31,6 +32,8 @@ class Experiment(Settings):
     """How its rank is measured."""
     probe: Probe = Probe()
     """How it is judged by labels."""
+    resources: Resources = Resources()
+    """Where it is trained; the result is the same everywhere."""
 
 
 class Config(Settings):

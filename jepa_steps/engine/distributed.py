@@ -1,4 +1,4 @@
-"""One process or many: the same code under plain python and torchrun."""
+"""One process or many: the same code under plain python, torchrun and srun."""
 
 import os
 from collections.abc import Iterator
@@ -8,8 +8,13 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from ..errors import InputError
+from .heartbeat import Heartbeat
+
+MEETING = timedelta(minutes=5)  # nodes start one after the other, and read Python from a shared disk
+TIMEOUT = timedelta(minutes=10)  # of a collective: longer than a checkpoint takes
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,14 @@ class World:
         dist.all_reduce(tensor, dist.ReduceOp.MIN)
         return int(tensor)
 
+    def gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        """A tensor of every rank, in rank order, on every rank."""
+        if self.size == 1:
+            return [tensor]
+        parts = [torch.empty_like(tensor) for _ in range(self.size)]
+        dist.all_gather(parts, tensor.contiguous())
+        return parts
+
     def total(self, tensor: torch.Tensor) -> torch.Tensor:
         """The sum of a tensor over all ranks, in place."""
         if self.size > 1:
@@ -42,13 +55,16 @@ class World:
 
 @contextmanager
 def world() -> Iterator[World]:
-    """Join the process group that torchrun describes; a world of one without it.
+    """Join the process group that torchrun or srun describes; a world of one without them.
 
-    A rendezvous that fails raises; it never becomes a silent world of one.
+    Raises:
+        InputError: more processes than GPUs, half a description, or a rendezvous that fails; it never
+            becomes a silent world of one.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    local = int(os.environ.get("LOCAL_RANK", "0"))
+    rank, size, local = place()
     cuda = torch.cuda.is_available()
+    # Where Slurm shows each process one GPU only, that is number 0.
+    local = min(local, torch.cuda.device_count() - 1) if cuda and "SLURM_PROCID" in os.environ else local
     if cuda and local >= torch.cuda.device_count():
         raise InputError(
             f"{local + 1} processes on this machine but {torch.cuda.device_count()} GPUs; "
@@ -61,7 +77,45 @@ def world() -> Iterator[World]:
         yield World(0, 1, device)
         return
     backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-    dist.init_process_group(backend, timeout=timedelta(minutes=5))
+    store = _meet(rank, size)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
+    heartbeat = Heartbeat(store, rank, size)
     # Not in a "finally": a rank that failed must end at once, without waiting for the others.
-    yield World(dist.get_rank(), size, device)
+    yield World(rank, size, device)
+    heartbeat.end()
     dist.destroy_process_group()
+
+
+def place() -> tuple[int, int, int]:
+    """(rank, number of ranks, rank on this machine), as torchrun or else srun say.
+
+    srun's word counts where the launcher named a meeting point; a task of srun by itself is alone.
+
+    Raises:
+        InputError: a meeting point, and nobody said which rank this is.
+    """
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    if "WORLD_SIZE" not in os.environ:
+        if "MASTER_ADDR" not in os.environ:
+            return 0, 1, 0
+        names = ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
+    missing = [name for name in names if not os.environ.get(name, "").isdigit()]
+    if missing:
+        raise InputError(
+            f"{missing[0]}: not a number, though WORLD_SIZE or MASTER_ADDR is set; start several "
+            "processes by torchrun or jepa_steps.launch, or unset both"
+        )
+    rank, size, local = (int(os.environ[name]) for name in names)
+    return rank, size, local
+
+
+def _meet(rank: int, size: int) -> dist.Store:
+    try:
+        url = f"env://?rank={rank}&world_size={size}"
+        return next(rendezvous(url, timeout=MEETING))[0]
+    except (RuntimeError, ValueError) as error:
+        where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+        reason = str(error).splitlines()[0][:200]
+        raise InputError(
+            f"rank {rank} of {size}: the processes did not meet at {where} within {MEETING}: {reason}"
+        ) from None

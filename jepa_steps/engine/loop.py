@@ -7,7 +7,6 @@ A batch whose loss or gradient is not finite is passed over on every rank: ``ste
 steps and drives the schedules, ``step + guard.skipped`` numbers the batches.
 """
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from .guard import Guard
 from .optimizer import optimizers, schedule, update_ema
 from .precision import Precision
 from .record import Means, Record, show
-from .signals import STOPPED, stop_on_signal
+from .signals import leave, stop_on_signal
 from .speed import Speed, summary
 from .tasks import task_of
 from .validation import Validation
@@ -171,8 +170,8 @@ class Trainer:
             "guard": self.guard.state(),
             "verdicts": self.verdicts.rows,
             "best": self.validation.best,
-            "means": self.means.state(),
-            "watch": self.watch.state(),
+            "means": self.means.state(self.world),
+            "watch": self.watch.state(self.world),
             "update_to_weight": self.update_to_weight,
         }
         if self.world.main:
@@ -189,22 +188,23 @@ class Trainer:
             self.guard.load(state["guard"])
             self.verdicts.rows = state["verdicts"]
             self.validation.best = state["best"]
-            self.means.load(state["means"], self.world.device)
-            self.watch.load(state["watch"], self.world.device)
+            self.means.load(state["means"], self.world)
+            self.watch.load(state["watch"], self.world)
             self.step, self.update_to_weight = state["step"], state["update_to_weight"]
 
     # ----------------------------------------------------------------------------------- loop
 
     def run(self) -> dict[str, Any]:
         """Train to the end; returns the summary (speed, operations, memory)."""
-        s, main = self.settings, self.world.main
+        s, main, stop = self.settings, self.world.main, stop_on_signal()
         self.resume()
         speed = Speed(self)
+        if main and self.step < s.steps:
+            speed.starts.check()
         record = Record(self.folder, self.step) if main else None
         snapshots = {round(f * s.steps): f for f in SNAPSHOTS}
         if self.step == 0:
             self.save_snapshot(0.0)
-        stop = stop_on_signal()
         bar = tqdm(total=s.steps, initial=self.step, unit="step", disable=not main or None, leave=False)
         while self.step < s.steps:
             before = self.step
@@ -226,11 +226,11 @@ class Trainer:
                 self.save_snapshot(snapshots[self.step])
             if stepped and (self.step % s.checkpoint_every == 0 or last):
                 self.save()
-            if self.world.smallest(-stop["signal"]) and not last:
+            asked = -self.world.smallest(-stop["signal"])
+            if asked and not last:
                 self.save()
                 speed.starts.note(self.step)
-                print(f"stopped by a signal at step {self.step}; run again to go on", file=sys.stderr)
-                sys.exit(STOPPED)
+                leave(asked, self.step, speed.starts.may_requeue(self.step), main)
         bar.close()
         if record:
             record.close()

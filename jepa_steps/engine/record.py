@@ -37,13 +37,19 @@ class Means:
         self._sums, self._count = {}, 0
         return row
 
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-        return {"sums": self._sums, "count": self._count}
+    def state(self, world: World) -> dict[str, Any]:
+        """What a checkpoint keeps: the sums of every rank. Every rank must call it."""
+        sums = {name: world.gather(value) for name, value in self._sums.items()}
+        return {"sums": sums, "count": self._count}
 
-    def load(self, state: dict[str, Any], device: torch.device) -> None:
-        """Take over what ``state`` gave."""
-        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+    def load(self, state: dict[str, Any], world: World) -> None:
+        """Take over what ``state`` gave; as many ranks as before take their own, others the mean."""
+        self._sums = {
+            name: (parts[world.rank] if len(parts) == world.size else sum(parts) / len(parts)).to(
+                world.device
+            )
+            for name, parts in state["sums"].items()
+        }
         self._count = state["count"]
 
 

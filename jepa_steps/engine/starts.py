@@ -10,7 +10,11 @@ from typing import Any
 
 import torch
 
+from ..errors import HopelessRun
 from .distributed import World
+
+RESTARTS = 100  # times a Slurm job queues itself again
+FRUITLESS = 3  # restarts without a new checkpoint after which a job is given up
 
 
 class Starts:
@@ -29,8 +33,30 @@ class Starts:
         self._world, self._path = world, folder / "starts.json" if folder else None
         self._earlier = _read(self._path) if self._path else []
         self._began, self._wall, self._cpu = _now(), time.perf_counter(), time.process_time()
-        self._first = step
+        self._first, self._job = step, os.environ.get("SLURM_JOB_ID")
         self.note(step)
+
+    def _of_this_job(self) -> list[dict[str, Any]]:
+        """Earlier starts that Slurm made of the same job; a job submitted anew counts from zero."""
+        return [e for e in self._earlier if self._job and e.get("job") == self._job]
+
+    def may_requeue(self, step: int) -> bool:
+        """Whether queueing the job again can lead further: this start got on, and it is not the last."""
+        return step > self._first and len(self._of_this_job()) < RESTARTS
+
+    def check(self) -> None:
+        """End a job that Slurm starts over and over.
+
+        Raises:
+            HopelessRun: as many restarts as ``FRUITLESS`` began at the same step.
+        """
+        last = self._of_this_job()[-FRUITLESS:]
+        if len(last) == FRUITLESS and all(e["first_step"] == self._first for e in last):
+            raise HopelessRun(
+                f"{FRUITLESS} restarts of Slurm job {self._job} began at step {self._first} and none "
+                "reached a checkpoint; see the job's log, lower checkpoint_every or ask for more "
+                "resources, then submit again"
+            )
 
     def note(self, step: int) -> None:
         """Replace this start's entry; every rank must call it."""
@@ -40,6 +66,7 @@ class Starts:
         self._entry = {
             "started": self._began,
             "noted": _now(),
+            "job": self._job,
             "first_step": self._first,
             "last_step": step,
             "wall_seconds": wall,

@@ -11,7 +11,6 @@ from functools import reduce
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from ..metrics import spectrum
@@ -61,17 +60,26 @@ class Watch:
             "singular_values": spectrum.singular_values(m.pooled),
         }
 
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+    def state(self, world: World) -> dict[str, Any]:
+        """What a checkpoint keeps: the moments of every rank. Every rank must call it."""
         if self._moments is None:
             return {}
-        return {"samples": self._moments.pooled.n, "moments": _tensors(self._moments)}
+        return {"samples": self._moments.pooled.n, "ranks": _gathered(self._moments, world)}
 
-    def load(self, state: dict[str, Any], device: torch.device) -> None:
-        """Take over what ``state`` gave."""
-        if state:
-            tensors = [tensor.to(device) for tensor in state["moments"]]
-            self._moments = _from_tensors(state["samples"], tensors)
+    def load(self, state: dict[str, Any], world: World) -> None:
+        """Take over what ``state`` gave; as many ranks as before take their own moments, others a share
+        of the whole."""
+        if not state:
+            return
+        samples, ranks = state["samples"], state["ranks"]
+        if len(ranks) == world.size:
+            mine = ranks[world.rank]
+        else:
+            whole = reduce(TokenMoments.merge, (_from_tensors(samples, part) for part in ranks))
+            samples = whole.pooled.n // world.size
+            mean, scatter, token_mean, token_scatter, positions = _tensors(whole)
+            mine = [mean, scatter / world.size, token_mean, token_scatter / world.size, positions]
+        self._moments = _from_tensors(samples, [tensor.to(world.device) for tensor in mine])
 
 
 def columns(taken: dict[str, dict[str, Any]]) -> dict[str, float]:
@@ -101,14 +109,11 @@ def _from_tensors(samples: int, tensors: list[Tensor]) -> TokenMoments:
     )
 
 
+def _gathered(m: TokenMoments, world: World) -> list[list[Tensor]]:
+    """``_tensors`` of every rank, in rank order; ranks have equally many samples."""
+    return [list(parts) for parts in zip(*map(world.gather, _tensors(m)), strict=True)]
+
+
 def _over_ranks(m: TokenMoments, world: World) -> TokenMoments:
-    """The moments of all ranks, merged in rank order; ranks have equally many samples."""
-    if world.size == 1:
-        return m
-    gathered = []
-    for tensor in _tensors(m):
-        parts = [torch.empty_like(tensor) for _ in range(world.size)]
-        dist.all_gather(parts, tensor.contiguous())
-        gathered.append(parts)
-    ranks = [_from_tensors(m.pooled.n, list(parts)) for parts in zip(*gathered, strict=True)]
-    return reduce(TokenMoments.merge, ranks)
+    """The moments of all ranks, merged in rank order."""
+    return reduce(TokenMoments.merge, (_from_tensors(m.pooled.n, part) for part in _gathered(m, world)))

@@ -19,6 +19,7 @@ from jepa_steps.config import parse_training
 from jepa_steps.data.batches import Batches
 from jepa_steps.data.store import open_store
 from jepa_steps.engine.distributed import World
+from jepa_steps.engine.lease import lease
 from jepa_steps.engine.loop import Trainer
 from jepa_steps.model.export import load_snapshots
 
@@ -264,23 +265,11 @@ def test_ranks_draw_the_same_batch_that_one_process_draws(store, tmp_path):
 
 
 def test_a_second_job_on_one_run_folder_is_refused(step, tmp_path, digits, store):
-    import fcntl
-
     folder = tmp_path / "a-runs" / train.run_digest(parse_training(TINY, "t"), store)
     folder.mkdir(parents=True)
-    with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        arguments = (
-            "--spec",
-            TINY,
-            "--data",
-            digits,
-            "--out",
-            tmp_path / "a",
-            "--checkpoints",
-            tmp_path / "a-runs",
-        )
-        code, _, err = step(train, *arguments)
+    arguments = ("--spec", TINY, "--data", digits, "--out", tmp_path / "a")
+    with lease(folder):
+        code, _, err = step(train, *arguments, "--checkpoints", tmp_path / "a-runs")
     assert code == 2 and "another process is training" in err
 
 

@@ -102,7 +102,7 @@ def test_killed_at_random_moments_even_while_saving(tmp_path, digits):
     assert finished(folder, digits, spec) == whole
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
 def test_a_signal_leads_to_a_checkpoint_and_its_own_exit_code(tmp_path, digits, number):
     spec = {**TINY, "steps": 600, "checkpoint_every": 600}
     (tmp_path / "whole").mkdir()
@@ -119,7 +119,7 @@ def test_a_signal_leads_to_a_checkpoint_and_its_own_exit_code(tmp_path, digits, 
 
 @pytest.mark.parametrize("changes", [{}, {"shard": True}], ids=["copies", "shards"])
 def test_a_killed_rank_ends_the_job_and_the_rerun_gives_the_same_bytes(tmp_path, digits, changes):
-    spec = {**TINY, "steps": 200, "checkpoint_every": 10, "validate_every": 50, **changes}
+    spec = {**TINY, "steps": 200, "checkpoint_every": 7, "validate_every": 50, **changes}
     (tmp_path / "whole").mkdir()
     whole = finished(tmp_path / "whole", digits, spec, *TORCHRUN)
     process = start(tmp_path, digits, spec, *TORCHRUN)

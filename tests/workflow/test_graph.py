@@ -48,6 +48,7 @@ def rules(project) -> dict[str, dict]:
     """Stage name as in DVC -> inputs, outputs and settings of the job, from a dry run."""
     options = ("-n", "--forceall", "--printshellcmds", "-s", str(ROOT / "Snakefile"))
     text = snakemake(*options, "--", "all", "data/screen/manifest.json", cwd=project)
+    text = re.sub(r"^    (?=    |rule )", "", text, flags=re.M)  # jobs of a group are indented
     jobs = {}
     for block in re.split(r"\n(?=(?:local)?rule \w+:)", text):
         head = re.match(r"(?:local)?rule (\w+):\n", block)

@@ -1,6 +1,7 @@
 # Paths and settings that the rules share.
 import json
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
@@ -11,6 +12,8 @@ from jepa_steps.errors import InputError
 from jepa_steps.provenance import code_digest
 from jepa_steps.reporting.contents import read_files
 
+# "python" in a rule is the one that plans, on the nodes of a cluster, too.
+shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; set -euo pipefail; ')
 try:
     settings.parse(settings.Config, config, "config")
 except InputError as error:
@@ -55,6 +58,33 @@ def dataset_of(wildcards):
 def threads_of(wildcards):
     """Training uses as many threads as its settings say; they are part of the result."""
     return config["experiments"][wildcards.experiment]["train"].get("threads", 1)
+
+
+def machines(wildcards):
+    """What an experiment asks of a cluster."""
+    asked = config["experiments"][wildcards.experiment].get("resources", {})
+    return settings.Resources(**asked)
+
+
+def growing(amount):
+    """A resource that grows with every try; the number of tries is the profile's."""
+    return lambda wildcards, attempt: attempt * amount(wildcards)
+
+
+def processes_per_node(wildcards):
+    return max(1, machines(wildcards).gpus)
+
+
+def processes(wildcards):
+    return machines(wildcards).nodes * processes_per_node(wildcards)
+
+
+def gpus_of_a_node(wildcards):
+    """Slurm's --gres; the site's name of a GPU is the profile's."""
+    asked = machines(wildcards).gpus
+    site = workflow.resource_settings.default_resources or {}
+    kind = site["gpu_type"].value if "gpu_type" in site else None
+    return f"gpu:{f'{kind}:' if kind else ''}{asked}" if asked else ""
 
 
 def reported():

@@ -19,9 +19,11 @@ rule embed:
         ),
     log:
         "logs/embed/{experiment}.log",
+    group:
+        "judge"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=growing(lambda w: 4000),
     params:
         code=code_digest("embed"),
         spec=spec("embed"),

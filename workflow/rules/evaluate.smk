@@ -21,7 +21,7 @@ rule evaluate:
     log:
         "logs/evaluate/{experiment}.log",
     resources:
-        mem_mb=4000,
+        mem_mb=growing(lambda w: 4000),
     params:
         code=code_digest("evaluate"),
         spec=spec("evaluate"),

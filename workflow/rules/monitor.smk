@@ -92,6 +92,8 @@ rule monitor:
         ),
     log:
         "logs/monitor/{experiment}.log",
+    group:
+        "judge"
     params:
         code=code_digest("monitor"),
         spec=spec("monitor"),

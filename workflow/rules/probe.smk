@@ -29,6 +29,8 @@ rule probe:
         ),
     log:
         "logs/probe/{experiment}.log",
+    group:
+        "judge"
     params:
         code=code_digest("probe"),
         spec=spec("probe"),

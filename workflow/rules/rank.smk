@@ -27,6 +27,8 @@ rule rank:
         ),
     log:
         "logs/rank/{experiment}.log",
+    group:
+        "judge"
     params:
         code=code_digest("rank"),
         spec=spec("rank"),

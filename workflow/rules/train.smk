@@ -20,13 +20,24 @@ rule train:
         "benchmarks/snakemake/train/{experiment}.tsv"
     threads: threads_of
     resources:
-        mem_mb=4000,
-        runtime="4h",
+        mem_mb=growing(lambda w: machines(w).mem_mb),
+        runtime=growing(lambda w: machines(w).runtime),
+        # Only a rule with mpi spans nodes; without, or with one task, the executor adds no srun.
+        mpi=lambda w: "srun" if processes(w) > 1 else "",
+        nodes=lambda w: machines(w).nodes,
+        tasks=processes,
+        gres=gpus_of_a_node,
+        gpus_a_node=lambda w: machines(w).gpus,
+        tasks_per_gpu=0,
+        local_disk=lambda w: machines(w).local_disk or "",
+        slurm_extra=lambda w: f"--ntasks-per-node={processes_per_node(w)} "
+        "--signal=USR2@180 --open-mode=append",
     params:
         code=code_digest("train"),
         spec=spec("train"),
         data=dataset_of,
     shell:
-        "python -m jepa_steps.train --spec {params.spec:q} --data {params.data:q} "
-        "--out results/train/{wildcards.experiment} "
+        "python -m jepa_steps.launch --nodes {resources.nodes} --gpus {resources.gpus_a_node} "
+        "--cpus {threads} -- --spec {params.spec:q} --data {params.data:q} "
+        "--local-disk={resources.local_disk:q} --out results/train/{wildcards.experiment} "
         "--checkpoints checkpoints/{wildcards.experiment} 2>&1 | tee {log:q}"

@@ -1,0 +1,26 @@
+"""What training asks of the machines it runs on; no part of the result."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .base import Settings
+
+
+class Resources(Settings):
+    """Machines for one experiment's training. ``batch_size`` stays the global one, so that the same
+    experiment runs on one CPU, one GPU or many nodes; changing this block trains nothing again."""
+
+    nodes: Annotated[int, Field(ge=1)] = 1
+    """Nodes of a cluster."""
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """GPUs a node, one process each; 0 = one process a node, on CPUs. Outside a cluster training takes
+    the GPUs that are there, at most nodes * gpus."""
+    mem_mb: Annotated[int, Field(ge=100)] = 4000
+    """Memory of a node, MB; a cluster job that failed is tried again with twice, then 3 times this."""
+    runtime: Annotated[int, Field(ge=1)] = 240
+    """Minutes until a cluster ends the job, and as much again at each new try; training that is not
+    finished by then saves a checkpoint and queues itself again."""
+    local_disk: str | None = None
+    """A folder on each node's own disk, such as $TMPDIR, to which prepared data are copied before
+    training; null = they are read where they are."""
