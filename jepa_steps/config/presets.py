@@ -26,4 +26,33 @@ PRESETS: dict[str, dict[str, Any]] = {
         "augment": {"crop_scale": [0.3, 1.0], "crop_aspect": [0.75, 1.3333], "flip": 0.5},
         "optimizer": {"lr": 0.0005},
     },
+    # Specification sections 2 and 3, column of gene expression: for screens of hundreds of perturbations.
+    "bio-jepa": {
+        "encoder": "bio-jepa",
+        "batch_size": 256,
+        "model": {"tokenizer": "mlp", "tokens": 64, "dim": 256, "depth": 4, "heads": 8},
+        "predictor": {"dim": 128, "depth": 2, "heads": 4},
+        "objective": {"kind": "ema_target+vicreg", "variance": 1.0, "covariance": 0.04},
+        "optimizer": {"lr": 0.001, "weight_decay": 0.01},
+    },
+    # What did best on a screen of 30 perturbations (benchmarks/RESULTS.md): few wide tokens, shifts alone.
+    "bio-jepa-small": {
+        "encoder": "bio-jepa",
+        "steps": 800,
+        "batch_size": 256,
+        "model": {"tokens": 4, "dim": 128, "depth": 1, "heads": 2},
+        "predictor": {"dim": 64, "depth": 0, "heads": 2},
+        "objective": {"kind": "vicreg"},
+        "optimizer": {"lr": 0.002, "weight_decay": 0.01},
+        "validate_every": 200,
+    },
+    "masked-genes": {
+        "encoder": "bio-jepa",
+        "task": "masked genes",
+        "batch_size": 256,
+        "model": {"tokens": 64, "dim": 256, "depth": 4, "heads": 8},
+        "predictor": {"dim": 128, "depth": 2, "heads": 4},
+        "objective": {"kind": "ema_target"},
+        "optimizer": {"lr": 0.001, "weight_decay": 0.01},
+    },
 }
