@@ -20,6 +20,8 @@ rule evaluate:
         ),
     log:
         "logs/evaluate/{experiment}.log",
+    group:
+        "judge"
     resources:
         mem_mb=growing(lambda w: 4000),
     params:
