@@ -26,7 +26,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "augment": {"crop_scale": [0.3, 1.0], "crop_aspect": [0.75, 1.3333], "flip": 0.5},
         "optimizer": {"lr": 0.0005},
     },
-    # Specification sections 2 and 3, column of gene expression: for screens of hundreds of perturbations.
+    # Specification sections 2 and 3, column of gene expression; for hundreds of perturbations.
     "bio-jepa": {
         "encoder": "bio-jepa",
         "batch_size": 256,
@@ -35,7 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "objective": {"kind": "ema_target+vicreg", "variance": 1.0, "covariance": 0.04},
         "optimizer": {"lr": 0.001, "weight_decay": 0.01},
     },
-    # What did best on a screen of 30 perturbations (benchmarks/RESULTS.md): few wide tokens, shifts alone.
+    # Did best on a screen of 30 perturbations (benchmarks/RESULTS.md): few wide tokens, shifts alone.
     "bio-jepa-small": {
         "encoder": "bio-jepa",
         "steps": 800,
