@@ -41,7 +41,7 @@ def rates(history: Columns) -> Figure:
     """Learning rate, weight decay, EMA momentum and the size of the masks over steps."""
     if not history.get("loss"):
         return message(_FLOOR)
-    figure, panels = new(2.5, 2.4, 4)
+    figure, panels = new(2.5, 2.4, 4 if "mask_blocks" in history else 3)
     names = {
         "lr": "learning rate",
         "weight_decay": "weight decay",

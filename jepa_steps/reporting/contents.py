@@ -4,11 +4,13 @@ from typing import NamedTuple
 
 
 class Drawing(NamedTuple):
-    """A figure of one experiment: file below results/, with {} for the experiment."""
+    """A figure of one experiment: file below results/, with {} for the experiment; some are of images
+    only."""
 
     path: str
     title: str
     caption: str
+    of_images: bool = False
 
 
 FIGURES: dict[str, tuple[Drawing, ...]] = {
@@ -39,11 +41,13 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
             "Masks",
             "Context (blue), targets (orange) and tokens in neither, in the first, the middle and the "
             "last batch; blocks x share of the tokens.",
+            of_images=True,
         ),
         Drawing(
             "monitor/{}/samples.svg",
             "Masks on images",
             "What the encoder sees of six training images in the last batch, and what it predicts.",
+            of_images=True,
         ),
     ),
     "embeddings": (
@@ -62,6 +66,7 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
             "Nearest neighbours",
             "Test images, evenly spaced, and the five nearest training images by cosine; ≠ marks "
             "another class.",
+            of_images=True,
         ),
         Drawing(
             "rank/{}/correlation.svg",

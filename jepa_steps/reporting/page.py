@@ -50,7 +50,7 @@ def render(page: Page, results: Path, folder: Path) -> str:
         experiments=[
             {
                 **e,
-                "figures": _figures(e["name"], results),
+                "figures": _figures(e, results),
                 "level": words.level(e["monitor"]["findings"]),
             }
             for e in page.experiments
@@ -84,11 +84,13 @@ def _by_versions(origins: list[dict[str, Any]]) -> list[tuple[tuple, list[str]]]
     return [(versions, names) for versions, names in found.items() if versions]
 
 
-def _figures(name: str, results: Path) -> dict[str, list[dict[str, str]]]:
+def _figures(e: dict[str, Any], results: Path) -> dict[str, list[dict[str, str]]]:
     """The experiment's figures by block; one that a step did not make is left out."""
+    images = dig(e, "manifest", "modality") != "expression"
     found: dict[str, list[dict[str, str]]] = {}
     for block, drawings in FIGURES.items():
-        paths = [(results / d.path.format(name), d) for d in drawings]
+        shown = [d for d in drawings if images or not d.of_images]
+        paths = [(results / d.path.format(e["name"]), d) for d in shown]
         found[block] = [
             {"uri": data_uri(path), "title": d.title, "caption": d.caption}
             for path, d in paths
