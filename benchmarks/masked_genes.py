@@ -28,6 +28,7 @@ STEPS, LR = 400, 1e-3
 def settings(seed: int) -> ExpressionJepa:
     model = {"tokens": 10, "dim": 32, "depth": 2, "heads": 2}
     block = {
+        "encoder": "bio-jepa",
         "seed": seed,
         "batch_size": 128,
         "task": "masked genes",
@@ -46,7 +47,7 @@ def main() -> None:
         spec = {"source": "h5ad", "path": sys.argv[1], "split": split}
         prepare_expression(parse(ExpressionDataset, spec, "devel"), Path(scratch) / "devel")
         store = open_expression(Path(scratch) / "devel")
-        x = store.expression(np.arange(len(store)))
+        x = store.samples(np.arange(len(store)))
         fitted = PCA(50, random_state=0).fit(x[store.rows("train")])
         rows = {"raw": [{"levels": x}], "PCA 50": [{"components": fitted.transform(x)}]}
         rows |= {"untrained": [], "masked genes": []}

@@ -76,7 +76,7 @@ TARGETS = {"ICAM-2": {}, "AKT-inhibitor": {"pakts473": -1}, "G06976": {"PKC": -1
 
 
 def settings(recipe: Recipe, seed: int) -> ExpressionJepa:
-    base = {"seed": seed, "batch_size": 256, "model": _MODEL}
+    base = {"encoder": "bio-jepa", "seed": seed, "batch_size": 256, "model": _MODEL}
     base["predictor"] = {"dim": 32, "depth": 1, "heads": 2}
     return parse(ExpressionJepa, base | recipe.settings, "recipe")
 
@@ -150,7 +150,7 @@ def probe(poolings: dict[str, np.ndarray], store: ExpressionStore, labels: np.nd
 
 
 def raw(store: ExpressionStore) -> Read:
-    return probe({"levels": store.expression(np.arange(len(store)))}, store, store.condition)
+    return probe({"levels": store.samples(np.arange(len(store)))}, store, store.condition)
 
 
 def run(name: str, store: ExpressionStore) -> tuple[list[Read], list[Read], float]:

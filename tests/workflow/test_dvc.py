@@ -34,6 +34,7 @@ CONFIG: dict = {
             "dataset": "digits",
             "train": train,
             "embed": {"snapshot_samples": 200},
+            "evaluate": {"halvings": 20},
             "monitor": {"dead_share": 0.25},
             "rank": {"samples": 2000},
             "probe": {"few_labels": [5], "few_draws": 2, "bootstrap": 100, "logistic_c": [0.1]},
@@ -116,7 +117,7 @@ def edit_lr(folder: Path, lr: float) -> None:
 def test_one_changed_setting_reruns_the_same_steps_in_both_tools(clone):
     sh(clone, "dvc pull && python -m jepa_steps.adopt")
     edit_lr(clone, 0.002)
-    one = {"train": 1, "embed": 1, "monitor": 1, "rank": 1, "probe": 1, "report": 1}
+    one = {"train": 1, "embed": 1, "evaluate": 1, "monitor": 1, "rank": 1, "probe": 1, "report": 1}
     assert planned(clone) == one
     refusal = subprocess.run(
         [sys.executable, "-m", "jepa_steps.adopt"], cwd=clone, env=ENV, capture_output=True, text=True
@@ -143,7 +144,9 @@ def test_exp_run_with_a_changed_setting_and_what_compares_it(clone):
     sh(clone, "dvc pull && python -m jepa_steps.adopt")
     out = sh(clone, "dvc exp run -S 'config/config.yaml:experiments.mine.train.optimizer.lr=0.004'")
     ran = {line.split("'")[1] for line in out.splitlines() if line.startswith("Running stage")}
-    assert ran == {f"{s}@mine" for s in ("train", "embed", "monitor", "rank", "probe")} | {"report"}
+    assert ran == {f"{s}@mine" for s in ("train", "embed", "evaluate", "monitor", "rank", "probe")} | {
+        "report"
+    }
     assert "experiments.mine.train.optimizer.lr" in sh(clone, "dvc params diff")
     assert "logistic" in sh(clone, "dvc metrics show")
     assert "mine.effective_rank" in sh(clone, "dvc metrics diff --all")
@@ -152,7 +155,7 @@ def test_exp_run_with_a_changed_setting_and_what_compares_it(clone):
 
 def test_partial_pull_is_adopted_in_part_and_deletes_nothing(clone):
     before = sh(clone, "git ls-files results").split()
-    stages = " ".join(f"{s}@raw" for s in ("train", "embed", "monitor", "rank", "probe"))
+    stages = " ".join(f"{s}@raw" for s in ("train", "embed", "evaluate", "monitor", "rank", "probe"))
     sh(clone, f"dvc pull prepare@digits {stages}")
     sh(clone, "python -m jepa_steps.adopt")
     assert "Nothing to be done" in sh(clone, "snakemake -n -- results/probe/raw/probe.json")
@@ -183,21 +186,25 @@ def test_kill_9_and_resume(clone):
 
 @pytest.mark.skipif(not SCREEN.is_file(), reason="no ../shared/data/perturbseq_devel.h5ad")
 def test_a_screen_through_both_doors(tmp_path):
-    """config/perturbseq.yaml as it is shipped, on the real screen of PerturBench's tests."""
+    """config/perturbseq.yaml, a short training and one floor of it, on the screen of PerturBench's tests."""
     pytest.importorskip("anndata", reason="anndata is not installed: pip install '.[expression]'")
     config = yaml.safe_load((ROOT / "config" / "perturbseq.yaml").read_text())
+    config["experiments"] = {n: config["experiments"][n] for n in ("screen-jepa", "screen-raw")}
+    config["experiments"]["screen-jepa"]["train"] |= {"steps": 20, "log_every": 10}
     folder = repository(tmp_path / "p", config)
     shutil.copy(SCREEN, folder / config["expression"]["screen"]["path"])
     said = sh(folder, "snakemake data/screen/manifest.json")
     assert "keys: perturbation = perturbation" in said and "leak audit: 12 checks passed" in said
     before = {p.name: p.read_bytes() for p in (folder / "data" / "screen").iterdir()}
     assert len(before) == 10
-    sh(folder, "dvc repro prepare_expression")
+    sh(folder, "dvc repro")
     assert before == {p.name: p.read_bytes() for p in (folder / "data" / "screen").iterdir()}
-    assert planned(folder) == {}
-    assert "up to date" in sh(folder, "dvc status prepare_expression")
+    assert planned(folder) == {} and "up to date" in sh(folder, "dvc status")
+    found = json.loads((folder / "results/evaluate/screen-jepa/evaluation.json").read_text())
+    assert found["task"] == "perturbation" and found["perturbations"] == 9 and not found["leaky"]
+    assert "Predicted perturbations" in (folder / "results/report/report.html").read_text()
     config["expression"]["screen"]["split"] |= {"kind": "cell", "allow_leaky": True}
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
-    assert planned(folder) == {"prepare_expression": 1}
+    assert planned(folder).items() >= {"prepare_expression": 1, "train": 2, "evaluate": 2}.items()
     assert "prepare_expression@screen" in sh(folder, "dvc status prepare_expression")
-    assert "LEAKY SPLIT (cell" in sh(folder, "snakemake")
+    assert "LEAKY SPLIT (cell" in sh(folder, "snakemake data/screen/manifest.json")

@@ -76,4 +76,4 @@ def test_stored_rows_are_the_files(tmp_path):
     with (tmp_path / "out" / "splits.csv").open() as file:
         names = [row["source"] for row in csv.DictReader(file)]
     x = original[names].X.toarray()[:, [original.var_names.get_loc(g) for g in store.genes]]
-    assert np.array_equal(store.expression(np.arange(len(store))), x.astype(np.float32))
+    assert np.array_equal(store.samples(np.arange(len(store))), x.astype(np.float32))

@@ -122,7 +122,7 @@ def test_a_store_encodes_its_cells_and_describes_genes_by_training_expression(tm
     assert len(np.unique(dense[trained], axis=0)) == len(trained)  # one code a training condition
     test = np.unique(store.condition[store.rows("test")])
     assert all(dense[c, 1] > 0 for c in test if c)  # the unknown gene
-    x = store.expression(store.rows("train")).astype(np.float64)
+    x = store.samples(store.rows("train")).astype(np.float64)
     _, _, v = np.linalg.svd(x - x.mean(0), full_matrices=False)
     column = [store.perturbations["columns"][g] for g in (*vocabulary.genes, *vocabulary.held_out)]
     for k in range(4):

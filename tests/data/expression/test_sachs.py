@@ -85,7 +85,7 @@ def test_prepared_as_logarithms_with_the_note(levels, tmp_path):
     conditions = store.perturbations["conditions"]
     assert {c["parts"][0][0] for c in conditions if c["parts"]} == set(sachs.CONDITIONS) - {"control"}
     assert {c["parts"][0][1] for c in conditions if c["parts"]} == {"compound"}
-    stored = np.sort(store.expression(np.arange(len(store.split)))[:, 0])
+    stored = np.sort(store.samples(np.arange(len(store.split)))[:, 0])
     expected = np.log1p(np.exp(np.concatenate(list(cells.values()))[:, 0]))
     np.testing.assert_allclose(stored, np.sort(expected), rtol=1e-5)
 
