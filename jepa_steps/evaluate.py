@@ -20,6 +20,7 @@ from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv,
 from .config import Evaluate, ExpressionJepa, parse, parse_training
 from .data.expression.asked import Asked, ask, describe, genes_of, split_of
 from .data.expression.store import ExpressionStore, open_expression
+from .data.store import evenly
 from .errors import InputError
 from .figures.effects import methods
 from .figures.style import message, save
@@ -40,7 +41,7 @@ PREDICTOR = "predictor"  # as trained; the model's answer has its shifts refitte
 _FLOORLESS = (PREDICTOR, "shuffled_labels")  # shown, but nothing to be beaten
 _VALUES = 50_000_000  # of expression that are dense at once
 _KEYS = ("method", "perturbation", "context", "type", "dose", "subgroup", "cells")
-_AXES = 50
+_CELLS, _AXES = 4096, 50  # training cells behind the axes of energy distances, and how many of these
 
 
 def evaluate(
@@ -57,13 +58,15 @@ def evaluate(
     asked = ask(store)
     if not len(asked.condition):
         return _nothing(out, "the test part has no perturbed cells")
-    from .engine.answer import answer  # torch takes seconds to import
-    from .model.effects import Effects, use_threads
+    import torch  # takes seconds, and most experiments predict nothing
 
-    use_threads(settings.threads)
+    from .engine.answer import answer, moved
+    from .model.effects import Effects
+
+    torch.set_num_threads(settings.threads)
     with threadpool_limits(settings.threads):
         question, rows = _question(store, asked), describe(store, asked)
-        axes = principal_axes(store.csr.matrix(_bounded(store.rows("train"))), _AXES)
+        axes = principal_axes(store.csr.matrix(evenly(store.rows("train"), _CELLS)), _AXES)
         effects = Effects(train, folder, store)
         limits = (settings.controls, settings.readout_cells, settings.seed)
         said = answer(effects, store, asked, axes, *limits)
@@ -77,8 +80,8 @@ def evaluate(
         observed = [store.csr.matrix(r[: settings.cells]) @ axes for r in _by_code(asked)]
         for name, means in predicted.items():
             shifts = (means - question.control) @ axes
-            cells = [c + s for c, s in zip(said.controls, shifts, strict=True)]
-            cells = [c[: settings.cells] for c in (said.cells if name == PREDICTOR else cells)]
+            cells = said.cells if name == PREDICTOR else moved(said.controls, shifts)
+            cells = [c[: settings.cells] for c in cells]
             scores[name]["energy_distance"] = energy_distances(cells, observed)
         ceiling = attainable(question.halves(settings.halvings, settings.seed))
         truth = group_means(effects.latents(asked.cells), asked.codes, len(rows))
@@ -111,18 +114,24 @@ def _question(store: ExpressionStore, asked: Asked) -> Question:
         [genes[c] for c in store.condition[known]],
         [contexts[c] for c in store.context[known]],
     )
-    train = store.rows("train")
-    treated = train[store.condition[train] > 0]
     return Question(
         table,
         [genes[c] for c in asked.condition],
         [contexts[c] for c in asked.context],
         store.csr.matrix(asked.cells),
         asked.codes,
-        store.csr.matrix(treated),
-        store.batch[treated],
         store.batch[asked.cells],
+        _batch_means(store),
     )
+
+
+def _batch_means(store: ExpressionStore) -> np.ndarray | None:
+    """Mean of the perturbed training cells of each batch (B, G); None where there is one batch."""
+    if len(store.batches) < 2:
+        return None
+    train = store.rows("train")
+    treated = train[store.condition[train] > 0]
+    return group_means(store.csr.matrix(treated), store.batch[treated], len(store.batches))
 
 
 def _of_expression(
@@ -134,10 +143,6 @@ def _of_expression(
     conditions = [genes[c] for c in store.condition[rows]]
     places = [store.contexts[c] for c in store.context[rows]]
     return fit_shifts(store.samples(rows), conditions, places)(question.conditions, question.contexts)
-
-
-def _bounded(rows: np.ndarray, most: int = 4096) -> np.ndarray:
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(np.int64)]
 
 
 def _by_code(asked: Asked) -> list[np.ndarray]:
@@ -215,7 +220,7 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{args.out}: not evaluated, {result['reason']}")
         return
     leak = " (leaky split: every perturbation was seen in training)" if result["leaky"] else ""
-    print(f"{args.out}: {result['perturbations']} perturbations of {result['part']}{leak}")
+    print(f"{args.out}: {result['perturbations']} perturbations of test{leak}")
     for row in result["verdicts"]:
         print(
             f"  {row['metric']}: {row['model']:.3f}, {row['verdict']} {row['best_baseline']} "

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import ExpressionJepa, JepaRun, JepaTraining, Monitor, Training, parse, parse_training
 from .data.masks import MultiBlockMasks
-from .data.store import Splits, Store, open_store, read_array, read_splits
+from .data.store import Splits, Store, evenly, open_store, read_array, read_splits
 from .errors import InputError
 from .figures import training as figures
 from .figures.masks import masks
@@ -88,15 +88,9 @@ def monitor(
         "final_loss": losses[-1] if losses else None,
         "selection": {"stages": len(stages), "n": probed, **selection.agreement(stages)},
     }
-    drawn = {
-        "losses": figures.losses(tables["metrics"], tables["validation"]),
-        "rates": figures.rates(tables["metrics"]),
-        "norms": figures.norms(tables["metrics"]),
-        "throughput": figures.throughput(tables["timing"]),
+    drawn = _figures(tables, stages, spectra, m.std)
+    drawn |= {
         "masks": _mask_figure(trained, encoder),
-        "over_training": figures.over_training(stages),
-        "spectra": spectra_over_training(spectra),
-        "std": figures.std_histogram(m.std),
         "samples": _masked_samples(trained, encoder, store),
         "neighbours": _neighbours(store, embeddings) if store else message("cells have no picture"),
     }
@@ -106,6 +100,18 @@ def monitor(
         for name, figure in drawn.items():
             save(figure, folder / f"{name}.svg")
     return result
+
+
+def _figures(tables: dict, stages: list, spectra: list, std: np.ndarray) -> dict[str, Figure]:
+    return {
+        "losses": figures.losses(tables["metrics"], tables["validation"]),
+        "rates": figures.rates(tables["metrics"]),
+        "norms": figures.norms(tables["metrics"]),
+        "throughput": figures.throughput(tables["timing"]),
+        "over_training": figures.over_training(stages),
+        "spectra": spectra_over_training(spectra),
+        "std": figures.std_histogram(std),
+    }
 
 
 def _over_training(
@@ -146,13 +152,8 @@ def _over_training(
 def _nuisance(embeddings: np.ndarray, rows: np.ndarray, samples: Splits) -> dict[str, Any] | None:
     if samples.nuisance is None:
         return None
-    rows = _evenly(rows, COUNTED)
+    rows = evenly(rows, COUNTED)
     return nuisance_statistics(embeddings[rows], samples.nuisance[rows], samples.labels[rows])
-
-
-def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
-    """At most ``most`` of the rows, evenly spaced."""
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(np.int64)]
 
 
 def _mask_figure(trained: Training, encoder: dict) -> Figure:
@@ -174,14 +175,14 @@ def _masked_samples(trained: Training, encoder: dict, store: Store | None) -> Fi
     """Context and targets of the last batch's masks on training images."""
     if not isinstance(trained, JepaTraining):
         return message(_unmasked(trained))
-    side, index = encoder["image_size"] // trained.model.patch_size, _evenly(store.rows("train"), SHOWN)
+    side, index = encoder["image_size"] // trained.model.patch_size, evenly(store.rows("train"), SHOWN)
     sampler = MultiBlockMasks.of(trained.masks, (side, side), trained.seed)
     drawn = sampler(trained.steps - 1, np.zeros(len(index), np.int64), index)
     return masks_on_samples(store.images[index], drawn.context, drawn.targets, (side, side))
 
 
 def _neighbours(store: Store, embeddings: np.ndarray) -> Figure:
-    queries, pool = _evenly(store.rows("test"), SHOWN), _evenly(store.rows("train"), COUNTED)
+    queries, pool = evenly(store.rows("test"), SHOWN), evenly(store.rows("train"), COUNTED)
     return neighbours(store.images, embeddings, queries, pool, store.labels, store.manifest["classes"])
 
 

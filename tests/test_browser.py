@@ -127,6 +127,8 @@ def test_nothing_sticks_out(driver, page, width, unfold):
     )
     assert outside == []
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    wide = "return [...document.querySelectorAll('.card')].filter(c => c.scrollWidth > c.clientWidth).length"
+    assert driver.execute_script(wide) == 0
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from jepa_steps import embed, evaluate, load_encoder, monitor, probe, rank, train
+from jepa_steps import embed, evaluate, load_encoder, monitor, probe, rank, report, train
 from jepa_steps.config import ExpressionDataset, parse
 from jepa_steps.data.expression.prepare import prepare_expression
 from jepa_steps.data.expression.replicates import replicates
@@ -146,6 +146,13 @@ def test_a_random_split_is_evaluated_and_called_leaky(step, tmp_path, cells):
     assert read(at["evaluate"], "evaluation")["leaky"]
     probed = read(at["probe"], "probe")
     assert probed["parts"] == "as prepared" and probed["logistic"]["accuracy"] > 0.9
+    run(step, tmp_path, cells, {"encoder": "raw"}, "b")
+    names = ("--experiments", "a", "b", "--out", tmp_path / "report")
+    assert step(report, "--results", tmp_path, "--data", cells, *names)[0] == 0
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "Leaky split" in page and "Leak, allowed by the settings" in page
+    assert "the same shifts without an encoder" in page and "p0+p1" in page
+    assert "Masks on images" not in page
 
 
 def test_batch_dominated_embeddings_are_named(step, tmp_path):

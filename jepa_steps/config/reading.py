@@ -22,13 +22,14 @@ def _line(error: ValidationError, source: str) -> str:
     found = first["input"]
     if not isinstance(found, dict) and first["type"] != "value_error":
         message += f", found {found!r}"
-        if isinstance(found, str) and _is_number(found):
+        if isinstance(found, str) and is_number(found):
             message += " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
     more = f" (and {count - 1} more)" if count > 1 else ""
     return f"{source}: {'.'.join(path) + ': ' if path else ''}{message}{more}"
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether ``float`` takes it."""
     try:
         float(text)
     except ValueError:

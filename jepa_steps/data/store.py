@@ -130,6 +130,12 @@ def read_splits(path: Path) -> Splits:
     )
 
 
+def evenly(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most ``most`` of the rows, evenly spaced, in order."""
+    places = np.linspace(0, len(rows) - 1, min(len(rows), most))
+    return rows[places.round().astype(np.int64)]
+
+
 def read_array(path: Path) -> np.ndarray:
     """A memory-mapped array.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..data.expression.asked import Asked, genes_of
 from ..data.expression.store import ExpressionStore
+from ..data.store import evenly
 from ..metrics.perturbation.readout import fit_readout
 from ..metrics.perturbation.shifts import fit_shifts
 from ..model.effects import Effects
@@ -76,8 +77,8 @@ def answer(
         changes.append(change.mean(0) @ readout.coefficients)
         cells.append(start[context] + change @ (readout.coefficients @ axes))
     perturbed = store.condition[rows] > 0
-    told = _evenly(np.unique(store.condition[rows[perturbed]]), _CONDITIONS)
-    some = _evenly(pools[int(asked.context[0])], _INPUTS)
+    told = evenly(np.unique(store.condition[rows[perturbed]]), _CONDITIONS)
+    some = evenly(pools[int(asked.context[0])], _INPUTS)
     asked_genes, places = [genes[c] for c in asked.condition], [names[c] for c in asked.context]
     return Answer(
         readout(shifts(asked_genes, places)),
@@ -97,6 +98,6 @@ def answer(
     )
 
 
-def _evenly(values: np.ndarray, most: int) -> np.ndarray:
-    places = np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(np.int64)
-    return values[places]
+def moved(cells: list[np.ndarray], shifts: np.ndarray) -> list[np.ndarray]:
+    """Cells of each of the P, float64 (n, k), moved by its shift (P, k)."""
+    return [each + shift for each, shift in zip(cells, shifts, strict=True)]

@@ -33,7 +33,7 @@ class ImageTask:
 
     def __init__(self, train: JepaTraining, store: Store, world: World):
         size, _, channels = store.images.shape[1:]
-        self._train, self._store, self._device = train, store, world.device
+        self._train, self._device = train, world.device
         self.jepa = image_jepa(train, size, channels).to(world.device)
         self._batches = Batches(train, store, self.jepa.encoder.grid, world)
         self._masks = MultiBlockMasks.of(train.masks, self.jepa.encoder.grid, train.seed)

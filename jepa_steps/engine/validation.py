@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from ..config import JepaRun, Monitor
 from ..data.prepared import Prepared
+from ..data.store import evenly
 from ..metrics.embedding import row_statistics
 from ..metrics.moments import moments
 from ..metrics.neighbours import knn_probe
@@ -45,8 +46,8 @@ class Validation:
         self._task, self._jepa, self._labels = task, task.jepa, task.labels
         self._world, self._folder, self._size = world, folder, train.batch_size
         most = train.validation_samples
-        self._predicted = _evenly(task.validated("val"), most)
-        self._rows = {part: _evenly(store.rows(part), most) for part in ("train", "val")}
+        self._predicted = evenly(task.validated("val"), most)
+        self._rows = {part: evenly(store.rows(part), most) for part in ("train", "val")}
         self.best: dict[str, dict[str, float]] = {}
 
     @torch.no_grad()
@@ -120,10 +121,3 @@ class Validation:
             if self._world.main:
                 path = self._folder / f"best-{name}.safetensors"
                 atomic_write(path, lambda temporary, state=state: save_file(state, temporary))
-
-
-def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
-    """At most ``most`` of the rows, evenly spaced."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]

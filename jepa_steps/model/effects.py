@@ -76,8 +76,3 @@ class Effects:
     def _in_blocks(self, rows: np.ndarray, forward: Callable[[np.ndarray], Tensor]) -> np.ndarray:
         parts = (rows[a : a + _BLOCK] for a in range(0, len(rows), _BLOCK))
         return np.concatenate([forward(part).float().numpy() for part in parts])
-
-
-def use_threads(count: int) -> None:
-    """Forward passes run on ``count`` CPU threads from here on."""
-    torch.set_num_threads(count)

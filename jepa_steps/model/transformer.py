@@ -61,6 +61,7 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=1e-6)
 
     def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None, skip: int = 0) -> Tensor:
+        """Tokens ``skip`` and later (B, N - S, D); mask_NN: bool, which tokens may look at which."""
         x = x_BND
         for block in self.blocks:
             inputs = (x, mask_NN, skip if block is self.blocks[-1] else 0)

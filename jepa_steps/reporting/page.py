@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .. import __version__
-from . import blocks, marks, numbers, perturbations, tables, words
+from . import blocks, marks, numbers, perturbations, prepared, tables, words
 from .contents import FIGURES
 from .grouping import Row, dig
 
@@ -39,7 +39,8 @@ def render(page: Page, results: Path, folder: Path) -> str:
     )
     names = ("number", "percent", "scaled", "size", "duration", "hours", "date")
     environment.filters |= {name: getattr(numbers, name) for name in names}
-    environment.globals |= {"dig": dig, "blocks": blocks, "marks": marks, "perturbations": perturbations}
+    modules = {"blocks": blocks, "marks": marks, "perturbations": perturbations, "prepared": prepared}
+    environment.globals |= {"dig": dig, **modules}
     origins = [blocks.provenance(e) for e in page.experiments]
     return environment.get_template("report.html").render(
         version=__version__,

@@ -36,7 +36,10 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
     """
     mine = [s for s in standings if s["row"] is row and s["kind"] in KINDS]
     findings = _findings(row)
+    predicted = [f for f in map(effects, row.members) if f]
     level, title, sentence = _fault(findings, row) if findings else _healthy(mine)
+    if not findings and predicted and not predicted[0]["leaky"]:
+        level, sentence = _with_predictions(level, sentence, predicted[0])
     by_measure = {label: [s for s in mine if s["measure"] == label] for label in MEASURES.values()}
     ends = [abs(s[end]) for s in mine if s["kind"] != "majority" for end in ("low", "high")]
     return {
@@ -46,7 +49,7 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
         "sentence": sentence,
         "findings": findings,
         "vitals": _vitals(row),
-        "effects": [f for f in map(effects, row.members) if f],
+        "effects": predicted,
         "standings": {label: found for label, found in by_measure.items() if found},
         "half": reach(ends),
     }
@@ -85,6 +88,12 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     sound = "Embeddings differ between samples, use many directions and react to what is shown"
     if not standings:
         return "good", "Healthy", f"{sound}. There is no labelled floor to compare it with."
+    if {s["kind"] for s in standings} == {"majority"}:
+        return (
+            "warn",
+            "Healthy",
+            f"{sound}. There is no floor but the majority class.",
+        )
     says: dict[str, dict[str, str]] = {}
     for s in standings:
         says.setdefault(s["floor"], {})[s["measure"]] = s["says"]
@@ -102,6 +111,14 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     only_few = [floor for floor, said in says.items() if said.get(full) == "ties"]
     but = f"; {_list(only_few)} only with {few}" if only_few else ""
     return "good", "Healthy and useful", f"{sound}, and a linear probe on them beats every floor{but}."
+
+
+def _with_predictions(level: str, sentence: str, predicted: dict[str, Any]) -> tuple[str, str]:
+    """Held-out perturbations count, too: no metric in which a simple baseline is beaten is a warning."""
+    says = [v["says"] for v in predicted["verdicts"]]
+    beats, below = says.count("beats"), says.count("below")
+    text = f"Of {len(says)} metrics of held-out perturbations it beats the best baseline in {beats}"
+    return level if beats and not below else "warn", f"{sentence} {text}, is below it in {below}."
 
 
 def _list(names: list[str]) -> str:

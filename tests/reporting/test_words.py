@@ -78,7 +78,6 @@ def standings(row, says):
         ({"raw": "ties ties", "pca": "ties ties"}, "warn", "Healthy, but no better than a floor", "raw and pca"),
         ({"raw": "below beats", "pca": "ties ties"}, "warn", "Healthy, but worse than a floor", "yet raw serves better"),
         ({"raw": "beats below"}, "warn", "Healthy, but worse than a floor", "yet raw serves better"),
-        ({"majority": "beats"}, "good", "Healthy and useful", "beats every floor."),
         ({}, "good", "Healthy", "no labelled floor"),
     ],
 )  # fmt: skip
@@ -87,6 +86,14 @@ def test_healthy_is_not_yet_useful(says, level, title, words_of):
     card = words.card(row, standings(row, says))
     assert (card["level"], card["title"]) == (level, title)
     assert words_of in card["sentence"]
+
+
+def test_beating_the_majority_alone_is_no_sign_of_use():
+    row = trained("healthy")
+    card = words.card(row, [{**s, "kind": "majority"} for s in standings(row, {"majority": "beats"})])
+    assert (card["level"], card["title"]) == ("warn", "Healthy") and "no floor but the majority" in card[
+        "sentence"
+    ]
 
 
 def test_a_fault_comes_with_its_sentence_and_a_patch_of_the_whole_config():

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import counter
-from ..splits import SPLITS
 from .store import ExpressionStore
 
 
@@ -75,4 +74,4 @@ def genes_of(store: ExpressionStore) -> list[tuple[str, ...]]:
 def split_of(store: ExpressionStore) -> dict[str, object]:
     """How the store is split, and whether that leaks."""
     split = store.manifest["settings"]["split"]
-    return {"split": split["kind"], "leaky": store.manifest["leaky"], "part": SPLITS[2]}
+    return {"split": split["kind"], "leaky": store.manifest["leaky"]}

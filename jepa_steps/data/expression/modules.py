@@ -7,6 +7,7 @@ import numpy as np
 
 from ...config import ExpressionModel
 from ...errors import InputError
+from ..store import evenly
 from .encoding import expression_loadings
 from .store import ExpressionStore
 
@@ -26,7 +27,7 @@ def modules_of(store: ExpressionStore, model: ExpressionModel) -> list[np.ndarra
             f"model.tokens: found {model.tokens}, expected at most {len(store.genes)}, the genes"
         )
     train = store.rows("train")
-    some = train[np.linspace(0, len(train) - 1, min(len(train), _CELLS)).round().astype(np.int64)]
+    some = evenly(train, _CELLS)
     return gene_modules(expression_loadings(store.csr.matrix(some), _LOADINGS), model.tokens)
 
 

@@ -32,6 +32,7 @@ def open_npz(path: Path, dataset: ExpressionDataset) -> ExpressionSource:
         columns |= read_annotations(Path(dataset.cells), names)
 
     def blocks() -> Iterator[sparse.csr_matrix]:
+        """The matrix in row blocks of bounded size, in order."""
         if not csr:
             x, size = _Member(archive, "X"), max(1, BLOCK // max(shape[1], 1))
             for a in range(0, shape[0], size):

@@ -25,9 +25,9 @@ from .preprocess import Transform, copies, fit_transform, knocked_down
 from .read import open_source
 from .source import ExpressionSource
 from .splits import assign, groups
-from .store import CsrWriter, write_dense
 from .survey import Survey, numbered, survey
-from .tables import perturbation_table, write_cells, write_features, write_genes
+from .tables import class_names, perturbation_table, write_cells, write_features, write_genes
+from .writing import CsrWriter, write_dense
 
 _SAMPLE = 4_096  # training cells behind the components of gene features
 
@@ -177,6 +177,7 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
     return {
         "modality": "expression",
         "settings": resolved(screen.dataset),
+        "classes": class_names(cells),
         "leaky": not passed,
         "note": screen.source.note,
         **findings(cells, screen.measured, screen.transform, screen.dropped),

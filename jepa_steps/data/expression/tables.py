@@ -45,7 +45,7 @@ def write_cells(
     """splits.csv of cells ``rows`` int64 (n,) of the source; label is the number of the perturbation, 0
     for control."""
     keys = [condition_key(parts) for parts in cells.conditions]
-    label = {name: i for i, name in enumerate([CONTROL, *sorted({k["perturbation"] for k in keys[1:]})])}
+    label = {name: i for i, name in enumerate(class_names(cells))}
     names = _names(source, rows)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -69,6 +69,11 @@ def _names(source: ExpressionSource, rows: np.ndarray) -> Iterator[str]:
             start = row - row % _NAMES
             held = source.names(start, min(start + _NAMES, source.cells))
         yield held[row - start]
+
+
+def class_names(cells: Cells) -> list[str]:
+    """Names of the labels in splits.csv: control, then the perturbations in order."""
+    return [CONTROL, *sorted({condition_key(parts)["perturbation"] for parts in cells.conditions[1:]})]
 
 
 def write_genes(path: Path, cells: Cells, transform: Transform, sums: np.ndarray, n: int) -> None:

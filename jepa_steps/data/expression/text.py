@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from ...config.expression import ExpressionDataset
+from ...config.reading import is_number
 from ...errors import InputError
 from .annotations import in_memory, open_text, read_annotations, table_rows
 from .keys import annotation_keys
@@ -115,19 +116,11 @@ def _numbers(row: list[str], picked: list[int], header: list[str], path: Path, l
     try:
         return np.array([row[i] for i in picked], np.float64)
     except ValueError:
-        bad = next(i for i in picked if not _is_number(row[i]))
+        bad = next(i for i in picked if not is_number(row[i]))
         raise InputError(
             f"{path}: line {line}: column {header[bad - 1]!r}: found {row[bad]!r}, expected a number; "
             "name columns of annotations in keys"
         ) from None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _one_of(folder: Path, names: tuple[str, ...]) -> Path:

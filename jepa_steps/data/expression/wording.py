@@ -48,6 +48,7 @@ def split_label(text: str, delimiter: str, known: set[str]) -> tuple[str, ...]:
 def types_of(
     column: Column | None, code: int, parts: int, dataset: ExpressionDataset
 ) -> list[str] | None:
+    """Types of a label's parts, by the text ``code`` of the column; None where one means nothing."""
     if column is None:
         return [dataset.perturbation_type or UNSPECIFIED] * parts
     texts = _shared(column, code, parts)

@@ -25,8 +25,9 @@ class Question:
         table: training perturbations and controls.
         conditions, contexts: P genes and names.
         expression: perturbed test cells (n, G), dense or CSR; codes: int64 (n,), which of the P.
-        train_batch, test_batch: int64, batch of each perturbed training cell and of each test cell.
-        train_expression: of the perturbed training cells (m, G).
+        batch: int64 (n,), of each test cell.
+        batch_means: of the perturbed training cells of each batch, float64 (B, G), NaN where there are
+            none; None for a single batch.
     """
 
     table: TrainingTable
@@ -34,9 +35,8 @@ class Question:
     contexts: Sequence[str]
     expression: Expression
     codes: np.ndarray
-    train_expression: Expression
-    train_batch: np.ndarray
-    test_batch: np.ndarray
+    batch: np.ndarray
+    batch_means: np.ndarray | None
 
     @cached_property
     def observed(self) -> np.ndarray:
@@ -63,12 +63,10 @@ class Question:
         additive model with shuffled labels, which owes nothing to them."""
         asked = (self.conditions, self.contexts)
         found = {name: predict(self.table, *asked) for name, predict in BASELINES.items()}
-        batches = int(max(self.train_batch.max(), self.test_batch.max())) + 1
-        if batches > 1:
-            means = group_means(self.train_expression, self.train_batch, batches)
-            composition = np.zeros((len(self.conditions), batches))
-            np.add.at(composition, (self.codes, self.test_batch), 1)
-            found["batch_only"] = batch_only(means, composition, self.perturbed)
+        if self.batch_means is not None:
+            composition = np.zeros((len(self.conditions), len(self.batch_means)))
+            np.add.at(composition, (self.codes, self.batch), 1)
+            found["batch_only"] = batch_only(self.batch_means, composition, self.perturbed)
         return {**found, "shuffled_labels": additive(shuffled(self.table, seed), *asked)}
 
     def halves(self, repeats: int, seed: int) -> Values:
