@@ -62,6 +62,10 @@ def probe(
         mean, scale = probes.standardisation(rows[train])
         data = probes.Split3(*((rows[part] - mean) / scale for part in parts), *y)
         predictions, found, linear = panel.judge(data, groups, settings)
+        known = _covariates(table, parts)
+        if known:
+            alone = probes.Split3(*probes.standardise(*known), *y)
+            predictions["covariates"], found["covariates"] = panel.judge_linear(alone, groups, settings)
         if settings.attentive:
             predictions["attentive"], found["attentive"] = _attentive(tokens, table, test, settings)
         others = _others(rows, table, settings)
@@ -122,8 +126,17 @@ def _others(rows: np.ndarray, table: Splits, settings: Probe) -> dict[str, Any]:
             continue
         mean, scale = probes.standardisation(rows[parts[0]])
         data = probes.Split3(*((rows[part] - mean) / scale for part in parts), *y)
-        found[name] = panel.judge_linear(data, table.groups[parts[2]], settings)
+        _, found[name] = panel.judge_linear(data, table.groups[parts[2]], settings)
     return found
+
+
+def _covariates(table: Splits, parts: list[np.ndarray]) -> list[np.ndarray]:
+    """One-hot codes float64 (n, K) of the context and batch of each part's cells: what is known of
+    them without their expression. Empty where all cells share both, and of images."""
+    codes = [c for c in (table.context, table.batch) if c is not None and len(np.unique(c)) > 1]
+    wide = [np.eye(c.max() + 1) for c in codes]
+    one_hot = (np.hstack([w[c[p]] for w, c in zip(wide, codes, strict=True)]) for p in parts)
+    return list(one_hot) if codes else []
 
 
 def _candidates(

@@ -24,7 +24,7 @@ from .metrics.comparison import read_correct
 from .reporting import tables
 from .reporting.grouping import Row, group
 from .reporting.page import Page, render
-from .reporting.standing import floors, standings
+from .reporting.standing import GUESSES, floors, standings
 
 _CURVES = ("step", "epoch", "loss", "gradient_norm", "lr")
 
@@ -110,8 +110,8 @@ def report(results: Path, data: list[Path], names: list[str], out: Path) -> None
 
 
 def _scores(rows: list[Row], below: list[Row]) -> list[tuple]:
-    """Data set by data set, each with its majority class."""
-    everything = [*rows, *(row for row in below if row.kind == "majority")]
+    """Data set by data set, each with the guesses about it."""
+    everything = [*rows, *(row for row in below if row.kind in GUESSES)]
     order = list(dict.fromkeys(row.data for row in rows))
     rows = sorted(everything, key=lambda row: order.index(row.data))
     return [(r.label, r.trained, r.score("logistic"), r.score("few_label", "10")) for r in rows]

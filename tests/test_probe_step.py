@@ -231,3 +231,28 @@ def test_one_thread_or_two_write_the_same_bytes(step, folder):
             run(step, folder, out=f"out{threads}")
     first, second = ({p.name: p.read_bytes() for p in (folder / f"out{t}").iterdir()} for t in (1, 2))
     assert first == second
+
+
+def test_batch_and_context_alone_are_a_floor_of_cells(step, folder):
+    """Labels that follow the batch in 3 of 4 cells: the floor finds that, whatever embeddings say."""
+    table(folder, False)
+    rng = np.random.default_rng(5)
+    batch = rng.integers(0, CLASSES, N)
+    labels = np.where(rng.random(N) < 0.75, batch, (batch + 1) % CLASSES)
+    split = rng.permutation(np.repeat(["train", "val", "test"], [320, 100, 180]))
+    lines = [f"{i},{split[i]},{labels[i]},c{i},K562,b{batch[i]}" for i in range(N)]
+    header = "index,split,label,source,context,batch"
+    (folder / "splits.csv").write_text("\n".join([header, *lines]) + "\n")
+    np.save(folder / "embed" / "embeddings.npy", rng.normal(size=(N, DIM)).astype(np.float32))
+    result = run(step, folder)
+    test = split == "test"
+    assert result["covariates"]["accuracy"] == pytest.approx((labels == batch)[test].mean())
+    assert result["covariates"]["accuracy"] > result["logistic"]["accuracy"] + 0.2
+    assert "covariates" in read_correct(folder / "out" / "predictions.csv")[0]
+    assert result["batch"]["classes"] == CLASSES and "context" not in result
+
+
+def test_images_have_no_covariates(step, folder):
+    splits = table(folder, True)
+    np.save(folder / "embed" / "embeddings.npy", embeddings(splits.labels, 1.5))
+    assert "covariates" not in run(step, folder)

@@ -78,16 +78,19 @@ def judge(
     return predictions, {"classes": classes.tolist(), **found, "few_label": found_few}, linear
 
 
-def judge_linear(data: probes.Split3, groups: np.ndarray, settings: Probe) -> dict[str, Any]:
-    """Scores and choices of the linear probe alone, with the majority's accuracy beside them.
+def judge_linear(
+    data: probes.Split3, groups: np.ndarray, settings: Probe
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """(predicted labels (m,), scores and choices) of the linear probe alone, with the majority's
+    accuracy beside them.
 
     Args:
-        data: standardised embeddings and labels. groups: int64 (m,) of the test samples.
+        data: standardised features and labels. groups: int64 (m,) of the test samples.
     """
     linear, classes, choice = probes.logistic_probe(data, settings.logistic_c)
     predicted = classes[linear(data.test).argmax(1)]
     majority = np.bincount(data.both[1]).argmax()
-    return {
+    return predicted, {
         **scores(data.test_y, predicted),
         "accuracy_interval": intervals((predicted == data.test_y)[None], groups, settings)[0],
         "majority": float((data.test_y == majority).mean()),

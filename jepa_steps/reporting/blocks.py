@@ -133,6 +133,7 @@ PROBES = {
     "knn": "weighted kNN",
     "attentive": "attentive",
     "majority": "majority class",
+    "covariates": "context and batch alone (logistic)",
 }
 
 

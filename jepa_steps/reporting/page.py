@@ -13,6 +13,7 @@ from .. import __version__
 from . import blocks, marks, numbers, perturbations, prepared, tables, words
 from .contents import FIGURES
 from .grouping import Row, dig
+from .standing import GUESSES
 
 _QUOTES = str.maketrans("\"'", "'\"")
 
@@ -64,16 +65,15 @@ def render(page: Page, results: Path, folder: Path) -> str:
 
 
 def _by_data(page: Page) -> list[dict[str, Any]]:
-    """Rows and the majority of each data set, in order of appearance."""
+    """Rows and guesses of each data set, in order of appearance."""
     found = []
     for data in dict.fromkeys(row.data for row in page.rows):
         rows = [row for row in page.rows if row.data == data]
-        majority = [f for f in page.floors if f.data == data and f.kind == "majority"]
+        guesses = [(f, GUESSES[f.kind]) for f in page.floors if f.data == data and f.kind in GUESSES]
         name = rows[0].members[0]["data_folder"] or data[:12]
         table = [{"row": row, **tables.summary_row(row)} for row in rows]
         start = marks.start([r["logistic_low"] for r in table if r["logistic_low"] is not None])
-        majority = majority[0] if majority else None
-        found.append({"name": name, "rows": table, "start": start, "majority": majority})
+        found.append({"name": name, "rows": table, "start": start, "guesses": guesses})
     return found
 
 

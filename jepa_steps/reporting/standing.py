@@ -9,8 +9,14 @@ from ..metrics.comparison import holm, paired, verdict
 from .grouping import Row
 
 MEASURES = {"logistic": "all labels", "few10": "10 labels a class"}
+# Floors that every probe step measures beside its embeddings: no experiments of their own.
+GUESSES = {
+    "majority": "always the same guess",
+    "covariates": "what is known without the expression; above it, what expression adds",
+}
 KINDS = {
     "majority": "majority class",
+    "covariates": "context and batch alone",
     "raw": "raw input",
     "pca": "PCA",
     "untrained": "untrained encoder",
@@ -18,25 +24,27 @@ KINDS = {
 
 
 def floors(rows: list[Row]) -> list[Row]:
-    """The rows that are not trained, and the majority class of each data set that has labels."""
+    """The rows that are not trained, and the guesses about each data set that has labels."""
     of_data = dict.fromkeys(row.data for row in rows)
-    return [r for r in rows if not r.trained] + [m for data in of_data for m in _majority(rows, data)]
+    guesses = [_guess(rows, data, kind) for data in of_data for kind in GUESSES]
+    return [r for r in rows if not r.trained] + [guess for guess in guesses if guess]
 
 
-def _majority(rows: list[Row], data: str) -> list[Row]:
-    """Always guessing the class most frequent in train and val."""
-    probed = [e for r in rows if r.data == data for e in r.members if e["probe"].get("majority")]
-    if not probed:
-        return []
-    first = probed[0]
-    guess = first["probe"]["majority"]["class"]
+def _guess(rows: list[Row], data: str, kind: str) -> Row | None:
+    """A floor as the first experiment on the data that was probed measured it."""
+    probed = (e for r in rows if r.data == data for e in r.members if e["probe"].get(kind))
+    first = next(probed, None)
+    if first is None:
+        return None
+    score = first["probe"][kind]
+    right = first["label"] == score["class"] if kind == "majority" else first["correct"][kind]
     member = {
-        "name": "majority class",
+        "name": KINDS[kind],
         "index": first["index"],
-        "correct": {"logistic": (first["label"] == guess).astype(float)},
-        "probe": {"logistic": first["probe"]["majority"]},
+        "correct": {"logistic": right.astype(float)},
+        "probe": {"logistic": score},
     }
-    return [Row("majority class", "majority", data, (member,))]
+    return Row(KINDS[kind], kind, data, (member,))
 
 
 def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:

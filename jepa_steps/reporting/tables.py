@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .grouping import Row, dig
-from .standing import MEASURES
+from .standing import GUESSES, MEASURES
 
 FEW = ("1", "5", "10", "100")
 PROBES = ("logistic", "ridge", "knn", "attentive")
@@ -29,7 +29,7 @@ def summary_row(row: Row) -> dict[str, Any]:
     for k in FEW:
         values[f"few{k}"] = _value(row.score("few_label", k))
     values |= _interval("few10", row.score("few_label", "10"))
-    values["majority"] = _value(row.score("majority"))
+    values |= {name: _value(row.score(name)) for name in GUESSES}
     values["n_test"] = (row.members[0]["probe"].get("n") or {}).get("test")
     values["effective_rank"] = _mean(row, "rank", "pooled", "centred", "effective_rank")
     values["rankme"] = _mean(row, "rank", "pooled", "raw", "rankme")

@@ -6,7 +6,7 @@ from .differences import as_yaml
 from .grouping import Row, dig
 from .marks import reach
 from .perturbations import effects
-from .standing import KINDS, MEASURES
+from .standing import GUESSES, KINDS, MEASURES
 
 PLAIN = {
     "collapse": "Every sample gets nearly the same embedding: the encoder ignores its input.",
@@ -41,7 +41,7 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
     if not findings and predicted and not predicted[0]["leaky"]:
         level, sentence = _with_predictions(level, sentence, predicted[0])
     by_measure = {label: [s for s in mine if s["measure"] == label] for label in MEASURES.values()}
-    ends = [abs(s[end]) for s in mine if s["kind"] != "majority" for end in ("low", "high")]
+    ends = [abs(s[end]) for s in mine if s["kind"] not in GUESSES for end in ("low", "high")]
     return {
         "row": row,
         "level": level,
@@ -88,12 +88,9 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     sound = "Embeddings differ between samples, use many directions and react to what is shown"
     if not standings:
         return "good", "Healthy", f"{sound}. There is no labelled floor to compare it with."
-    if {s["kind"] for s in standings} == {"majority"}:
-        return (
-            "warn",
-            "Healthy",
-            f"{sound}. There is no floor but the majority class.",
-        )
+    if {s["kind"] for s in standings} <= set(GUESSES):
+        only = _list(list(dict.fromkeys(s["floor"] for s in standings)))
+        return "warn", "Healthy", f"{sound}. There is no floor but {only}."
     says: dict[str, dict[str, str]] = {}
     for s in standings:
         says.setdefault(s["floor"], {})[s["measure"]] = s["says"]

@@ -85,3 +85,15 @@ def test_trained_rows_meet_each_other_once_on_the_same_data_and_not_in_the_cards
         100 * (rows[0].correct("logistic")[0].mean() - rows[1].correct("logistic")[0].mean())
     )
     assert all(s["adjusted_p"] >= s["p"] for s in between)
+
+
+def test_what_is_known_without_the_expression_is_a_floor():
+    rows = [row("a", "jepa", 0.9)]
+    one = rows[0].members[0]
+    one["correct"]["covariates"] = (LABELS < 2).astype(float)
+    one["probe"]["covariates"] = {"accuracy": 0.4, "accuracy_interval": [0.3, 0.5]}
+    against = floors(rows)
+    assert [f.kind for f in against] == ["majority", "covariates"]
+    found = {s["kind"]: s for s in standings(rows, against)}
+    gain = 100 * (one["correct"]["logistic"].mean() - 0.4)
+    assert found["covariates"]["points"] == pytest.approx(gain)

@@ -91,7 +91,7 @@ def test_healthy_is_not_yet_useful(says, level, title, words_of):
 def test_beating_the_majority_alone_is_no_sign_of_use():
     row = trained("healthy")
     card = words.card(row, [{**s, "kind": "majority"} for s in standings(row, {"majority": "beats"})])
-    assert (card["level"], card["title"]) == ("warn", "Healthy") and "no floor but the majority" in card[
+    assert (card["level"], card["title"]) == ("warn", "Healthy") and "no floor but majority" in card[
         "sentence"
     ]
 
