@@ -1,10 +1,10 @@
 # Paths and settings that the rules share.
+import gc
 import json
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
 
 sys.path.insert(0, workflow.basedir)
 import jepa_steps.config as settings
@@ -18,7 +18,9 @@ try:
     settings.parse(settings.Config, config, "config")
 except InputError as error:
     raise WorkflowError(str(error))
-validate(config, "../schemas/config.schema.json", set_default=False)
+# What is read by now stays to the end: without this a tenth of planning a sweep is spent on looking
+# through it for garbage, again and again.
+gc.freeze()
 for block in ("images", "expression", "experiments"):
     config.setdefault(block, {})
 
