@@ -211,3 +211,27 @@ def test_lint_finds_nothing_but_the_missing_container():
     """The environment is the pinned .venv; there is no image of the project to name."""
     found = set(re.findall(r"^    \* (.*?):?$", snakemake("--lint", check=False), re.M))
     assert found == {"Specify a conda environment or container for each rule."}
+
+
+def test_a_cluster_is_asked_for_the_threads_and_the_kind_of_gpu_of_each_experiment(project):
+    config = yaml.safe_load((project / "config" / "config.yaml").read_text())
+    train = {"encoder": "jepa", "model": {"patch_size": 4, "dim": 32, "depth": 1, "heads": 2}}
+    mine = {"dataset": "digits", "train": train, "resources": {"gpus": 4}}
+    one = {**mine, "train": {"encoder": "raw"}, "embed": {"threads": 3}, "resources": {"gpus": 0}}
+    write_config(project, {**config, "experiments": {"mine": mine, "one": one}})
+    try:
+        options = ("-n", "--forceall", "--cores", "4", "-s", str(ROOT / "Snakefile"))
+        text = snakemake(*options, "--default-resources", "gpu_type=a100", cwd=project)
+    finally:
+        write_config(project, config)
+    jobs = [re.sub(r"\s+", " ", job) for job in re.split(r"\n(?=\s*rule )", text)]
+    found = {
+        (rule, name): next(
+            j for j in jobs if f"rule {rule}:" in j and f"wildcards: experiment={name}" in j
+        )
+        for rule in ("train", "embed")
+        for name in ("mine", "one")
+    }
+    assert "gres=gpu:a100:4" in found["train", "mine"] and "gpu:" not in found["train", "one"]
+    assert "threads: 2" in found["train", "mine"] and "threads:" not in found["train", "one"]
+    assert "threads: 2" in found["embed", "mine"] and "threads: 3" in found["embed", "one"]
