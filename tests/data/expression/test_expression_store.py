@@ -6,6 +6,7 @@ import pytest
 import torch
 from screens import prepared, screen
 
+from jepa_steps.data.expression import store as module
 from jepa_steps.data.expression.ragged import densify
 from jepa_steps.data.expression.store import open_expression
 from jepa_steps.errors import InputError
@@ -39,6 +40,17 @@ def test_small_batches(stores, rows):
     for store in stores:
         assert store.samples(rows).shape == (len(rows), 40)
     assert densify(*stores[0].csr.ragged(rows), 40, "cpu").shape == (len(rows), 40)
+
+
+def test_a_store_of_more_values_than_int32_counts_reads_the_same(stores, monkeypatch):
+    whole = stores[0].csr
+    monkeypatch.setattr(module, "MOST_VALUES", int(whole.indptr[-1]) // 3)
+    cut = module.Csr(whole.data, whole.indices, whole.indptr, whole.genes)
+    for rows in (np.random.default_rng(0).integers(0, 288, 100), np.arange(288), np.array([287, 0, 287])):
+        got, want = cut.ragged(rows), whole.ragged(rows)
+        assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(got, want, strict=True))
+    assert len(cut._views[0]) == 4
+    assert all(np.shares_memory(view.indices, whole.indices) for view in cut._views[0])
 
 
 def test_rows_without_values_and_repeated_lengths_densify():
