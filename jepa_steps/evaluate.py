@@ -38,7 +38,7 @@ from .metrics.perturbation.verdicts import judge
 
 MODEL = "JEPA"
 PREDICTOR = "predictor"  # as trained; the model's answer has its shifts refitted
-_FLOORLESS = (PREDICTOR, "shuffled_labels")  # shown, but nothing to be beaten
+FLOORLESS = (PREDICTOR, "shuffled_labels")  # shown, but nothing to be beaten
 _VALUES = 50_000_000  # of expression that are dense at once
 _KEYS = ("method", "perturbation", "context", "type", "dose", "subgroup", "cells")
 _CELLS, _AXES = 4096, 50  # training cells behind the axes of energy distances, and how many of these
@@ -154,7 +154,7 @@ def _verdicts(
     scores: dict[str, dict], ceiling: dict[str, np.ndarray], units: list[str], settings: Evaluate
 ) -> dict[str, Any]:
     how = (settings.bootstrap, settings.seed)
-    simple = {n: v for n, v in scores.items() if n != MODEL and n not in _FLOORLESS}
+    simple = {n: v for n, v in scores.items() if n != MODEL and n not in FLOORLESS}
     model = scores[MODEL]
     rows = judge({m: v for m, v in model.items() if m in ceiling}, simple, ceiling, units, *how)
     rows += judge({"energy_distance": model["energy_distance"]}, simple, None, units, *how)
