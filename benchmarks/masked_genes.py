@@ -3,9 +3,9 @@
     python benchmarks/masked_genes.py devel.h5ad
 
 PerturBench's development set, held-out cells (kind cell, 15 % val, 15 % test); training sees no label.
-Experiments of config/perturbseq.yaml through the steps, screen-jepa with task masked genes; three seeds of
-it and of the untrained encoder. Probe of the perturbation with paired differences as in sachs.py, accuracy
-of the probe of the cell type as *context*.
+Experiments of config/perturbseq.yaml through the steps, screen-jepa with task masked genes; three seeds
+of it and of the untrained encoder. Probe of the perturbation with paired differences as in sachs.py;
+accuracy of the probe of the cell type as *context*.
 """
 
 import sys
@@ -51,7 +51,7 @@ def main() -> None:
     for floor in ("raw", "PCA 50", "untrained"):
         for row in steps.versus(reads["jepa"], reads[floor]):
             print(f"masked genes less {floor}, {row['measure']}: {row['points']:+.1f} "
-                  f"[{row['low']:+.1f}, {row['high']:+.1f}], p {row['p']:.4f}, n {row['n']}")  # fmt: skip
+                  f"[{row['low']:+.1f}, {row['high']:+.1f}], p {row['p']:.4f}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ PerturBench's development set:
 
 Three training seeds, whose scores are averaged perturbation by perturbation. *JEPA*: the predictor's
 shifts refitted in closed form; *predictor*: as trained; *expression_shifts*: the same refit without an
-encoder; *untrained*: with the initial encoder (one step at a learning rate of 1e-12). Verdicts against the
-best baseline, then against each of the last two alone: metrics.perturbation.verdicts, over distinct
+encoder; *untrained*: with the initial encoder (one step at a learning rate of 1e-12). Verdicts against
+the best baseline, then against each of the last two alone: metrics.perturbation.verdicts, over distinct
 perturbations.
 """
 

@@ -6,10 +6,10 @@
     python benchmarks/sachs.py --unseen            # each condition held out in turn
 
 Experiments of config/config.yaml through the steps: sachs-jepa and its floors, the untrained ones drawn
-anew for each training seed. For each split, figures of the linear probe on test cells (all labels, the same
-with classes weighing alike, 10 labels a class), and paired differences in points, 95 % interval over cells
-and seeds; p adjusted for all of them. Then the mean over splits, t interval over them. --unseen: setting
-and predictor of sachs-unseen-jepa, with what is known to be hit as features of a condition.
+anew for each training seed. For each split, figures of the linear probe on test cells (all labels, the
+same with classes weighing alike, 10 labels a class), and paired differences in points, 95 % interval
+over cells and seeds; p adjusted for all of them. Then the mean over splits, t interval over them.
+--unseen: setting and predictor of sachs-unseen-jepa, with what is known to be hit as features.
 """
 
 import argparse
