@@ -13,7 +13,7 @@ PerturBench's development set:
 
 Three training seeds, whose scores are averaged perturbation by perturbation. *JEPA*: the predictor's
 shifts refitted in closed form; *predictor*: as trained; *expression_shifts*: the same refit without an
-encoder; *untrained*: with the initial encoder (one step at a learning rate of 1e-12). Verdicts against
+encoder; *untrained*: with the initial encoder (ten steps at a learning rate of 1e-12). Verdicts against
 the best baseline, then against each of the last two alone: metrics.perturbation.verdicts, over distinct
 perturbations.
 """
@@ -29,7 +29,7 @@ import yaml
 from jepa_steps.evaluate import MODEL
 
 SEEDS = (0, 1, 2)
-INITIAL = {"steps": 1, "optimizer": {"lr": 1e-12}}
+INITIAL = {"steps": 10, "optimizer": {"lr": 1e-12}}
 
 
 def setting(title: str, block: dict, folders: list[Path]) -> None:
