@@ -6,6 +6,7 @@ import pytest
 import torch
 from screens import prepared, screen
 
+from jepa_steps.data.expression.batches import Expression
 from jepa_steps.data.expression.ragged import densify
 from jepa_steps.data.expression.store import open_expression
 from jepa_steps.errors import InputError
@@ -96,3 +97,9 @@ def test_the_same_source_gives_the_same_bytes(tmp_path):
             assert file.read_bytes() == (b / file.name).read_bytes(), file.name
     hashes = [json.loads((x / "manifest.json").read_text())["sha256"] for x in (a, b)]
     assert hashes[0] == hashes[1]
+
+
+def test_the_encoder_is_shown_the_same_cells_from_both_stores(stores):
+    rows = np.random.default_rng(1).integers(0, len(stores[0]), 30)
+    sparse, dense = (Expression(store, torch.device("cpu"))(rows) for store in stores)
+    assert torch.equal(sparse, dense) and sparse.std() > 0
