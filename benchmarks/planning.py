@@ -6,6 +6,7 @@ only what differs from the defaults, as in the README. Reading YAML is most of t
 """
 
 import copy
+import os
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,8 @@ def main() -> None:
             config["experiments"][f"seed-{i}"] = copy.deepcopy(first)
             config["experiments"][f"seed-{i}"]["train"]["seed"] = i
         times = sorted(plan(config) for _ in range(5))
-        print(f"{name}: median {times[2]:.2f} s, {times[0]:.2f} to {times[-1]:.2f} s, 5 runs")
+        spread = f"least {times[0]:.2f} s, median {times[2]:.2f} s, most {times[-1]:.2f} s"
+        print(f"{name}: {spread}, 5 runs, load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

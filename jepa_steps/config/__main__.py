@@ -1,7 +1,7 @@
 """Check a config file, print its schema, or a preset.
 
 python -m jepa_steps.config check config/config.yaml     validate, name the nearest valid key
-python -m jepa_steps.config schema                       JSON Schema for editors and Snakemake
+python -m jepa_steps.config schema                       JSON Schema for editors
 python -m jepa_steps.config preset ijepa-vitb            a block to paste into config.yaml
 """
 

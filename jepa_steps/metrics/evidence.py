@@ -83,10 +83,12 @@ class Evidence:
         return lambda s: slower(s, self.overshoot / 0.005)
 
     def patch(self, *remedies: Remedy) -> dict[str, Any]:
-        """The remedies for this run's settings as one block; empty where those are not known."""
+        """The remedies for this run's settings as one block; empty where those are not known, or where
+        no setting helps."""
         if self.settings is None:
             return {}
-        return {"train": merge(*(remedy(self.settings) for remedy in remedies))}
+        changes = merge(*(remedy(self.settings) for remedy in remedies))
+        return {"train": changes} if changes else {}
 
     def seen(self, column: str, bad: Callable[[float], bool]) -> str:
         """Text on the log rows, validations and snapshots whose ``column`` was bad, or nothing."""

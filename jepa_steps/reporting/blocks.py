@@ -152,6 +152,7 @@ def probes(e: dict[str, Any]) -> dict[str, Any]:
         "worst": worst,
         "pooling": pooling.get("chosen"),
         "parts": p.get("parts"),
+        "dose": p.get("dose"),
         "others": [(name, p[name]) for name in ("context", "batch") if p.get(name)],
         "reason": p.get("reason"),
         "more_classes": len(e["classes"]) - len(worst),

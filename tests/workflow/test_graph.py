@@ -200,13 +200,38 @@ def test_a_bad_config_stops_planning_with_one_clear_line(tmp_path, change, says)
     config["experiments"]["digits-raw"] |= change
     file = tmp_path / "bad.yaml"
     file.write_text(yaml.safe_dump(config))
-    out = snakemake(
-        "-n", "-s", str(ROOT / "Snakefile"), "--configfile", str(file), cwd=tmp_path, check=False
-    )
-    assert says in out and "Traceback" not in out
+    command = [sys.executable, "-m", "snakemake", "-n", "-s", str(ROOT / "Snakefile")]
+    done = subprocess.run([*command, "--configfile", file], cwd=tmp_path, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    (line,) = (line for line in said.splitlines() if line.startswith("config: "))
+    assert done.returncode != 0 and says in line and "Traceback" not in said
 
 
 def test_lint_finds_nothing_but_the_missing_container():
     """The environment is the pinned .venv; there is no image of the project to name."""
     found = set(re.findall(r"^    \* (.*?):?$", snakemake("--lint", check=False), re.M))
     assert found == {"Specify a conda environment or container for each rule."}
+
+
+def test_a_cluster_is_asked_for_the_threads_and_the_kind_of_gpu_of_each_experiment(project):
+    config = yaml.safe_load((project / "config" / "config.yaml").read_text())
+    train = {"encoder": "jepa", "model": {"patch_size": 4, "dim": 32, "depth": 1, "heads": 2}}
+    mine = {"dataset": "digits", "train": train, "resources": {"gpus": 4}}
+    one = {**mine, "train": {"encoder": "raw"}, "embed": {"threads": 3}, "resources": {"gpus": 0}}
+    write_config(project, {**config, "experiments": {"mine": mine, "one": one}})
+    try:
+        options = ("-n", "--forceall", "--cores", "4", "-s", str(ROOT / "Snakefile"))
+        text = snakemake(*options, "--default-resources", "gpu_type=a100", cwd=project)
+    finally:
+        write_config(project, config)
+    jobs = [re.sub(r"\s+", " ", job) for job in re.split(r"\n(?=\s*rule )", text)]
+    found = {
+        (rule, name): next(
+            j for j in jobs if f"rule {rule}:" in j and f"wildcards: experiment={name}" in j
+        )
+        for rule in ("train", "embed")
+        for name in ("mine", "one")
+    }
+    assert "gres=gpu:a100:4" in found["train", "mine"] and "gpu:" not in found["train", "one"]
+    assert "threads: 2" in found["train", "mine"] and "threads:" not in found["train", "one"]
+    assert "threads: 2" in found["embed", "mine"] and "threads: 3" in found["embed", "one"]

@@ -1,10 +1,10 @@
 # Paths and settings that the rules share.
+import gc
 import json
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
 
 sys.path.insert(0, workflow.basedir)
 import jepa_steps.config as settings
@@ -15,10 +15,12 @@ from jepa_steps.reporting.contents import read_files
 # "python" in a rule is the one that plans, on the nodes of a cluster, too.
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; set -euo pipefail; ')
 try:
-    settings.parse(settings.Config, config, "config")
+    checked = settings.parse(settings.Config, config, "config")
 except InputError as error:
     raise WorkflowError(str(error))
-validate(config, "../schemas/config.schema.json", set_default=False)
+# What is read by now stays to the end: without this a tenth of planning a sweep is spent on looking
+# through it for garbage, again and again.
+gc.freeze()
 for block in ("images", "expression", "experiments"):
     config.setdefault(block, {})
 
@@ -55,15 +57,20 @@ def dataset_of(wildcards):
     return f"data/{config['experiments'][wildcards.experiment]['dataset']}"
 
 
-def threads_of(wildcards):
-    """Training uses as many threads as its settings say; they are part of the result."""
-    return config["experiments"][wildcards.experiment]["train"].get("threads", 1)
+def threads_of(block):
+    """A function of the wildcards: threads as the settings say, of which they are a part; 1 where the
+    block has none."""
+
+    def read(wildcards):
+        experiment = checked.experiments[wildcards.experiment]
+        return getattr(getattr(experiment, block), "threads", 1)
+
+    return read
 
 
 def machines(wildcards):
     """What an experiment asks of a cluster."""
-    asked = config["experiments"][wildcards.experiment].get("resources", {})
-    return settings.Resources(**asked)
+    return checked.experiments[wildcards.experiment].resources
 
 
 def growing(amount):
@@ -83,7 +90,8 @@ def gpus_of_a_node(wildcards):
     """Slurm's --gres; the site's name of a GPU is the profile's."""
     asked = machines(wildcards).gpus
     site = workflow.resource_settings.default_resources or {}
-    kind = site["gpu_type"].value if "gpu_type" in site else None
+    # As it stands in the profile: its value is for the rules that use it.
+    kind = site["gpu_type"].raw if "gpu_type" in site else None
     return f"gpu:{f'{kind}:' if kind else ''}{asked}" if asked else ""
 
 

@@ -21,7 +21,7 @@ rule embed:
         "logs/embed/{experiment}.log",
     group:
         "judge"
-    threads: 2
+    threads: threads_of("embed")
     resources:
         mem_mb=growing(lambda w: 4000),
     params:

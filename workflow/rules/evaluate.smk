@@ -22,6 +22,7 @@ rule evaluate:
         "logs/evaluate/{experiment}.log",
     group:
         "judge"
+    threads: threads_of("evaluate")
     resources:
         mem_mb=growing(lambda w: 4000),
     params:

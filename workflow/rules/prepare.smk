@@ -10,7 +10,7 @@ rule prepare:
         "logs/prepare/{dataset}.log",
     wildcard_constraints:
         dataset=one_of(config["images"]),
-    threads: workflow.cores
+    threads: 8  # where there are as many
     params:
         code=code_digest("prepare"),
         spec=lambda w: json.dumps(config["images"][w.dataset]),

@@ -18,7 +18,7 @@ rule train:
         "logs/train/{experiment}.log",
     benchmark:
         "benchmarks/snakemake/train/{experiment}.tsv"
-    threads: threads_of
+    threads: threads_of("train")
     resources:
         mem_mb=growing(lambda w: machines(w).mem_mb),
         runtime=growing(lambda w: machines(w).runtime),

@@ -17,6 +17,7 @@ from .. import counter
 from ..batches import Order
 from .encoding import UNKNOWN_SLOT, Padded, read_vocabulary
 from .pairing import RandomPairing, control_pools
+from .ragged import densify
 from .standardise import Standardisation, common_scale
 from .store import ExpressionStore
 
@@ -28,12 +29,15 @@ class Expression:
     """Standardised expression by cell number, on the device: what the encoder takes."""
 
     def __init__(self, store: ExpressionStore, device: torch.device):
-        self._store = store
+        self._store, self._device = store, device
         self._standardise = Standardisation(store.mean, common_scale(store.std), device)
 
     def __call__(self, rows: np.ndarray) -> Tensor:
-        """int64 (b,) -> float32 (b, G)."""
-        return self._standardise(torch.from_numpy(self._store.samples(rows)))
+        """int64 (b,) -> float32 (b, G); ragged until they are on the device."""
+        store = self._store
+        if store.dense is None:
+            return self._standardise(densify(*store.csr.ragged(rows), len(store.genes), self._device))
+        return self._standardise(torch.from_numpy(store.dense[rows]))
 
 
 class Perturbations:

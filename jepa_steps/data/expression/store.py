@@ -65,8 +65,8 @@ class Csr:
 
     @cached_property
     def _views(self) -> tuple[list[sparse.csr_matrix], list[int]]:
-        """(the rows as scipy's matrices, their first rows): one matrix, or several of at most MOST_VALUES
-        each, since scipy would copy all indices to int64 for more."""
+        """(the rows as scipy's matrices, the first row of each): one, or several of at most MOST_VALUES
+        values, since scipy would copy all indices to int64 for more."""
         views, starts = [], [0]
         while not views or starts[-1] < len(self.indptr) - 1:
             a = starts[-1]
