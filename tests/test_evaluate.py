@@ -8,10 +8,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT
 
 from jepa_steps import embed, evaluate, load_encoder, monitor, probe, rank, report, train
 from jepa_steps.config import ExpressionDataset, parse
+from jepa_steps.data.expression.batches import PerturbationBatches
 from jepa_steps.data.expression.prepare import prepare_expression
 from jepa_steps.data.expression.replicates import replicates
 from jepa_steps.data.expression.store import open_expression
@@ -81,7 +83,7 @@ def run(step, tmp_path, data, spec, name="a"):
     rows, splits = at["embed"] / "embeddings.npy", data / "splits.csv"
     both = ("--splits", splits, "--embeddings", rows, "--tokens", rows.with_name("tokens.npy"))
     calls = [
-        (train, "--spec", spec, "--data", data, "--checkpoints", tmp_path / "runs"),
+        (train, "--spec", spec, "--data", data, "--checkpoints", tmp_path / "runs" / name),
         (embed, "--encoder", at["train"], "--data", data, "--spec", {"poolings": ["concat"]}),
         (evaluate, "--train", at["train"], "--data", data),
         (monitor, "--embed", at["embed"], "--train", at["train"], "--data", data,
@@ -157,10 +159,33 @@ def test_a_random_split_is_evaluated_and_called_leaky(step, tmp_path, cells):
 
 def test_batch_dominated_embeddings_are_named(step, tmp_path):
     data = prepared(tmp_path, {"kind": "cell", "allow_leaky": True}, batch_effect=6.0)
-    at = run(step, tmp_path, data, {"encoder": "raw"})
-    evidence = read(at["monitor"], "monitor")["nuisance"]
-    assert evidence["group_beyond_label"] > 0.8 > 0.2 > evidence["label_share"]
+    at = run(step, tmp_path, data, SPEC)
+    found = read(at["monitor"], "monitor")
+    finding = next(f for f in found["findings"] if f["name"] == "nuisance-dominated embeddings")
+    assert f"{found['nuisance']['group_beyond_label']:.0%} of the variance" in finding["evidence"]
+    assert finding["remedy"] == {}  # the data have to be mended, not the settings
     assert read(at["probe"], "probe")["batch"]["accuracy"] > 0.95
+
+
+def test_a_predictor_that_is_told_wrong_perturbations_learns_to_ignore_them(
+    step, tmp_path, cells, monkeypatch
+):
+    of = PerturbationBatches.of
+
+    def misled(self, epoch, rows):
+        *views, slots, weights, types, dose = of(self, epoch, rows)
+        order = torch.from_numpy(np.random.default_rng(int(rows[0])).permutation(len(rows)))
+        return *views, *(part[order] for part in (slots, weights, types, dose))
+
+    sound = run(step, tmp_path, cells, SPEC)
+    assert "condition ignored" not in names(sound)
+    monkeypatch.setattr(PerturbationBatches, "of", misled)
+    at = run(step, tmp_path, cells, SPEC, "b")
+    assert "condition ignored" in names(at)
+
+
+def names(at):
+    return [finding["name"] for finding in read(at["monitor"], "monitor")["findings"]]
 
 
 @pytest.mark.parametrize("spec", [{"encoder": "raw"}, {"encoder": "pca", "dim": 5}, UNTRAINED])
