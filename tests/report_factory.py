@@ -176,7 +176,7 @@ def _monitor(train: dict, faults: tuple[str, ...]) -> dict:
 def _evaluation() -> dict:
     """As of a leaky split, with the longest names that a method has."""
     line = {"mean": 0.517, "n": 9, "low": 0.318, "high": 0.712}
-    methods = ("JEPA", "predictor", "expression_shifts", "perturbed_mean", "additive")
+    methods = ("JEPA", "predictor", "expression_shifts", "pca_shifts", "perturbed_mean", "additive")
     return {
         "task": "perturbation",
         "split": "cell",

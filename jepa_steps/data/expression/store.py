@@ -54,6 +54,10 @@ class Csr:
         found = self.matrix(rows)
         return found.data, found.indices, found.indptr.astype(np.int64)
 
+    def view(self, rows: np.ndarray) -> "Rows":
+        """The matrix of rows int64 (B,), read slice by slice."""
+        return Rows(self, rows)
+
     def matrix(self, rows: np.ndarray) -> sparse.csr_matrix:
         """CSR float32 (B, G) of rows int64 (B,)."""
         views, starts = self._views
@@ -79,6 +83,21 @@ class Csr:
             views.append(view)
             starts.append(b)
         return views, starts[:-1]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a ``Csr``, read when they are sliced: for going through many cells in blocks."""
+
+    csr: Csr
+    rows: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows), self.csr.genes
+
+    def __getitem__(self, some: slice) -> sparse.csr_matrix:
+        return self.csr.matrix(self.rows[some])
 
 
 @dataclass(frozen=True)
