@@ -33,6 +33,7 @@ from .model.export import Encoder, load_encoder, load_snapshots
 from .model.inputs import ImageInputs
 
 _WIDEST = 16_384  # values of one embedding
+_ENOUGH = 10  # snapshot samples a dimension, for a rank that can be trusted
 # One hidden block: I-JEPA's four leave a 4x4 grid four tokens, and views that have little in common.
 _VIEW_MASKS = Masks(blocks=1, scale=(0.3, 0.5), context_scale=(1.0, 1.0))
 
@@ -42,11 +43,13 @@ def embed_store(folder: Path, store: Prepared, settings: Embed, out: Path) -> No
     torch.set_num_threads(settings.threads)
     encoder, size = load_encoder(folder), settings.batch_size
     snapshots = load_snapshots(folder)
-    tokens = _sample(store, ("train", "val", "test"), settings.token_samples)
-    over_training = _sample(store, ("train", "val"), settings.snapshot_samples)
+    tokens = _sample(store, dict.fromkeys(("train", "val", "test"), settings.token_samples))
     with staged(out) as temporary:
         width, others = write_embeddings(temporary / "embeddings.npy", encoder, store, settings)
         save_file(others, temporary / "poolings.safetensors")
+        most = settings.snapshot_samples
+        ranked = max(most, _ENOUGH * width) if snapshots else most
+        over_training = _sample(store, {"train": ranked, "val": most})
         parts = [encoder.encode(store.samples(rows)).numpy() for rows in _batches(tokens, size)]
         np.save(temporary / "tokens.npy", np.concatenate(parts))
         rows = [embed(snapshot, store, over_training, settings) for _, snapshot in snapshots]
@@ -70,10 +73,11 @@ def embed_store(folder: Path, store: Prepared, settings: Embed, out: Path) -> No
         write_json(temporary / "embed.json", description)
 
 
-def _sample(store: Prepared, parts: tuple[str, ...], most: int) -> np.ndarray:
-    """At most ``most`` random samples of each part, ascending."""
+def _sample(store: Prepared, most: dict[str, int]) -> np.ndarray:
+    """Random samples of parts, ascending; of each at most as many as ``most`` says."""
     chosen = [
-        counter.generator(0, "embed sample").permutation(store.rows(part))[:most] for part in parts
+        counter.generator(0, "embed sample").permutation(store.rows(part))[:n]
+        for part, n in most.items()
     ]
     return np.sort(np.concatenate(chosen))
 
@@ -134,7 +138,7 @@ def _views(stages: list[Encoder], store: Prepared, settings: Embed) -> tuple[np.
     An image is seen under q context masks; a condition in q of its training cells (n, q).
     """
     if isinstance(store, Store):
-        viewed = _sample(store, ("train",), settings.view_samples)
+        viewed = _sample(store, {"train": settings.view_samples})
         return np.stack(
             [masked_views(e, store.images[viewed], viewed, settings) for e in stages]
         ), viewed

@@ -76,7 +76,7 @@ def monitor(
         settings=trained if isinstance(trained, JepaRun) else None,
     )
     found = diagnosis.diagnose(evidence, settings)
-    losses = tables["metrics"].get("loss", [])
+    losses, n = tables["metrics"].get("loss", []), stages[0]["n"]
     result = {
         **diagnosis.verdict(found, description["encoder"] == "jepa"),
         "encoder": description["encoder"],
@@ -86,7 +86,12 @@ def monitor(
         "nuisance": evidence.nuisance,
         "conditions": evidence.conditions,
         "final_loss": losses[-1] if losses else None,
-        "selection": {"stages": len(stages), "n": probed, **selection.agreement(stages)},
+        "selection": {
+            "stages": len(stages),
+            "n": probed,
+            "no_rank": spectrum.refusal(n, m.mean.size) if stages[0]["trust"] == "refused" else None,
+            **selection.agreement(stages),
+        },
     }
     drawn = _figures(tables, stages, spectra, m.std)
     drawn |= {
@@ -132,13 +137,16 @@ def _over_training(
         m, statistics = moments(train), row_statistics(train)
         ranks = spectrum.summary(m)
         probe = selection.probe_accuracy(train, y["train"], val, y["val"]) if labelled else None
+        seen = lidar.lidar(views_nqD) if len(views_nqD) > 1 else {"lidar": None, "trust": None}
         stages.append(
             {
                 "fraction": fraction,
                 "n": m.n,
+                "trust": ranks["trust"],
                 "effective_rank": ranks["centred"]["effective_rank"],
                 "rankme": ranks["raw"]["rankme"],
-                "lidar": lidar.lidar(views_nqD)["lidar"] if len(views_nqD) > 1 else None,
+                "lidar": seen["lidar"],
+                "lidar_trust": seen["trust"],
                 "sigreg_ratio": normality.sigreg_ratio(train),
                 "relative_spread": statistics["relative_spread"],
                 "mean_std": statistics["mean_std"],

@@ -94,7 +94,7 @@ def _measured(m: Moments, rows: np.ndarray, settings: Rank) -> dict[str, Any]:
         similarity, _ = geometry.log_mean_exp_similarity_sampled(rows, settings.pairs, 0)
         method = f"{settings.pairs} random pairs"
     return {
-        **spectrum.withheld(spectrum.summary(m)),
+        **spectrum.summary(m),
         "rows": len(rows),
         "self_cluster": geometry.self_cluster(rows),
         "uniformity": uniformity,

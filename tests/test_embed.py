@@ -48,8 +48,8 @@ def test_bounded_samples_are_what_the_encoder_gives(embedded, store):
     assert np.bincount(store.split[rows]).tolist() == [40, 40, 40]
     assert np.allclose(np.load(to / "tokens.npy"), encoder.encode(store.images[rows]), atol=1e-6)
     rows = np.array(description["snapshot_rows"])
-    assert np.bincount(store.split[rows]).tolist() == [50, 50]
-    assert np.load(to / "snapshots.npy").shape == (5, 100, 32)
+    assert np.bincount(store.split[rows]).tolist() == [320, 50]  # of train 10 a dimension, for ranks
+    assert np.load(to / "snapshots.npy").shape == (5, 370, 32)
     assert set(store.split[description["view_rows"]]) == {0}
     assert description["pooling"] == "mean" and description["poolings"] == [
         "concat",
@@ -97,7 +97,7 @@ def test_floors_of_one_vector_have_no_views_and_no_other_poolings(embedded, spec
     _, to = embedded(spec)
     assert np.load(to / "views.npy").shape[:3] == (1, 0, 0)
     assert load_file(to / "poolings.safetensors") == {}
-    assert np.load(to / "snapshots.npy").shape[0] == 0
+    assert np.load(to / "snapshots.npy").shape[:2] == (0, 100)
 
 
 def test_too_wide_a_concatenation_is_refused(store, monkeypatch, embedded):

@@ -22,12 +22,13 @@ class Embed(Settings):
     """Samples of each part whose token embeddings are stored: the training ones for token
     statistics, all for the attentive probe."""
     snapshot_samples: Annotated[int, Field(ge=2)] = 1024
-    """Samples of train and of val embedded by every snapshot, for statistics over training."""
+    """Samples of train and of val, at most, embedded by every snapshot, for statistics over training; of
+    train at least 10 a dimension where there are so many, for the ranks. Below 4 there are none."""
     views: Annotated[int, Field(ge=2)] = 8
     """Context masks under which the same sample is embedded, for LiDAR and alignment: one hidden block
     of 30 to 50 % of the tokens, the same for every experiment."""
     view_samples: Annotated[int, Field(ge=2)] = 512
-    """Training samples embedded under masks, by every snapshot; LiDAR needs more of them than dim."""
+    """Training samples embedded under masks, by every snapshot; LiDAR of no more than dim is marked."""
     threads: Annotated[int, Field(ge=1)] = 2
     """CPU threads; part of the settings because sums depend on it to the bit."""
 

@@ -48,7 +48,8 @@ class JepaRun(Settings):
     validate_every: Annotated[int, Field(ge=1)] = 500
     """Steps between validations: loss on val, effective rank, kNN where there are labels."""
     validation_samples: Annotated[int, Field(ge=16)] = 2048
-    """Training samples (and val samples), at most, that a validation embeds."""
+    """Training samples (and val samples), at most, that a validation embeds; of training at least 10 a
+    dimension of the encoder where there are so many, for the rank. Below 4 there is none."""
     select: Literal["last", "rank", "knn", "loss"] = "last"
     """The encoder that is exported: the last, or the best validation by effective rank, kNN or loss;
     validations that look collapsed never win. All the bests are in best.safetensors."""

@@ -4,6 +4,7 @@ Shapes: n samples, B samples of a batch, D width.
 """
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from safetensors.torch import save_file
 from ..config import JepaRun, Monitor
 from ..data.prepared import Prepared
 from ..data.store import evenly
+from ..errors import InputError
 from ..metrics.embedding import row_statistics
 from ..metrics.moments import moments
 from ..metrics.neighbours import knn_probe
-from ..metrics.spectrum import effective_rank, singular_values
+from ..metrics.spectrum import ENOUGH, effective_rank, refusal, singular_values, trust
 from .checkpoint import atomic_write
 from .distributed import World
 from .parallel import weights
@@ -33,6 +35,9 @@ class Validation:
 
     Ranks share the batches; a rank that runs out repeats its last batch with weight 0, so that all
     make the same number of forward passes.
+
+    Raises:
+        InputError: the encoder is to be chosen by rank, and training samples are too few for one.
     """
 
     def __init__(
@@ -45,14 +50,19 @@ class Validation:
     ):
         self._task, self._jepa, self._labels = task, task.jepa, task.labels
         self._world, self._folder, self._size = world, folder, train.batch_size
-        most = train.validation_samples
+        most, width = train.validation_samples, self._jepa.exported().dim
+        enough = {"train": max(most, ENOUGH * width), "val": most}
         self._predicted = evenly(task.validated("val"), most)
-        self._rows = {part: evenly(store.rows(part), most) for part in ("train", "val")}
+        self._rows = {part: evenly(store.rows(part), n) for part, n in enough.items()}
         self.best: dict[str, dict[str, float]] = {}
+        self._ranked = _has_a_rank(len(self._rows["train"]), width, train.select == "rank", world.main)
 
     @torch.no_grad()
     def __call__(self, step: int) -> dict[str, Any]:
-        """One row of validation.csv; better encoders are written to the run folder."""
+        """One row of validation.csv; better encoders are written to the run folder.
+
+        Ranks are NaN, and say nothing on collapse, where training samples are too few for one.
+        """
         self._jepa.eval()
         row = {"step": step, **self._losses(), **self._embeddings()}
         self._jepa.train()
@@ -81,7 +91,7 @@ class Validation:
     def _embeddings(self) -> dict[str, float]:
         z = {part: self._pooled(rows) for part, rows in self._rows.items()}
         train, val = self._rows["train"], self._rows["val"]
-        rank = effective_rank(singular_values(moments(z["train"])))
+        rank = effective_rank(singular_values(moments(z["train"]))) if self._ranked else math.nan
         result = {
             "effective_rank": rank,
             "rank_share": rank / z["train"].shape[1],
@@ -114,10 +124,22 @@ class Validation:
         values = {"rank": row["effective_rank"], "knn": row.get("knn"), "loss": row["val_loss"]}
         for name, sign in CRITERIA.items():
             value, best = values[name], self.best.get(name)
-            if value is None or (best and sign * value <= sign * best["value"]):
+            if value is None or math.isnan(value) or (best and sign * value <= sign * best["value"]):
                 continue
             self.best[name] = {"step": row["step"], "value": value}
             state = weights(self._jepa.exported())
             if self._world.main:
                 path = self._folder / f"best-{name}.safetensors"
                 atomic_write(path, lambda temporary, state=state: save_file(state, temporary))
+
+
+def _has_a_rank(n: int, width: int, asked: bool, main: bool) -> bool:
+    """Whether n embeddings are enough for a rank; if not, that is said, or refused where ``asked``."""
+    if trust(n, width) != "refused":
+        return True
+    reason = refusal(n, width)
+    if asked:
+        raise InputError(f"train.select: found 'rank', but {reason}; choose by knn or loss, or the last")
+    if main:
+        print(f"no effective rank in validation.csv: {reason}", file=sys.stderr, flush=True)
+    return False

@@ -85,9 +85,9 @@ class Watch:
 def columns(taken: dict[str, dict[str, Any]]) -> dict[str, float]:
     """The columns of metrics.csv, NaN where nothing was added; so is a rank from too few samples."""
     pooled, tokens, ranks = (taken.get(name, {}) for name in ("pooled", "tokens", "ranks"))
-    trusted = ranks.get("trust", "refused") != "refused"
+    rank = ranks["centred"]["effective_rank"] if ranks else None
     return {
-        "effective_rank": ranks["centred"]["effective_rank"] if trusted else math.nan,
+        "effective_rank": math.nan if rank is None else rank,
         "relative_spread": pooled.get("relative_spread", math.nan),
         "dead_share": pooled.get("dead_share", math.nan),
         "max_abs_correlation": pooled.get("max_abs_correlation", math.nan),

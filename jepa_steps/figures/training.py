@@ -105,11 +105,18 @@ def over_training(rows: list[dict[str, Any]]) -> Figure:
         return message("a floor: no snapshots")
     figure, panels = new(3.2, 2.8, 3)
     names = ("effective_rank", "rankme", "lidar")
+    measured = [name for name in names if any(row[name] is not None for row in rows)]
     for name, colour, marker in zip(names, COLOURS, MARKERS, strict=False):
         label = {"effective_rank": "effective rank", "rankme": "RankMe", "lidar": "LiDAR"}[name]
-        _stages(panels[0], rows, name, color=colour, marker=marker, label=label)
+        few = rows[0]["lidar_trust" if name == "lidar" else "trust"] == "few"
+        if name in measured:
+            style = {"color": colour, "marker": marker, "label": f"{label} (few rows)" if few else label}
+            _stages(panels[0], rows, name, **style)
     panels[0].set(ylabel=f"rank (n = {rows[0]['n']})", ylim=(0, None))
-    panels[0].legend()
+    if rows[0]["trust"] == "refused":
+        panels[0].set_title("no ranks: fewer than 4 rows a dimension", fontsize=8)
+    if measured:
+        panels[0].legend()
     _stages(panels[1], rows, "relative_spread", color=COLOURS[3], marker=MARKERS[3])
     panels[1].set(ylabel="relative spread", ylim=(0, 1.05))
     _stages(panels[2], rows, "probe", color=COLOURS[4], marker=MARKERS[4])

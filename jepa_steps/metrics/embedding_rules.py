@@ -65,7 +65,7 @@ def dimensional_collapse(e: Evidence, limits: Monitor) -> Finding | None:
     if e.ranks is None:
         return None
     rank, width = e.ranks["centred"]["effective_rank"], _width(e.ranks)
-    if rank >= limits.rank_share * width:
+    if rank is None or rank >= limits.rank_share * width:  # None: too few rows to say
         return None
     seen = e.seen("effective_rank", lambda v: v < limits.rank_share * width)
     few = "" if e.ranks["trust"] == "ok" else ", few rows for this width"

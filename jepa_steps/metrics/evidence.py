@@ -36,7 +36,7 @@ class Evidence:
     Attributes:
         pooled: ``row_statistics`` or ``moment_statistics`` of the pooled embeddings.
         tokens: ``token_statistics``.
-        ranks: ``spectrum.summary`` of the pooled embeddings.
+        ranks: ``spectrum.summary`` of the pooled embeddings; None in it where rows are too few.
         singular_values: of the centred pooled embeddings, descending.
         history: columns of metrics.csv.
         validation: columns of validation.csv.

@@ -61,11 +61,12 @@ def discriminant_eigenvalues(m: ViewMoments, delta: float = 1e-4) -> np.ndarray:
     return eigh(m.means.covariance, within, eigvals_only=True)[::-1].clip(min=0)
 
 
-def lidar(views_nqD: np.ndarray, delta: float = 1e-4, eps: float = 1e-8) -> dict[str, float | int]:
+def lidar(views_nqD: np.ndarray, delta: float = 1e-4, eps: float = 1e-8) -> dict[str, float | int | str]:
     """exp(entropy of p), p_k = lambda_k / sum lambda + eps over ``discriminant_eigenvalues``.
 
-    Returns lidar, n, q, dim, and max: it cannot exceed min(D, n - 1), so n must exceed D. 0 where all
-    samples have the same mean view.
+    Returns lidar, n, q, dim, max and trust. It cannot exceed max = min(D, n - 1), so n must exceed D:
+    trust is "few" where it does not, and the value then measures the number of samples, too; else "ok".
+    0 where all samples have the same mean view.
     """
     n, q, dim = views_nqD.shape
     eigenvalues = discriminant_eigenvalues(view_moments(views_nqD), delta)
@@ -73,4 +74,5 @@ def lidar(views_nqD: np.ndarray, delta: float = 1e-4, eps: float = 1e-8) -> dict
     if total > 0:
         p = eigenvalues / total + eps
         value = float(np.exp(-(p * np.log(p)).sum()))
-    return {"lidar": value, "n": n, "q": q, "dim": dim, "max": min(dim, n - 1)}
+    trust = "few" if n <= dim else "ok"
+    return {"lidar": value, "n": n, "q": q, "dim": dim, "max": min(dim, n - 1), "trust": trust}

@@ -104,15 +104,24 @@ def trust(n: int, dim: int) -> str:
 
 
 def summary(m: Moments) -> dict[str, Any]:
-    """All ranks of a row matrix, centred and raw, with its size and whether n is enough for them."""
-    raw = singular_values(m, centred=False)
-    return {
-        "n": m.n,
-        "dim": len(m.mean),
-        "trust": trust(m.n, len(m.mean)),
-        "centred": _ranks(singular_values(m)),
-        "raw": {**_ranks(raw), "rankme": rankme(raw)},
-    }
+    """All ranks of a row matrix, centred and raw, with its size and whether n is enough for them.
+
+    Where trust is "refused" every rank is None, and ``reason`` says why.
+    """
+    raw, n, dim = singular_values(m, centred=False), m.n, len(m.mean)
+    size = {"n": n, "dim": dim, "trust": trust(n, dim)}
+    ranks = {"centred": _ranks(singular_values(m)), "raw": {**_ranks(raw), "rankme": rankme(raw)}}
+    if size["trust"] == "refused":
+        return {**size, **_emptied(ranks), "reason": refusal(n, dim)}
+    return {**size, **ranks}
+
+
+def refusal(n: int, dim: int) -> str:
+    """Why there is no rank of n rows of ``dim`` dimensions."""
+    return (
+        f"{n} rows of {dim} dimensions: a rank of fewer than {FEW} rows a dimension measures the "
+        f"number of rows; {FEW * dim} are needed"
+    )
 
 
 def _ranks(sigma: np.ndarray) -> dict[str, Any]:
@@ -125,19 +134,6 @@ def _ranks(sigma: np.ndarray) -> dict[str, Any]:
         "numerical_rank": numerical_rank(sigma),
         "condition_number": condition_number(sigma),
     }
-
-
-def withheld(ranks: dict[str, Any]) -> dict[str, Any]:
-    """A summary as it may be published: where trust is "refused", None for every rank, and a reason."""
-    if ranks["trust"] != "refused":
-        return ranks
-    n, dim = ranks["n"], ranks["dim"]
-    empty = {kind: _emptied(ranks[kind]) for kind in ("centred", "raw")}
-    reason = (
-        f"{n} rows of {dim} dimensions: a rank of fewer than {FEW} rows a dimension measures the "
-        f"number of rows; {FEW * dim} are needed"
-    )
-    return {**ranks, **empty, "reason": reason}
 
 
 def _emptied(tree: Any) -> Any:

@@ -100,6 +100,7 @@ def ranks(e: dict[str, Any]) -> dict[str, Any]:
         rows.append(("white noise", [*cells, "–"], f"{noise['n']:,} × {noise['dim']}", "ok", None))
     lidar, what = rank.get("lidar") or {}, e["embed"].get("views", "views")
     views = f"of at most {lidar.get('max')}, {lidar.get('n')} × {lidar.get('q')} {what}"
+    views += "; few: no more than dimensions" if lidar.get("trust") == "few" else ""
     level = f"white noise {number(noise.get('uniformity'), '.2f')}"
     facts = [
         ("LiDAR", lidar.get("lidar"), views),
@@ -111,6 +112,7 @@ def ranks(e: dict[str, Any]) -> dict[str, Any]:
     return {
         "rows": rows,
         "selection": _selection(e["monitor"].get("selection") or {}),
+        "no_selection": dig(e, "monitor", "selection", "no_rank"),
         "facts": [(n, f"{number(v, '.3g')} ({note})") for n, v, note in facts if v is not None],
     }
 

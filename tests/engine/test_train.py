@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from jepa_steps.data.store import open_store
 from jepa_steps.engine.distributed import World
 from jepa_steps.engine.lease import lease
 from jepa_steps.engine.loop import Trainer
+from jepa_steps.errors import InputError
 from jepa_steps.model.export import load_snapshots
 
 REPRODUCIBLE = ("encoder.safetensors", "encoder.json", "snapshots.safetensors", "best.safetensors")
@@ -246,6 +248,31 @@ def test_collapsed_encoders_are_never_the_best(store, tmp_path):
         trainer.jepa.exported().transformer.norm.weight.zero_()
     row = trainer.validation(10)
     assert row["relative_spread"] < 0.02 and trainer.validation.best == {}
+
+
+def test_a_validation_takes_ten_training_samples_a_dimension_where_there_are_so_many(store, tmp_path):
+    def rows(**spec):
+        settings = parse_training({**TINY, **spec}, "test")
+        validation = Trainer(settings, store, tmp_path, World(0, 1, torch.device("cpu"))).validation
+        return {part: len(r) for part, r in validation._rows.items()}
+
+    assert rows(validation_samples=50) == {"train": 320, "val": 50}
+    assert rows(validation_samples=500) == {"train": 500, "val": len(store.rows("val"))}
+    assert rows()["train"] == len(store.rows("train")) < 2048
+
+
+def test_too_few_samples_for_a_rank_are_said_and_choose_nothing(store, tmp_path, capsys):
+    wide = {**TINY, "model": {**TINY["model"], "dim": 320, "depth": 1}}
+    trainer = Trainer(parse_training(wide, "test"), store, tmp_path, World(0, 1, torch.device("cpu")))
+    said = capsys.readouterr().err
+    assert said.startswith("no effective rank in validation.csv: 1259 rows of 320 dimensions")
+    row = trainer.validation(10)
+    assert math.isnan(row["effective_rank"]) and math.isnan(row["rank_share"])
+    assert row["relative_spread"] > 0
+    assert set(trainer.validation.best) == {"knn", "loss"}
+    by_rank = parse_training({**wide, "select": "rank"}, "test")
+    with pytest.raises(InputError, match=r"found 'rank', but 1259 rows of 320 dim.*1280 are needed"):
+        Trainer(by_rank, store, tmp_path, World(0, 1, torch.device("cpu")))
 
 
 def test_ranks_draw_the_same_batch_that_one_process_draws(store, tmp_path):

@@ -1,8 +1,19 @@
 import re
 
+import numpy as np
 import pytest
 from conftest import ROOT
-from planted import CELLS, PLANTED, SETTINGS, _history, _probes, healthy, planted, settings
+from planted import (
+    CELLS,
+    PLANTED,
+    SETTINGS,
+    _history,
+    _probes,
+    healthy,
+    of_tokens,
+    planted,
+    settings,
+)
 
 from jepa_steps.config import ImageDataset, Monitor, check_fit, parse_training, resolved
 from jepa_steps.metrics.diagnosis import RULES, diagnose, verdict
@@ -160,3 +171,12 @@ def test_the_page_on_training_explains_every_verdict():
     page = (ROOT / "docs" / "training.md").read_text()
     section = page.split("## What to change when the monitor complains")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| ([^|]+?) \|", section, re.M)) - {"verdict"} == set(PLANTED)
+
+
+def test_too_few_rows_for_a_rank_are_no_dimensional_collapse():
+    line = np.random.default_rng(0).normal(size=(400, 1, 1)) * np.ones((1, 4, 64)) / 8
+    line = line + 0.002 * np.random.default_rng(1).normal(size=(400, 4, 64))
+    for n, said in ((400, True), (255, False)):
+        evidence = Evidence(**of_tokens(line[:n]))
+        assert ("dimensional collapse" in names(evidence)) == said
+        assert (evidence.ranks["centred"]["effective_rank"] is None) != said

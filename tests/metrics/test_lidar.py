@@ -35,7 +35,8 @@ def test_equals_the_formula_written_out_however_it_is_streamed(dim):
     views = views_of(np.geomspace(1, 0.1, dim), np.geomspace(0.05, 0.8, dim)) + 3
     found = lidar.lidar(views)
     assert found["lidar"] == pytest.approx(reference(views), rel=1e-6)
-    assert {k: found[k] for k in ("n", "q", "dim", "max")} == {"n": 200, "q": 6, "dim": dim, "max": dim}
+    size = {"n": 200, "q": 6, "dim": dim, "max": dim, "trust": "ok"}
+    assert {k: found[k] for k in size} == size
     for block in (1, 7, 200):
         m = lidar.view_moments(views, block)
         assert np.allclose(
@@ -63,10 +64,13 @@ def test_directions_that_views_scatter_count_less():
     assert even == pytest.approx(8, rel=0.01) and noisy < 2.2
 
 
-def test_few_samples_bound_it():
+def test_few_samples_bound_it_and_are_marked():
     away = 0.1 * np.concatenate([np.eye(32), -np.eye(32)])
     found = lidar.lidar(np.eye(32)[:10, None] + away)  # ten orthogonal samples
     assert found["max"] == 9 and found["lidar"] == pytest.approx(9, rel=1e-4)
+    assert found["trust"] == "few"
+    said = [lidar.lidar(RNG.normal(size=(n, 3, 8)))["trust"] for n in (8, 9)]
+    assert said == ["few", "ok"]
 
 
 def test_views_grouped_by_the_wrong_sample_read_otherwise():
