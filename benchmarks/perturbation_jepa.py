@@ -12,10 +12,10 @@ PerturBench's development set:
   val.
 
 Three training seeds, whose scores are averaged perturbation by perturbation. *JEPA*: the predictor's
-shifts refitted in closed form; *predictor*: as trained; *expression_shifts*: the same refit without an
-encoder; *untrained*: with the initial encoder (ten steps at a learning rate of 1e-12). Verdicts against
-the best baseline, then against each of the last two alone: metrics.perturbation.verdicts, over distinct
-perturbations.
+shifts refitted in closed form; *predictor*: as trained; *expression_shifts*, *pca_shifts* and
+*untrained_shifts*: the same refit without an encoder, on 128 principal components and on the encoder's
+initial weights. Verdicts against the best method without a model, then against each of these three:
+metrics.perturbation.verdicts, over distinct perturbations.
 """
 
 import sys
@@ -26,31 +26,26 @@ from pathlib import Path
 import steps
 import yaml
 
-from jepa_steps.evaluate import MODEL
-
 SEEDS = (0, 1, 2)
-INITIAL = {"steps": 10, "optimizer": {"lr": 1e-12}}
+SHIFTS = ("expression_shifts", "pca_shifts", "untrained_shifts")
 
 
 def setting(title: str, block: dict, folders: list[Path]) -> None:
     """Scores and verdicts over the splits of one setting."""
-    start, parts, before = time.perf_counter(), [], []
+    start, parts = time.perf_counter(), []
     for folder in folders:
-        runs = [{"train": {"seed": seed}} for seed in SEEDS] + [{"train": INITIAL}]
-        *seeds, initial = (
-            steps.predicted(steps.changed(block, run), folder, folder.with_name(f"{folder.name}-{i}"))
+        runs = [steps.changed(block, {"train": {"seed": seed}}) for seed in SEEDS]
+        seeds = [
+            steps.predicted(run, folder, folder.with_name(f"{folder.name}-{i}"))
             for i, run in enumerate(runs)
-        )
+        ]
         parts.append(steps.over_training(seeds))
-        before.append(initial)
     found = steps.joined(parts)
-    found.methods["untrained"] = steps.joined(before).methods[MODEL]
     seconds = (time.perf_counter() - start) / len(folders) / len(SEEDS)
     print(f"\n{title}, {seconds:.0f} s a run")
-    simple = steps.baselines(found)
-    del simple["untrained"]
-    steps.show(found, simple)
-    for alone in ("expression_shifts", "untrained"):
+    baselines = steps.baselines(found)
+    steps.show(found, {name: v for name, v in baselines.items() if name not in SHIFTS})
+    for alone in SHIFTS:
         steps.verdicts(found, {alone: found.methods[alone]})
 
 
