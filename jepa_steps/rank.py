@@ -24,6 +24,7 @@ from .errors import InputError
 from .figures import spectra
 from .figures.style import save
 from .metrics import chance, correlation, geometry, lidar, normality, spectrum
+from .metrics.embedding import moment_statistics, norms
 from .metrics.moments import Moments, moments, token_moments
 
 
@@ -95,6 +96,7 @@ def _measured(m: Moments, rows: np.ndarray, settings: Rank) -> dict[str, Any]:
         method = f"{settings.pairs} random pairs"
     return {
         **spectrum.summary(m),
+        "spread": {**norms(rows), **moment_statistics(m)},
         "rows": len(rows),
         "self_cluster": geometry.self_cluster(rows),
         "uniformity": uniformity,

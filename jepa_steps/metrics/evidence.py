@@ -90,6 +90,12 @@ class Evidence:
         changes = merge(*(remedy(self.settings) for remedy in remedies))
         return {"train": changes} if changes else {}
 
+    @property
+    def when(self) -> str:
+        """Text on the step after which the embeddings were taken, or nothing."""
+        steps = self.history.get("step", [])
+        return f", after step {steps[-1]:g}" if steps else ""
+
     def seen(self, column: str, bad: Callable[[float], bool]) -> str:
         """Text on the log rows, validations and snapshots whose ``column`` was bad, or nothing."""
         parts = []
