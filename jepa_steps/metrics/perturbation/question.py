@@ -61,12 +61,12 @@ class Question:
         return evaluate(predicted, truth, self.control, self.perturbed, self.contexts)
 
     def answers(self, seed: int) -> dict[str, np.ndarray]:
-        """Predicted means (P, G) of every baseline; of ridge on features of genes where there are some;
+        """Predicted means (P, G) of every baseline; of ridge on features of genes where training has some;
         of batches alone where there are several; and of the additive model with shuffled labels, which
         owes nothing to them."""
         asked = (self.conditions, self.contexts)
         found = {name: predict(self.table, *asked) for name, predict in BASELINES.items()}
-        if self.features:
+        if any(set(c) <= set(self.features) for c in self.table.conditions):
             found["ridge_features"] = ridge(self.table, *asked, self.features)
         if self.batch_means is not None:
             composition = np.zeros((len(self.conditions), len(self.batch_means)))
