@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import ExpressionJepa, JepaRun, JepaTraining, Monitor, Training, parse, parse_training
@@ -42,6 +43,8 @@ _SPREAD = ("relative_spread", "mean_std", "min_std", "variance_term", "covarianc
            "mean_abs_correlation", "high_correlation_share")  # fmt: skip
 
 
+# One BLAS thread: sums do not depend on the machine's number of cores.
+@threadpool_limits.wrap(limits=1)
 def monitor(
     embed: Path,
     data: Path,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import Rank, parse
@@ -28,6 +29,8 @@ from .metrics.embedding import moment_statistics, norms
 from .metrics.moments import Moments, moments, token_moments
 
 
+# One BLAS thread: sums do not depend on the machine's number of cores.
+@threadpool_limits.wrap(limits=1)
 def rank(
     embeddings: Path,
     splits: Path | None,
