@@ -61,9 +61,9 @@ class Question:
         return evaluate(predicted, truth, self.control, self.perturbed, self.contexts)
 
     def answers(self, seed: int) -> dict[str, np.ndarray]:
-        """Predicted means (P, G) of every baseline; of ridge on features of genes where training has some;
-        of batches alone where there are several; and of the additive model with shuffled labels, which
-        owes nothing to them."""
+        """Predicted means (P, G) of every baseline; of ridge on features of genes where training has
+        some; of batches alone where there are several; and of the additive model with shuffled labels,
+        which owes nothing to them."""
         asked = (self.conditions, self.contexts)
         found = {name: predict(self.table, *asked) for name, predict in BASELINES.items()}
         if any(set(c) <= set(self.features) for c in self.table.conditions):
