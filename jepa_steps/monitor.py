@@ -83,23 +83,15 @@ def monitor(
         settings=trained if isinstance(trained, JepaRun) else None,
     )
     found = diagnosis.diagnose(evidence, settings)
-    losses, n = tables["metrics"].get("loss", []), stages[0]["n"]
+    measured = ("pooled", "tokens", "ranks", "nuisance", "conditions")
+    losses = tables["metrics"].get("loss", [])
     result = {
         **diagnosis.verdict(found, description["encoder"] == "jepa"),
         "encoder": description["encoder"],
-        "pooled": evidence.pooled,
-        "tokens": evidence.tokens,
-        "ranks": evidence.ranks,
-        "nuisance": evidence.nuisance,
-        "conditions": evidence.conditions,
+        **{name: getattr(evidence, name) for name in measured},
         "prediction": _prediction(tables["validation"]),
         "final_loss": losses[-1] if losses else None,
-        "selection": {
-            "stages": len(stages),
-            "n": probed,
-            "no_rank": spectrum.refusal(n, m.mean.size) if stages[0]["trust"] == "refused" else None,
-            **selection.agreement(stages),
-        },
+        "selection": _selection(stages, probed, len(m.mean)),
     }
     drawn = _figures(tables, stages, spectra, m.std)
     drawn |= {
@@ -171,6 +163,13 @@ def _over_training(
         )
         spectra.append((fraction, spectrum.singular_values(m), m.n))
     return stages, spectra, {name: int(part.sum()) if labelled else 0 for name, part in parts.items()}
+
+
+def _selection(stages: list[dict[str, Any]], probed: dict[str, int], dim: int) -> dict[str, Any]:
+    """How well label-free criteria order the snapshots; why none of them is a rank, where that is so."""
+    refused = stages[0]["trust"] == "refused"
+    reason = spectrum.refusal(stages[0]["n"], dim) if refused else None
+    return {"stages": len(stages), "n": probed, "no_rank": reason, **selection.agreement(stages)}
 
 
 def _prediction(validation: dict[str, list[float]]) -> dict[str, float] | None:
