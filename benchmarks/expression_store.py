@@ -56,8 +56,8 @@ def main() -> None:
         csr, dense = (open_expression(folder / str(limit)) for limit in (0, 512))
         backed = {k: anndata.read_h5ad(folder / f"{k}.h5ad", backed="r") for k in ("plain", "gzip")}
         ways = {
-            "store, CSR": (20, csr.expression),
-            "store, dense copy": (20, dense.expression),
+            "store, CSR": (20, csr.samples),
+            "store, dense copy": (20, dense.samples),
             "store, ragged": (20, csr.csr.ragged),
             "store, ragged, dense by torch": (20, lambda r: densify(*csr.csr.ragged(r), GENES, "cpu")),
             "anndata backed, plain": (1, lambda r: backed["plain"].X[np.sort(r)].toarray()),

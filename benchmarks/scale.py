@@ -1,5 +1,6 @@
 """What docs/scale.md reckons with: parameters, operations and bytes of a ViT-B/16 and a ViT-H/14 JEPA,
-and how fast checkpoints are written and read back here. Run: python benchmarks/scale.py [folder]"""
+how fast checkpoints are written and read back here, and how long processes of this machine take to agree
+on one integer over Gloo. Run: python benchmarks/scale.py [folder]"""
 
 import os
 import sys
@@ -8,7 +9,9 @@ import time
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from common import header
+from torch.multiprocessing.spawn import spawn
 
 from jepa_steps.config import parse_training
 from jepa_steps.engine import checkpoint, flops
@@ -53,12 +56,31 @@ def disk(folder: Path, numbers: int = 125_000_000) -> None:
     )
 
 
+def agree(rank: int, world: int, folder: str, rounds: int = 2000) -> None:
+    """One process of ``world``: the mean time of an all-reduce of one integer, printed by rank 0."""
+    store = dist.FileStore(f"{folder}/rendezvous{world}", world)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=world)
+    number = torch.zeros(1, dtype=torch.int64)
+    for repeat in (100, rounds):  # the first to warm up
+        start = time.perf_counter()
+        for _ in range(repeat):
+            dist.all_reduce(number)
+        seconds = time.perf_counter() - start
+    if rank == 0:
+        print(
+            f"all-reduce of one integer, {world} processes: {1e6 * seconds / rounds:.0f} us", flush=True
+        )
+    dist.destroy_process_group()
+
+
 def main() -> None:
-    header("What a step moves, and how fast a checkpoint is written")
+    header("What a step moves, how fast a checkpoint is written, how fast processes agree")
     for name in MODELS:
         pieces(name)
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as folder:
         disk(Path(folder))
+        for world in (2, 4):
+            spawn(agree, (world, folder), nprocs=world)
     print(f"load {os.getloadavg()[0]:.1f}")
 
 

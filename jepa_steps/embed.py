@@ -45,17 +45,15 @@ def embed_store(folder: Path, store: Prepared, settings: Embed, out: Path) -> No
     snapshots = load_snapshots(folder)
     tokens = _sample(store, dict.fromkeys(("train", "val", "test"), settings.token_samples))
     with staged(out) as temporary:
-        pooled = all_poolings(encoder, store, settings)
-        embeddings = pooled.pop(settings.pooling)
+        width, others = write_embeddings(temporary / "embeddings.npy", encoder, store, settings)
+        save_file(others, temporary / "poolings.safetensors")
         most = settings.snapshot_samples
-        ranked = max(most, _ENOUGH * embeddings.shape[1]) if snapshots else most
+        ranked = max(most, _ENOUGH * width) if snapshots else most
         over_training = _sample(store, {"train": ranked, "val": most})
-        np.save(temporary / "embeddings.npy", embeddings)
-        save_file(pooled, temporary / "poolings.safetensors")
         parts = [encoder.encode(store.samples(rows)).numpy() for rows in _batches(tokens, size)]
         np.save(temporary / "tokens.npy", np.concatenate(parts))
         rows = [embed(snapshot, store, over_training, settings) for _, snapshot in snapshots]
-        empty = np.empty((0, len(over_training), embeddings.shape[1]), np.float32)
+        empty = np.empty((0, len(over_training), width), np.float32)
         np.save(temporary / "snapshots.npy", np.stack(rows) if rows else empty)
         stages = [*(snapshot for _, snapshot in snapshots), encoder]
         views, viewed = _views(stages, store, settings)
@@ -65,7 +63,7 @@ def embed_store(folder: Path, store: Prepared, settings: Embed, out: Path) -> No
             "encoder_sha256": sha256(folder / "encoder.safetensors"),
             "data_sha256": store.manifest["sha256"],
             "pooling": settings.pooling,
-            "poolings": sorted(pooled),
+            "poolings": sorted(others),
             "snapshot_fractions": [fraction for fraction, _ in snapshots],
             "snapshot_rows": over_training.tolist(),
             "token_rows": tokens.tolist(),
@@ -88,12 +86,34 @@ def _batches(rows: Any, size: int) -> Iterator[Any]:
     return (rows[a : a + size] for a in range(0, len(rows), size))
 
 
-def all_poolings(encoder: Encoder, store: Prepared, settings: Embed) -> dict[str, np.ndarray]:
-    """Embeddings float32 (n, D_p) of all samples under every pooling of the settings, by name.
+def write_embeddings(
+    path: Path, encoder: Encoder, store: Prepared, settings: Embed
+) -> tuple[int, dict[str, np.ndarray]]:
+    """Write the embeddings of all samples, float32 (n, D), batch by batch: they may be more than memory.
+
+    Returns:
+        D; and the embeddings (n, D_p) under the settings' further poolings, by name, in memory.
 
     Raises:
         InputError: concatenated tokens that make too wide an embedding.
     """
+    names = _poolings(encoder, settings)
+    others: dict[str, list[np.ndarray]] = {name: [] for name in names[1:]}
+    with path.open("wb") as file:
+        for rows in _batches(np.arange(len(store)), settings.batch_size):
+            parts = encoder.poolings(store.samples(rows), names)
+            first = np.ascontiguousarray(parts[settings.pooling].numpy())
+            if not rows[0]:
+                header = {"descr": "<f4", "fortran_order": False, "shape": (len(store), first.shape[1])}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(first.data)
+            for name, found in others.items():
+                found.append(parts[name].numpy())
+    return first.shape[1], {name: np.concatenate(found) for name, found in others.items()}
+
+
+def _poolings(encoder: Encoder, settings: Embed) -> list[str]:
+    """Names of the poolings, that of embeddings.npy first; floors of one vector have no other."""
     names = [settings.pooling]
     if encoder.grid is not None:
         names += [name for name in settings.poolings if name != settings.pooling]
@@ -103,9 +123,7 @@ def all_poolings(encoder: Encoder, store: Prepared, settings: Embed) -> dict[str
                 f"embed.poolings: concat gives {width} values a sample, expected at most {_WIDEST}; "
                 "leave it out"
             )
-    batches = _batches(np.arange(len(store)), settings.batch_size)
-    parts = [encoder.poolings(store.samples(rows), names) for rows in batches]
-    return {name: np.concatenate([part[name].numpy() for part in parts]) for name in names}
+    return names
 
 
 def embed(encoder: Encoder, store: Prepared, rows: np.ndarray, settings: Embed) -> np.ndarray:

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import Evaluate, ExpressionJepa, parse, parse_training
-from .data.expression.asked import Asked, ask, describe, genes_of, split_of
+from .data.expression.asked import Asked, ask, describe, features_of, names_of, split_of
 from .data.expression.store import ExpressionStore, open_expression
 from .data.store import evenly
 from .errors import InputError
@@ -32,14 +32,12 @@ from .metrics.perturbation.metrics import METRICS
 from .metrics.perturbation.pseudobulk import group_means, training_table
 from .metrics.perturbation.question import Question
 from .metrics.perturbation.ranking import retrieval_summary, standing
-from .metrics.perturbation.shifts import fit_shifts
 from .metrics.perturbation.summary import finite, summary
 from .metrics.perturbation.verdicts import judge
 
 MODEL = "JEPA"
 PREDICTOR = "predictor"  # as trained; the model's answer has its shifts refitted
-_FLOORLESS = (PREDICTOR, "shuffled_labels")  # shown, but nothing to be beaten
-_VALUES = 50_000_000  # of expression that are dense at once
+FLOORLESS = (PREDICTOR, "shuffled_labels")  # shown, but nothing to be beaten
 _KEYS = ("method", "perturbation", "context", "type", "dose", "subgroup", "cells")
 _CELLS, _AXES = 4096, 50  # training cells behind the axes of energy distances, and how many of these
 
@@ -61,6 +59,7 @@ def evaluate(
     import torch  # takes seconds, and most experiments predict nothing
 
     from .engine.answer import answer, moved
+    from .engine.refits import floors
     from .model.effects import Effects
 
     torch.set_num_threads(settings.threads)
@@ -73,7 +72,7 @@ def evaluate(
         predicted = {
             MODEL: said.refitted,
             PREDICTOR: question.control + said.effects,
-            "expression_shifts": _of_expression(store, asked, question, settings),
+            **floors(train, store, asked, asked.sample(settings.readout_cells, settings.seed)),
             **question.answers(settings.seed),
         }
         scores = {name: question.score(means) for name, means in predicted.items()}
@@ -107,21 +106,22 @@ def evaluate(
 
 
 def _question(store: ExpressionStore, asked: Asked) -> Question:
-    genes, contexts = genes_of(store), store.contexts
+    names, contexts = names_of(store), store.contexts
     known = asked.known
     table = training_table(
-        store.csr.matrix(known),
-        [genes[c] for c in store.condition[known]],
+        store.csr.view(known),
+        [names[c] for c in store.condition[known]],
         [contexts[c] for c in store.context[known]],
     )
     return Question(
         table,
-        [genes[c] for c in asked.condition],
+        [names[c] for c in asked.condition],
         [contexts[c] for c in asked.context],
         store.csr.matrix(asked.cells),
         asked.codes,
         store.batch[asked.cells],
         _batch_means(store),
+        features_of(store),
     )
 
 
@@ -131,18 +131,7 @@ def _batch_means(store: ExpressionStore) -> np.ndarray | None:
         return None
     train = store.rows("train")
     treated = train[store.condition[train] > 0]
-    return group_means(store.csr.matrix(treated), store.batch[treated], len(store.batches))
-
-
-def _of_expression(
-    store: ExpressionStore, asked: Asked, question: Question, settings: Evaluate
-) -> np.ndarray:
-    """The refitted shifts without an encoder: of expression itself."""
-    rows = asked.sample(min(settings.readout_cells, _VALUES // len(store.genes)), settings.seed)
-    genes = genes_of(store)
-    conditions = [genes[c] for c in store.condition[rows]]
-    places = [store.contexts[c] for c in store.context[rows]]
-    return fit_shifts(store.samples(rows), conditions, places)(question.conditions, question.contexts)
+    return group_means(store.csr.view(treated), store.batch[treated], len(store.batches))
 
 
 def _by_code(asked: Asked) -> list[np.ndarray]:
@@ -154,7 +143,7 @@ def _verdicts(
     scores: dict[str, dict], ceiling: dict[str, np.ndarray], units: list[str], settings: Evaluate
 ) -> dict[str, Any]:
     how = (settings.bootstrap, settings.seed)
-    simple = {n: v for n, v in scores.items() if n != MODEL and n not in _FLOORLESS}
+    simple = {n: v for n, v in scores.items() if n != MODEL and n not in FLOORLESS}
     model = scores[MODEL]
     rows = judge({m: v for m, v in model.items() if m in ceiling}, simple, ceiling, units, *how)
     rows += judge({"energy_distance": model["energy_distance"]}, simple, None, units, *how)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import ExpressionJepa, JepaRun, JepaTraining, Monitor, Training, parse, parse_training
@@ -28,16 +29,22 @@ from .figures.masks import masks
 from .figures.samples import masks_on_samples, neighbours
 from .figures.spectra import spectra_over_training
 from .figures.style import message, save
-from .metrics import diagnosis, lidar, normality, selection, spectrum
-from .metrics.embedding import row_statistics, token_statistics
+from .metrics import diagnosis, geometry, lidar, normality, selection, spectrum
+from .metrics.embedding import moment_statistics, norms, row_statistics, token_statistics
 from .metrics.evidence import Evidence
-from .metrics.moments import moments, token_moments
+from .metrics.moments import Picked, moments, token_moments
 from .metrics.nuisance import nuisance_statistics
 
 COUNTED = 25_600  # samples behind shares of variance, and among which neighbours are sought
 SHOWN = 6  # images in a figure
+_PAIRED = 2048  # rows of a snapshot behind its uniformity, which takes all pairs of them
+_RANKS = ("effective_rank", "participation_ratio", "stable_rank", "condition_number")
+_SPREAD = ("relative_spread", "mean_std", "min_std", "variance_term", "covariance_term",
+           "mean_abs_correlation", "high_correlation_share")  # fmt: skip
 
 
+# One BLAS thread: sums do not depend on the machine's number of cores.
+@threadpool_limits.wrap(limits=1)
 def monitor(
     embed: Path,
     data: Path,
@@ -59,11 +66,11 @@ def monitor(
     tables = {name: read_columns(train / f"{name}.csv") for name in ("metrics", "validation", "timing")}
 
     training = np.flatnonzero(samples.split == 0)
-    m = moments(embeddings[training])
+    m = moments(Picked(embeddings, training))
     seen = samples.split[np.array(description["token_rows"])] == 0
     stages, spectra, probed = _over_training(embed, description, embeddings, samples)
     evidence = Evidence(
-        pooled=row_statistics(embeddings[training]),
+        pooled={**norms(Picked(embeddings, training)), **moment_statistics(m)},
         tokens=token_statistics(token_moments(read_array(embed / "tokens.npy")[seen])),
         ranks=spectrum.summary(m),
         singular_values=spectrum.singular_values(m),
@@ -76,22 +83,15 @@ def monitor(
         settings=trained if isinstance(trained, JepaRun) else None,
     )
     found = diagnosis.diagnose(evidence, settings)
-    losses, n = tables["metrics"].get("loss", []), stages[0]["n"]
+    measured = ("pooled", "tokens", "ranks", "nuisance", "conditions")
+    losses = tables["metrics"].get("loss", [])
     result = {
         **diagnosis.verdict(found, description["encoder"] == "jepa"),
         "encoder": description["encoder"],
-        "pooled": evidence.pooled,
-        "tokens": evidence.tokens,
-        "ranks": evidence.ranks,
-        "nuisance": evidence.nuisance,
-        "conditions": evidence.conditions,
+        **{name: getattr(evidence, name) for name in measured},
+        "prediction": _prediction(tables["validation"]),
         "final_loss": losses[-1] if losses else None,
-        "selection": {
-            "stages": len(stages),
-            "n": probed,
-            "no_rank": spectrum.refusal(n, m.mean.size) if stages[0]["trust"] == "refused" else None,
-            **selection.agreement(stages),
-        },
+        "selection": _selection(stages, probed, len(m.mean)),
     }
     drawn = _figures(tables, stages, spectra, m.std)
     drawn |= {
@@ -138,23 +138,46 @@ def _over_training(
         ranks = spectrum.summary(m)
         probe = selection.probe_accuracy(train, y["train"], val, y["val"]) if labelled else None
         seen = lidar.lidar(views_nqD) if len(views_nqD) > 1 else {"lidar": None, "trust": None}
+        centred = ranks["centred"]
+        alpha, (low, high) = centred["alpha_req"], centred["alpha_req"]["ranks"] or (None, None)
         stages.append(
             {
                 "fraction": fraction,
                 "n": m.n,
                 "trust": ranks["trust"],
-                "effective_rank": ranks["centred"]["effective_rank"],
+                **{name: centred[name] for name in _RANKS},
                 "rankme": ranks["raw"]["rankme"],
+                "alpha_req": alpha["alpha"],
+                "alpha_req_r2": alpha["r2"],
+                "alpha_req_first": low,
+                "alpha_req_last": high,
                 "lidar": seen["lidar"],
                 "lidar_trust": seen["trust"],
                 "sigreg_ratio": normality.sigreg_ratio(train),
-                "relative_spread": statistics["relative_spread"],
-                "mean_std": statistics["mean_std"],
+                "uniformity": geometry.uniformity(train[:_PAIRED]),
+                "alignment": geometry.alignment(views_nqD) if len(views_nqD) > 1 else None,
+                "self_cluster": geometry.self_cluster(train),
+                **{name: statistics[name] for name in _SPREAD},
                 "probe": probe,
             }
         )
         spectra.append((fraction, spectrum.singular_values(m), m.n))
     return stages, spectra, {name: int(part.sum()) if labelled else 0 for name, part in parts.items()}
+
+
+def _selection(stages: list[dict[str, Any]], probed: dict[str, int], dim: int) -> dict[str, Any]:
+    """How well label-free criteria order the snapshots; why none of them is a rank, where that is so."""
+    refused = stages[0]["trust"] == "refused"
+    reason = spectrum.refusal(stages[0]["n"], dim) if refused else None
+    return {"stages": len(stages), "n": probed, "no_rank": reason, **selection.agreement(stages)}
+
+
+def _prediction(validation: dict[str, list[float]]) -> dict[str, float] | None:
+    """How near predictions on val were to their targets, and to others', at the last validation."""
+    if not validation.get("val_alignment"):
+        return None
+    names = {"step": "step", "alignment": "val_alignment", "shuffled": "val_alignment_shuffled"}
+    return {name: validation[column][-1] for name, column in names.items()}
 
 
 def _nuisance(embeddings: np.ndarray, rows: np.ndarray, samples: Splits) -> dict[str, Any] | None:

@@ -87,8 +87,8 @@ def probe(
         _write_predictions(folder / "predictions.csv", table, test, predictions, named)
         write_csv(folder / "classes.csv", _CLASSES, per_class(y[2], predictions["logistic"]))
         save(probing.confusion(y[2], predictions["logistic"]), folder / "confusion.svg")
-        units = np.array(table.group_names)[groups] if named else None
-        save(probing.components(data.test, y[2], units), folder / "components.svg")
+        seen_in = _places(table, test)
+        save(probing.components(data.test, y[2], seen_in), folder / "components.svg")
     return result
 
 
@@ -116,8 +116,9 @@ def _bounded(rows: np.ndarray, code: int, settings: Probe) -> np.ndarray:
 
 
 def _others(rows: np.ndarray, table: Splits, settings: Probe) -> dict[str, Any]:
-    """Scores of linear probes for a cell's context, and for its batch, which embeddings should not
-    tell; none where there is one value, or test has values that training has not."""
+    """Scores of linear probes for a cell's context, for its batch, which embeddings should not tell,
+    and for the logarithm of its dose; none where there is one value, or test has contexts or batches
+    that training has not."""
     found = {}
     parts = [_bounded(np.flatnonzero(table.split == code), code, settings) for code in range(3)]
     for name, codes in (("context", table.context), ("batch", table.batch)):
@@ -127,7 +128,21 @@ def _others(rows: np.ndarray, table: Splits, settings: Probe) -> dict[str, Any]:
         mean, scale = probes.standardisation(rows[parts[0]])
         data = probes.Split3(*((rows[part] - mean) / scale for part in parts), *y)
         _, found[name] = panel.judge_linear(data, table.groups[parts[2]], settings)
+    dosed = [] if table.dose is None else [part[table.dose[part] > 0] for part in parts]
+    if dosed and min(len(np.unique(table.dose[part])) for part in dosed) > 2:
+        x = probes.standardise(*(rows[part] for part in dosed))
+        data = probes.Split3(*x, *(np.log10(table.dose[part])[:, None] for part in dosed))
+        found["dose"] = panel.judge_regression(data, table.groups[dosed[2]], settings)
     return found
+
+
+def _places(table: Splits, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """What embeddings should not tell, for the figure: the batch of cells, the group of images."""
+    if table.nuisance is None:
+        return {}
+    if table.batch is not None:
+        return {"batch": table.batch[rows]}
+    return {"group": np.array(table.group_names)[table.groups[rows]]}
 
 
 def _covariates(table: Splits, parts: list[np.ndarray]) -> list[np.ndarray]:

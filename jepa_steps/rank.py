@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
 from .config import Rank, parse
@@ -24,9 +25,12 @@ from .errors import InputError
 from .figures import spectra
 from .figures.style import save
 from .metrics import chance, correlation, geometry, lidar, normality, spectrum
+from .metrics.embedding import moment_statistics, norms
 from .metrics.moments import Moments, moments, token_moments
 
 
+# One BLAS thread: sums do not depend on the machine's number of cores.
+@threadpool_limits.wrap(limits=1)
 def rank(
     embeddings: Path,
     splits: Path | None,
@@ -95,6 +99,7 @@ def _measured(m: Moments, rows: np.ndarray, settings: Rank) -> dict[str, Any]:
         method = f"{settings.pairs} random pairs"
     return {
         **spectrum.summary(m),
+        "spread": {**norms(rows), **moment_statistics(m)},
         "rows": len(rows),
         "self_cluster": geometry.self_cluster(rows),
         "uniformity": uniformity,

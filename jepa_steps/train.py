@@ -19,6 +19,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from .engine import signals
+
+if __name__ == "__main__":
+    signals.hold()  # the imports take seconds
+
 import torch
 from safetensors.torch import load_file, save_file
 

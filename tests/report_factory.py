@@ -162,8 +162,10 @@ def _monitor(train: dict, faults: tuple[str, ...]) -> dict:
             "n": 1168,
             "relative_spread": 0.0031 if "collapse" in faults else 0.41,
             "dead_share": 0.0,
+            "high_correlation_share": 0.002,
         },
         "tokens": {"n": 8192, "samples": 512, "position_share": 0.32, "sample_share": 0.2},
+        "prediction": {"step": 600, "alignment": 0.31, "shuffled": 1.2} if trained else None,
         "final_loss": 0.21 if trained else None,
         "nuisance": None,
         "selection": {
@@ -176,7 +178,7 @@ def _monitor(train: dict, faults: tuple[str, ...]) -> dict:
 def _evaluation() -> dict:
     """As of a leaky split, with the longest names that a method has."""
     line = {"mean": 0.517, "n": 9, "low": 0.318, "high": 0.712}
-    methods = ("JEPA", "predictor", "expression_shifts", "perturbed_mean", "additive")
+    methods = ("JEPA", "predictor", "expression_shifts", "pca_shifts", "perturbed_mean", "additive")
     return {
         "task": "perturbation",
         "split": "cell",
@@ -211,9 +213,20 @@ def _rank(faults: tuple[str, ...]) -> dict:
             "condition_number": 812.0,
         }
         raw = {**ranks, "rankme": value / 3}
-        return {"n": n, "dim": 64, "trust": "ok", "centred": ranks, "raw": raw}
+        spread = {
+            "mean_norm": 8.1, "std_norm": 0.4, "mean_std": 0.92, "min_std": 0.11, "variance_term": 0.12,
+            "covariance_term": 0.4, "mean_abs_correlation": 0.11, "max_abs_correlation": 0.83,
+            "high_correlation_share": 0.002,
+        }  # fmt: skip
+        return {"n": n, "dim": 64, "trust": "ok", "spread": spread, "centred": ranks, "raw": raw}
 
-    pooled = {**summary(1168), "self_cluster": 0.07, "uniformity": -2.9, "sigreg_ratio": 3.2}
+    pooled = {
+        **summary(1168),
+        "self_cluster": 0.07,
+        "uniformity": -2.9,
+        "sigreg_ratio": 3.2,
+        "log_mean_exp_similarity": 0.12,
+    }
     return {
         "pooled": pooled,
         "tokens": summary(8192),

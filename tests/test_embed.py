@@ -14,7 +14,7 @@ from jepa_steps.data.masks import MultiBlockMasks
 from jepa_steps.model.export import load_encoder
 
 SPEC = {
-    "poolings": ["max", "concat", "last4"],
+    "poolings": ["max", "concat", "last4", "last1"],
     "batch_size": 100,
     "token_samples": 40,
     "snapshot_samples": 50,
@@ -51,7 +51,12 @@ def test_bounded_samples_are_what_the_encoder_gives(embedded, store):
     assert np.bincount(store.split[rows]).tolist() == [320, 50]  # of train 10 a dimension, for ranks
     assert np.load(to / "snapshots.npy").shape == (5, 370, 32)
     assert set(store.split[description["view_rows"]]) == {0}
-    assert description["pooling"] == "mean" and description["poolings"] == ["concat", "last4", "max"]
+    assert description["pooling"] == "mean" and description["poolings"] == [
+        "concat",
+        "last1",
+        "last4",
+        "max",
+    ]
 
 
 def test_poolings_follow_their_definitions(embedded, store):
@@ -67,6 +72,7 @@ def test_poolings_follow_their_definitions(embedded, store):
         first = module.transformer.blocks[0](module.tokenizer(x) + module.positions)
         wanted = torch.cat([module.transformer.norm(first).mean(1), tokens.mean(1)], 1)
     assert np.allclose(poolings["last4"], wanted, atol=1e-5)
+    assert np.allclose(poolings["last1"], tokens.mean(1), atol=1e-5)
 
 
 def test_a_view_hides_what_its_mask_leaves_out(embedded, store):
@@ -100,4 +106,4 @@ def test_too_wide_a_concatenation_is_refused(store, monkeypatch, embedded):
     with pytest.raises(
         embed.InputError, match=r"concat gives 512 values a sample, expected at most 100"
     ):
-        embed.all_poolings(load_encoder(out), store.images[:4], Embed(poolings=("concat",)))
+        embed.write_embeddings(out / "e.npy", load_encoder(out), store, Embed(poolings=("concat",)))

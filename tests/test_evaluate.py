@@ -8,15 +8,18 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT
 
 from jepa_steps import embed, evaluate, load_encoder, monitor, probe, rank, report, train
-from jepa_steps.config import ExpressionDataset, parse
+from jepa_steps.config import ExpressionDataset, parse, parse_training
+from jepa_steps.data.expression.batches import PerturbationBatches
 from jepa_steps.data.expression.prepare import prepare_expression
 from jepa_steps.data.expression.replicates import replicates
 from jepa_steps.data.expression.store import open_expression
 from jepa_steps.engine.loop import Trainer
 from jepa_steps.errors import InputError
+from jepa_steps.model.effects import Effects
 
 GENES = 40
 SPEC = {
@@ -81,7 +84,7 @@ def run(step, tmp_path, data, spec, name="a"):
     rows, splits = at["embed"] / "embeddings.npy", data / "splits.csv"
     both = ("--splits", splits, "--embeddings", rows, "--tokens", rows.with_name("tokens.npy"))
     calls = [
-        (train, "--spec", spec, "--data", data, "--checkpoints", tmp_path / "runs"),
+        (train, "--spec", spec, "--data", data, "--checkpoints", tmp_path / "runs" / name),
         (embed, "--encoder", at["train"], "--data", data, "--spec", {"poolings": ["concat"]}),
         (evaluate, "--train", at["train"], "--data", data),
         (monitor, "--embed", at["embed"], "--train", at["train"], "--data", data,
@@ -107,6 +110,8 @@ def test_pairs_of_an_additive_screen_are_predicted_as_well_as_by_adding_up(step,
     mean = {name: values["pearson_delta"]["mean"] for name, values in found["methods"].items()}
     assert mean["JEPA"] > 0.95 and mean["additive"] > 0.95
     assert mean["shuffled_labels"] < 0.6 < mean["predictor"]
+    floors = {"expression_shifts", "pca_shifts", "untrained_shifts", "ridge"}
+    assert floors <= set(found["methods"]) and min(mean[name] for name in floors) > 0.9
     assert found["conditions"]["predicted_share"] > 0.3
     assert {row["verdict"] for row in found["verdicts"]} == {"ties"}  # three perturbations say no more
     with (at["evaluate"] / "scores.csv").open() as file:
@@ -157,10 +162,33 @@ def test_a_random_split_is_evaluated_and_called_leaky(step, tmp_path, cells):
 
 def test_batch_dominated_embeddings_are_named(step, tmp_path):
     data = prepared(tmp_path, {"kind": "cell", "allow_leaky": True}, batch_effect=6.0)
-    at = run(step, tmp_path, data, {"encoder": "raw"})
-    evidence = read(at["monitor"], "monitor")["nuisance"]
-    assert evidence["group_beyond_label"] > 0.8 > 0.2 > evidence["label_share"]
+    at = run(step, tmp_path, data, SPEC)
+    found = read(at["monitor"], "monitor")
+    finding = next(f for f in found["findings"] if f["name"] == "nuisance-dominated embeddings")
+    assert f"{found['nuisance']['group_beyond_label']:.0%} of the variance" in finding["evidence"]
+    assert finding["remedy"] == {}  # the data have to be mended, not the settings
     assert read(at["probe"], "probe")["batch"]["accuracy"] > 0.95
+
+
+def test_a_predictor_that_is_told_wrong_perturbations_learns_to_ignore_them(
+    step, tmp_path, cells, monkeypatch
+):
+    of = PerturbationBatches.of
+
+    def misled(self, epoch, rows):
+        *views, slots, weights, types, dose = of(self, epoch, rows)
+        order = torch.from_numpy(np.random.default_rng(int(rows[0])).permutation(len(rows)))
+        return *views, *(part[order] for part in (slots, weights, types, dose))
+
+    sound = run(step, tmp_path, cells, SPEC)
+    assert "condition ignored" not in names(sound)
+    monkeypatch.setattr(PerturbationBatches, "of", misled)
+    at = run(step, tmp_path, cells, SPEC, "b")
+    assert "condition ignored" in names(at)
+
+
+def names(at):
+    return [finding["name"] for finding in read(at["monitor"], "monitor")["findings"]]
 
 
 @pytest.mark.parametrize("spec", [{"encoder": "raw"}, {"encoder": "pca", "dim": 5}, UNTRAINED])
@@ -176,6 +204,39 @@ def test_hidden_modules_of_genes_are_a_task_too(step, tmp_path, cells):
     at = run(step, tmp_path, cells, {**spec, "predictor": {"dim": 16, "depth": 1, "heads": 1}})
     assert read(at["evaluate"], "evaluation")["task"] is None
     assert read(at["probe"], "probe")["logistic"]["accuracy"] > 0.5
+
+
+def test_the_untrained_floor_of_shifts_is_the_untrained_experiment(step, tmp_path, cells):
+    """Same architecture, same seed: its latents are the tokens of that experiment's encoder."""
+    spec = {**UNTRAINED, "seed": 3}
+    assert step(train, "--spec", spec, "--data", cells, "--out", tmp_path / "train")[0] == 0
+    store = open_expression(cells)
+    rows = store.rows("train")[:20]
+    effects = Effects(parse_training({**SPEC, "seed": 3}, "test"), None, store)
+    tokens = load_encoder(tmp_path / "train").encode(store.samples(rows))
+    assert np.allclose(effects.latents(rows), tokens.flatten(1).numpy(), atol=1e-5)
+
+
+def test_cell_eval_reads_predicted_and_real_cells(step, tmp_path, cells):
+    anndata = pytest.importorskip("anndata", reason="pip install 'jepa-steps[expression]'")
+    at = run(step, tmp_path, cells, SPEC)
+    arguments = ("--train", at["train"], "--data", cells, "--out", tmp_path / "again")
+    assert step(evaluate, *arguments, "--cell-eval", tmp_path / "export")[0] == 0
+    said, real = (anndata.read_h5ad(tmp_path / "export" / f"{n}.h5ad") for n in ("predictions", "real"))
+    store, means = open_expression(cells), np.load(tmp_path / "again" / "predictions.npy")
+    test = store.rows("test")
+    assert list(said.var_names) == list(real.var_names) == store.genes
+    assert list(said.obs.iloc[:, 0]) == list(real.obs.iloc[:, 0]) and said.n_obs == len(test)
+    with (tmp_path / "again" / "scores.csv").open() as file:
+        asked = [row for row in csv.DictReader(file) if row["method"] == "JEPA"]
+    names = np.array(said.obs.iloc[:, 0])
+    for row, mean in zip(asked, means, strict=True):
+        mine = names == row["perturbation"]
+        assert mine.sum() == int(row["cells"])
+        assert np.allclose(np.asarray(said.X[mine]), np.maximum(mean, 0), atol=1e-5)
+    controls = test[store.condition[test] == 0]
+    unchanged = np.asarray(real.X[names == "non-targeting"])
+    assert np.allclose(np.sort(unchanged, 0), np.sort(store.samples(controls), 0), atol=1e-5)
 
 
 def test_a_loaded_encoder_takes_stored_expression(step, tmp_path, cells):

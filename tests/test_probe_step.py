@@ -256,3 +256,22 @@ def test_images_have_no_covariates(step, folder):
     splits = table(folder, True)
     np.save(folder / "embed" / "embeddings.npy", embeddings(splits.labels, 1.5))
     assert "covariates" not in run(step, folder)
+
+
+def test_doses_are_read_by_regression_where_there_are_three(step, folder):
+    """R2 of a log dose that embeddings hold with noise of a third of its variance: 3/4."""
+    rng = np.random.default_rng(7)
+    dose = 10.0 ** rng.integers(-3, 2, N)
+    split = rng.permutation(np.repeat(["train", "val", "test"], [320, 100, 180]))
+    text = ["" if i % 10 == 0 else "1.0+0.1" if i % 10 == 1 else f"{dose[i]:g}" for i in range(N)]
+    lines = [f"{i},{split[i]},{i % 3},c{i},{text[i]}" for i in range(N)]
+    (folder / "splits.csv").write_text("\n".join(["index,split,label,source,dose", *lines]) + "\n")
+    z = np.log10(dose)
+    rows = rng.normal(size=(N, DIM)).astype(np.float32)
+    rows[:, 0] = z + z.std() / np.sqrt(3) * rng.normal(size=N)
+    np.save(folder / "embed" / "embeddings.npy", rows)
+    found = run(step, folder)["dose"]
+    known = np.array([t not in ("", "1.0+0.1") for t in text])
+    assert found["n"]["test"] == (known & (split == "test")).sum()
+    low, high = found["r2_interval"]
+    assert low < found["r2"] < high and high - low < 0.3 and abs(found["r2"] - 0.75) < 0.1

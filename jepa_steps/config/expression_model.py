@@ -67,6 +67,10 @@ class ExpressionJepa(JepaRun):
     """The predictor."""
     objective: Objective = Objective(kind="vicreg")
     """What is minimised. ema_target alone: predictions do not read back as expression."""
+    pairing: Literal["random", "mean", "transport"] = "random"
+    """What stands for a perturbed cell before the perturbation, among the controls of its batch and
+    context: one drawn anew in each epoch, their mean, or one drawn by optimal transport (extra
+    transport: POT)."""
     hidden_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Share of the modules that masked genes hides in each cell."""
     unknown_share: Share = 0.1

@@ -12,9 +12,10 @@ class Embed(Settings):
 
     pooling: Literal["mean", "max"] = "mean"
     """How token embeddings become one embedding a sample."""
-    poolings: tuple[Literal["max", "concat", "last4"], ...] = ()
+    poolings: tuple[Annotated[str, Field(pattern=r"^(mean|max|concat|last[1-9]\d?)$")], ...] = ()
     """Further ways, among which the probe chooses on val: max; concat (all tokens, one after another);
-    last4 (token means of the last four blocks, side by side). Floors of one vector have none."""
+    last4 or another number (token means of the last four blocks, side by side; of all blocks where
+    there are fewer). Floors of one vector have none."""
     batch_size: Annotated[int, Field(ge=1)] = 512
     """Images a forward pass; no influence on the result beyond rounding."""
     token_samples: Annotated[int, Field(ge=2)] = 512

@@ -24,6 +24,7 @@ class Splits:
     groups: int64 (n,), numbers of the units that never cross splits; 0 to n - 1 without groups.
     group_names: of these numbers, in order; empty where every sample is its own group.
     context, batch: int64 (n,), of cells: what they are beside their label; None for images.
+    dose: float64 (n,), of cells, NaN where there is none or several; None for images.
     """
 
     labels: np.ndarray
@@ -32,6 +33,7 @@ class Splits:
     group_names: tuple[str, ...] = ()
     context: np.ndarray | None = None
     batch: np.ndarray | None = None
+    dose: np.ndarray | None = None
 
     @property
     def named_groups(self) -> bool:
@@ -102,7 +104,7 @@ def read_splits(path: Path) -> Splits:
     if not path.is_file():
         raise InputError(f"{path}: no such file; run jepa_steps.prepare first")
     labels, split, groups = [], [], []
-    others: dict[str, list[str]] = {"context": [], "batch": []}
+    others: dict[str, list[str]] = {"context": [], "batch": [], "dose": []}
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         grouped = "group" in (reader.fieldnames or ())
@@ -121,13 +123,22 @@ def read_splits(path: Path) -> Splits:
     names, codes = np.unique(groups, return_inverse=True) if grouped else ((), np.arange(len(labels)))
     if len(names) == len(labels):
         names, codes = (), np.arange(len(labels))
+    doses = others.pop("dose")
     return Splits(
         np.array(labels, dtype=np.int64),
         np.array(split, dtype=np.int64),
         codes.astype(np.int64),
         tuple(str(name) for name in names),
         *(np.unique(values, return_inverse=True)[1] if values else None for values in others.values()),
+        np.array([_number(text) for text in doses]) if doses else None,
     )
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
 
 
 def evenly(rows: np.ndarray, most: int) -> np.ndarray:

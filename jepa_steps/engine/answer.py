@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.expression.asked import Asked, genes_of
+from ..data.expression.asked import Asked
 from ..data.expression.store import ExpressionStore
 from ..data.store import evenly
-from ..metrics.perturbation.readout import fit_readout
-from ..metrics.perturbation.shifts import fit_shifts
 from ..model.effects import Effects
+from .refits import refitted
 
 _INPUTS, _CONDITIONS = 64, 32  # predictions that are compared across conditions
 
@@ -61,11 +60,7 @@ def answer(
     """
     rows = asked.sample(readout_cells, seed)
     z = effects.latents(rows)
-    readout = fit_readout(z, store.csr.matrix(rows))
-    genes, names = genes_of(store), store.contexts
-    shifts = fit_shifts(
-        z, [genes[c] for c in store.condition[rows]], [names[c] for c in store.context[rows]]
-    )
+    means, readout = refitted(z, rows, store, asked)
     pools = {int(c): asked.controls(store, int(c), controls, seed) for c in np.unique(asked.context)}
     unchanged = {c: effects.predicted(pool, 0) for c, pool in pools.items()}
     start = {c: store.csr.matrix(pool) @ axes for c, pool in pools.items()}
@@ -79,9 +74,8 @@ def answer(
     perturbed = store.condition[rows] > 0
     told = evenly(np.unique(store.condition[rows[perturbed]]), _CONDITIONS)
     some = evenly(pools[int(asked.context[0])], _INPUTS)
-    asked_genes, places = [genes[c] for c in asked.condition], [names[c] for c in asked.context]
     return Answer(
-        readout(shifts(asked_genes, places)),
+        means,
         np.stack(changes),
         cells,
         [start[int(c)] for c in asked.context],

@@ -14,18 +14,28 @@ import time
 from typing import Any, NoReturn
 
 STOPPED = 75  # exit code (EX_TEMPFAIL): a checkpoint was written, run again to go on
+NUMBERS = (signal.SIGTERM, signal.SIGUSR2)
 WAIT = 120.0  # seconds until a job that Slurm said it would end ends by itself
 
 
+def hold() -> None:
+    """Let SIGTERM and SIGUSR2 wait until ``stop_on_signal``: by themselves they would end the process.
+
+    What never calls that, the building of a floor, goes on to its end.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS)
+
+
 def stop_on_signal() -> dict[str, int]:
-    """SIGTERM and SIGUSR2 set the flag ``signal`` of the returned dict to their number."""
+    """SIGTERM and SIGUSR2, waiting ones too, set ``signal`` of the returned dict to their number."""
     state = {"signal": 0}
 
     def note(number: int, _frame: Any) -> None:
         state["signal"] = number
 
-    for number in (signal.SIGTERM, signal.SIGUSR2):
+    for number in NUMBERS:
         signal.signal(number, note)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, NUMBERS)
     return state
 
 

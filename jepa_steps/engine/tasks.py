@@ -62,9 +62,9 @@ class CellTask:
         tokens = self.jepa.encoder.grid[0]
         self._perturbed = train.task == "perturbation"
         if self._perturbed:
-            shares = (train.unknown_share, train.control_share)
+            how = (train.unknown_share, train.control_share, train.pairing)
             self._batches: PerturbationBatches | MaskedGeneBatches = PerturbationBatches(
-                store, train.batch_size, tokens, train.seed, world, *shares
+                store, train.batch_size, tokens, train.seed, world, *how
             )
         else:
             self._batches = MaskedGeneBatches(

@@ -74,12 +74,14 @@ class Validation:
         return row
 
     def _losses(self) -> dict[str, float]:
-        """Loss and parts on val, weighted by samples."""
+        """Loss and parts on val, and how near predictions are to targets; weighted by samples."""
         names, sums, count = ["loss"], None, 0
         for number, rows, weight in self._shares(self._predicted):
             if len(rows) == 1 and self._jepa.objective.regularised:  # one sample has no variance
                 rows, weight = rows.repeat(2), 0.0
-            loss, parts = self._jepa.loss(self._jepa(*self._task.fixed(number, rows)), alone=True)
+            views = self._jepa(*self._task.fixed(number, rows))
+            loss, parts = self._jepa.loss(views, alone=True)
+            parts |= self._jepa.alignment(views)
             names = ["loss", *parts]
             values = torch.stack([loss, *parts.values()]).double().cpu()
             share = torch.cat([values, torch.ones(1)]) * len(rows) * weight

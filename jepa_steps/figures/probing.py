@@ -27,19 +27,20 @@ def confusion(y: np.ndarray, predicted: np.ndarray) -> Figure:
 
 
 def components(
-    rows: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None, most: int = 2000
+    rows: np.ndarray, y: np.ndarray, others: dict[str, np.ndarray] | None = None, most: int = 2000
 ) -> Figure:
-    """The first two principal components of the test embeddings, by class and by group if given."""
+    """The first two principal components of the test embeddings, by class and by ``others``, such as
+    the group or batch of each row, by name."""
     rows = rows[:most] - rows[:most].mean(0)
     _, _, vt = np.linalg.svd(rows, full_matrices=False)
     if len(vt) < 2:
         return message("fewer than two dimensions")
     axes_2 = vt[:2] * np.sign(vt[:2][np.arange(2), np.abs(vt[:2]).argmax(1)])[:, None]
     x = rows @ axes_2.T
-    colourings = {"class": y[:most]} | ({} if groups is None else {"group": groups[:most]})
+    colourings = {"class": y} | (others or {})
     figure, panels = new(4.2, 3.4, len(colourings))
     for axes, (name, values) in zip(panels, colourings.items(), strict=True):
-        _scatter(axes, x, values)
+        _scatter(axes, x, values[:most])
         axes.set(xlabel="component 1", ylabel="component 2", title=f"by {name}")
     return figure
 

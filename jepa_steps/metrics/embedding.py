@@ -5,18 +5,19 @@ Shapes: S samples, N tokens, n rows, D dimensions.
 
 import numpy as np
 
-from .moments import Moments, TokenMoments, moments
+from .moments import Moments, Picked, TokenMoments, moments
 
 
 def row_statistics(rows: np.ndarray) -> dict[str, float | int]:
     """Norms of rows (n, D), and what their moments tell."""
+    return {**norms(rows), **moment_statistics(moments(rows))}
+
+
+def norms(rows: np.ndarray | Picked) -> dict[str, float]:
+    """Mean and standard deviation of the norms of rows (n, D), read in blocks."""
     blocks = (np.asarray(rows[a : a + 4096], np.float64) for a in range(0, len(rows), 4096))
-    norms = np.concatenate([np.linalg.norm(block, axis=1) for block in blocks])
-    return {
-        "mean_norm": float(norms.mean()),
-        "std_norm": float(norms.std()),
-        **moment_statistics(moments(rows)),
-    }
+    found = np.concatenate([np.linalg.norm(block, axis=1) for block in blocks])
+    return {"mean_norm": float(found.mean()), "std_norm": float(found.std())}
 
 
 def moment_statistics(m: Moments) -> dict[str, float | int]:
@@ -25,27 +26,40 @@ def moment_statistics(m: Moments) -> dict[str, float | int]:
     relative_spread: root mean square distance from the mean row over the root mean square norm;
     0 = all rows equal, 1 = no common component. dead_share: dimensions whose std is below a tenth
     of the median std (all of them if that is 0). Correlations leave out constant dimensions.
+    variance_term, covariance_term: VICReg's of the rows as they are (Bardes et al. 2022, gamma 1):
+    mean over dimensions of max(0, 1 - std), and squared covariances of different dimensions over D.
     """
     std, variance = m.std, float(np.trace(m.scatter)) / m.n
-    energy = variance + float((m.mean**2).sum())
+    energy, covariance = variance + float((m.mean**2).sum()), m.covariance
     return {
         "n": m.n,
+        "rms_norm": float(np.sqrt(energy)),
+        "mean_abs_mean": float(np.abs(m.mean).mean()),
         "mean_std": float(std.mean()),
         "min_std": float(std.min()),
         "relative_spread": float(np.sqrt(variance / energy)) if energy > 0 else 0.0,
         "dead_share": float((std <= 0.1 * np.median(std)).mean()),
+        "variance_term": float((1 - std).clip(min=0).mean()),
+        "covariance_term": float(
+            ((covariance**2).sum() - (np.diagonal(covariance) ** 2).sum()) / len(std)
+        ),
         **correlation_summary(m),
     }
 
 
 def correlation_summary(m: Moments) -> dict[str, float]:
-    """Mean and largest absolute correlation between different dimensions; 0 if fewer than 2 vary."""
+    """Of the absolute correlations between different dimensions the mean, the largest, and the share
+    above .9; 0 if fewer than 2 vary."""
     r = np.abs(m.correlation)
     alive = np.diagonal(r) > 0
     off = r[np.ix_(alive, alive)][~np.eye(alive.sum(), dtype=bool)]
     if not len(off):
-        return {"mean_abs_correlation": 0.0, "max_abs_correlation": 0.0}
-    return {"mean_abs_correlation": float(off.mean()), "max_abs_correlation": float(off.max())}
+        off = np.zeros(1)
+    return {
+        "mean_abs_correlation": float(off.mean()),
+        "max_abs_correlation": float(off.max()),
+        "high_correlation_share": float((off > 0.9).mean()),
+    }
 
 
 def token_statistics(m: TokenMoments) -> dict[str, float | int]:

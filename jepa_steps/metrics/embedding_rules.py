@@ -54,7 +54,7 @@ def rank_k_collapse(e: Evidence, limits: Monitor) -> Finding | None:
         "rank-k collapse",
         "error",
         f"k = {k} of {width} directions hold 99.999 % of the variance (limit "
-        f"{limits.subspace_share:.0%} of them, n = {e.ranks['n']}){_overshoot(e)}",
+        f"{limits.subspace_share:.0%} of them, n = {e.ranks['n']}){e.when}{_overshoot(e)}",
         "Beyond k directions nothing varies. Decorrelate the dimensions, or lower the learning rate.",
         _calmer(e, remedies.more_directions),
     )
@@ -89,7 +89,7 @@ def high_correlation(e: Evidence, limits: Monitor) -> Finding | None:
         "warning",
         f"two dimensions correlate by {e.pooled['mean_abs_correlation']:.2f} on average, by "
         f"{e.pooled['max_abs_correlation']:.2f} at most (limit of the mean {limits.correlation:g}, "
-        f"n = {e.pooled['n']})",
+        f"n = {e.pooled['n']}){e.when}",
         "Dimensions repeat each other. Strengthen the covariance term, or let the target move faster.",
         _calmer(e, remedies.more_directions),
     )
@@ -126,7 +126,7 @@ def nuisance_dominated(e: Evidence, limits: Monitor) -> Finding | None:
         "warning",
         f"the group explains {share:.0%} of the variance{beside} (limit {limits.nuisance_share:.0%} "
         f"and the label's share; corrected for chance, n = {e.nuisance['n']}, "
-        f"{e.nuisance['groups']} groups)",
+        f"{e.nuisance['groups']} groups){e.when}",
         "The embedding tells which group or batch a sample is from before what it is. Augment away what "
         "groups differ in, or remove it when preparing the data.",
         e.patch(remedies.vary_appearance),
@@ -146,7 +146,7 @@ def condition_ignored(e: Evidence, limits: Monitor) -> Finding | None:
         f"the condition explains {predicted or 0.0:.2%} of the variance of predictions and "
         f"{target:.2%} of the targets' (limit: {limits.condition_ratio:g} of that; "
         f"n = {e.conditions['inputs']} inputs x {e.conditions['conditions']} conditions, "
-        f"{e.conditions['targets']} targets)",
+        f"{e.conditions['targets']} targets){e.when}",
         "The predictor gives the same answer whatever the condition. Give it at least two condition "
         "tokens (attention over one is constant) and more depth.",
         e.patch(remedies.deeper_predictor),

@@ -83,10 +83,18 @@ class Evidence:
         return lambda s: slower(s, self.overshoot / 0.005)
 
     def patch(self, *remedies: Remedy) -> dict[str, Any]:
-        """The remedies for this run's settings as one block; empty where those are not known."""
+        """The remedies for this run's settings as one block; empty where those are not known, or where
+        no setting helps."""
         if self.settings is None:
             return {}
-        return {"train": merge(*(remedy(self.settings) for remedy in remedies))}
+        changes = merge(*(remedy(self.settings) for remedy in remedies))
+        return {"train": changes} if changes else {}
+
+    @property
+    def when(self) -> str:
+        """Text on the step after which the embeddings were taken, or nothing."""
+        steps = self.history.get("step", [])
+        return f", after step {steps[-1]:g}" if steps else ""
 
     def seen(self, column: str, bad: Callable[[float], bool]) -> str:
         """Text on the log rows, validations and snapshots whose ``column`` was bad, or nothing."""

@@ -110,7 +110,23 @@ class TokenMoments:
         )
 
 
-def moments(rows: np.ndarray, block: int = 2048) -> Moments:
+@dataclass(frozen=True)
+class Picked:
+    """Rows of an array by number, int64 (n,), read when they are sliced."""
+
+    array: np.ndarray
+    index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, some: slice) -> np.ndarray:
+        block = self.array[self.index[some]]
+        release(self.array)
+        return block
+
+
+def moments(rows: "np.ndarray | Picked", block: int = 2048) -> Moments:
     """Moments of rows (n, D), read in blocks so that memory does not grow with n."""
     return _streamed(Moments, rows, block)
 

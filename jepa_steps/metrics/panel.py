@@ -100,6 +100,20 @@ def judge_linear(
     }
 
 
+def judge_regression(data: probes.Split3, groups: np.ndarray, settings: Probe) -> dict[str, Any]:
+    """R2 and choices of the ridge regression of one target; always predicting the mean has R2 0.
+
+    Args:
+        data: standardised features and targets (n, 1). groups: int64 (m,) of the test samples.
+    """
+    predicted, choice = probes.regression_probe(data)
+    off = (data.test_y - predicted)[:, 0] ** 2
+    shares = 1 - off / ((data.test_y - data.test_y.mean()) ** 2).mean()
+    interval = comparison.intervals(shares[None], groups, settings.bootstrap, settings.seed)[0]
+    n = {"train": len(data.train_y), "val": len(data.val_y), "test": len(data.test_y)}
+    return {**choice, "r2_interval": interval.tolist(), "n": n}
+
+
 def judge_tokens(data: probes.Split3, groups: np.ndarray, settings: Probe) -> tuple[np.ndarray, dict]:
     """(predicted labels (m,), scores and choices) of the attentive probe.
 

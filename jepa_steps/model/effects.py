@@ -28,16 +28,17 @@ class Effects:
 
     Args:
         train: settings.
-        folder: what train wrote, with jepa.safetensors.
+        folder: what train wrote, with jepa.safetensors; None = initial weights.
         store: the data it was trained on.
 
     Attributes:
         conditions: entries of every condition of the store, 0 for none.
     """
 
-    def __init__(self, train: ExpressionJepa, folder: Path, store: ExpressionStore):
+    def __init__(self, train: ExpressionJepa, folder: Path | None, store: ExpressionStore):
         self._jepa: Jepa = cell_jepa_of(train, store)
-        self._jepa.load_state_dict(load_weights(folder / "jepa.safetensors"))
+        if folder:
+            self._jepa.load_state_dict(load_weights(folder / "jepa.safetensors"))
         self._jepa.eval().requires_grad_(False)
         self._read = Expression(store, torch.device("cpu"))
         self.conditions = Perturbations(store, 0.0, 0).conditions

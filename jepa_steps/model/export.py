@@ -105,18 +105,20 @@ class Encoder:
     def poolings(self, samples: np.ndarray | Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Embeddings float32 (B, D_p) of one pass, by name of what is done with the tokens.
 
-        mean, max: over tokens. concat: all tokens, one after another. last4: token means of the last
-        four blocks side by side (I-JEPA, Assran et al. 2023, appendix A.2).
+        mean, max: over tokens. concat: all tokens, one after another. lastK: token means of the last
+        K blocks side by side (K = 4 in I-JEPA, Assran et al. 2023, appendix A.2).
         """
         x = self.preprocess(samples)
-        layers = self.module.layers(x, 4) if "last4" in names else [self.module(x)]
+        last = {name: int(name[4:]) for name in names if name.startswith("last")}
+        layers = self.module.layers(x, max(last.values())) if last else [self.module(x)]
         tokens = layers[-1]
         pool = {
             "mean": lambda: tokens.mean(1),
             "max": lambda: tokens.amax(1),
             "concat": lambda: tokens.flatten(1),
-            "last4": lambda: torch.cat([layer.mean(1) for layer in layers], 1),
         }
+        for name, k in last.items():
+            pool[name] = lambda k=k: torch.cat([layer.mean(1) for layer in layers[-k:]], 1)
         return {name: pool[name]().float() for name in names}
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..config import JepaTraining, Model, Objective
 from .encoder import TokenEncoder
@@ -172,6 +173,20 @@ class Jepa(nn.Module):
             parts["variance"], parts["covariance"] = terms
             loss = loss + o.variance * parts["variance"] + o.covariance * parts["covariance"]
         return loss, {name: part.detach() for name, part in parts.items()}
+
+    def alignment(self, views: Views) -> dict[str, Tensor]:
+        """Mean squared distance of predictions on the unit sphere: ``alignment`` from their targets
+        (Wang & Isola 2020, alpha = 2), ``alignment_shuffled`` from those of the batch's next sample.
+
+        0 = equal, 2 = nothing in common. A prediction that knows nothing of its sample is as far from
+        the one as from the other.
+        """
+        target = full(views.target)
+        if self.target_encoder is not None:  # what the loss compares with
+            target = functional.layer_norm(target, target.shape[-1:])
+        said, true = (functional.normalize(x, dim=-1) for x in (full(views.prediction), target))
+        both = {"alignment": true, "alignment_shuffled": true.roll(1, 0)}
+        return {name: (said - x).square().sum(-1).mean() for name, x in both.items()}
 
     def _rows(self, views: Views, alone: bool) -> list[tuple[Tensor, ...]]:
         """Kinds of rows that must vary between samples, each of every branch, over all ranks."""

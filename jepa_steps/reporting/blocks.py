@@ -66,6 +66,7 @@ def embeddings(e: dict[str, Any]) -> Facts:
         ("relative spread", dig(pooled, "relative_spread"), ".2f", "0 = all equal, 1 = no common part"),
         ("dead dimensions", dig(pooled, "dead_share"), ".0%", ""),
         ("correlation, mean", dig(pooled, "mean_abs_correlation"), ".2f", "between two dimensions"),
+        ("correlations above .9", dig(pooled, "high_correlation_share"), ".1%", "of all pairs"),
         ("position share", dig(tokens, "position_share"), ".0%", "of the token variance"),
         ("sample share", dig(tokens, "sample_share"), ".0%", "of the token variance"),
         ("group share", group, ".0%", "of the variance, by the samples' groups"),
@@ -102,19 +103,48 @@ def ranks(e: dict[str, Any]) -> dict[str, Any]:
     views = f"of at most {lidar.get('max')}, {lidar.get('n')} × {lidar.get('q')} {what}"
     views += "; few: no more than dimensions" if lidar.get("trust") == "few" else ""
     level = f"white noise {number(noise.get('uniformity'), '.2f')}"
+    said = e["monitor"].get("prediction") or {}
+    floor = f"from targets on val; from other samples' {number(said.get('shuffled'), '.3g')}; 0 = equal"
     facts = [
         ("LiDAR", lidar.get("lidar"), views),
         ("uniformity", dig(rank, "pooled", "uniformity"), level),
         ("alignment", rank.get("alignment"), f"of {what}; 0 = all equal"),
+        ("alignment of predictions", said.get("alignment"), floor),
+        ("log mean exp similarity", dig(rank, "pooled", "log_mean_exp_similarity"), "1 = one point"),
         ("self-cluster", dig(rank, "pooled", "self_cluster"), "0 = spread evenly"),
         ("SIGReg ratio", dig(rank, "pooled", "sigreg_ratio"), "1 = a normal distribution"),
     ]
     return {
         "rows": rows,
+        "spread": _spread(rank, names),
+        "spread_columns": [name for name, _, _ in SPREAD],
         "selection": _selection(e["monitor"].get("selection") or {}),
         "no_selection": dig(e, "monitor", "selection", "no_rank"),
         "facts": [(n, f"{number(v, '.3g')} ({note})") for n, v, note in facts if v is not None],
     }
+
+
+SPREAD = (
+    ("norm", "mean_norm", ".3g"),
+    ("its std", "std_norm", ".2g"),
+    ("std of a dimension", "mean_std", ".3g"),
+    ("smallest", "min_std", ".2g"),
+    ("variance term", "variance_term", ".3g"),
+    ("covariance term", "covariance_term", ".3g"),
+    ("correlation, mean", "mean_abs_correlation", ".2f"),
+    ("largest", "max_abs_correlation", ".2f"),
+    ("above .9", "high_correlation_share", ".1%"),
+)
+
+
+def _spread(rank: dict[str, Any], names: dict[str, str]) -> list[tuple[str, list[str]]]:
+    """Norms, stds and correlations of each kind of rows."""
+    found = {name: dig(rank, key, "spread") for key, name in names.items()}
+    return [
+        (name, [number(part[key], form) for _, key, form in SPREAD])
+        for name, part in found.items()
+        if part
+    ]
 
 
 def _selection(found: dict[str, Any]) -> list[list[str]]:
@@ -154,6 +184,7 @@ def probes(e: dict[str, Any]) -> dict[str, Any]:
         "worst": worst,
         "pooling": pooling.get("chosen"),
         "parts": p.get("parts"),
+        "dose": p.get("dose"),
         "others": [(name, p[name]) for name in ("context", "batch") if p.get(name)],
         "reason": p.get("reason"),
         "more_classes": len(e["classes"]) - len(worst),

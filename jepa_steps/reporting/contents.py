@@ -88,7 +88,7 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
         Drawing(
             "rank/{}/spectrum.svg",
             "Spectrum",
-            "Singular values of the centred embeddings over the largest one.",
+            "Singular values of the centred embeddings over their root mean square.",
         ),
     ),
     "effects": (

@@ -17,8 +17,11 @@ _NAMES = {
     "JEPA": "this experiment",
     "predictor": "its predictor as trained",
     "expression_shifts": "the same shifts without an encoder",
+    "pca_shifts": "the same shifts of principal components",
+    "untrained_shifts": "the same shifts, untrained encoder",
     "look_up": "look-up of the training mean",
-    "ridge": "ridge, genes as features",
+    "ridge": "ridge, an indicator a gene",
+    "ridge_features": "ridge on features of genes",
     "batch_only": "batch alone",
     "shuffled_labels": "additive, labels shuffled",
 }

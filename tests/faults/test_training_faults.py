@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, TINY
 
+from jepa_steps.engine import signals
+
 pytestmark = pytest.mark.slow
 
 REPEATS = int(os.environ.get("FAULTS", "3"))
@@ -115,6 +117,32 @@ def test_a_signal_leads_to_a_checkpoint_and_its_own_exit_code(tmp_path, digits, 
     assert process.returncode == 75 and "run again to go on" in err
     assert len(checkpoints(tmp_path)) == 1
     assert finished(tmp_path, digits, spec) == whole
+
+
+def held(process: subprocess.Popen) -> bool:
+    """Whether SIGTERM and SIGUSR2 wait, as the kernel says."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    blocked = int(next(line for line in status.splitlines() if line.startswith("SigBlk")).split()[1], 16)
+    return all(blocked >> number - 1 & 1 for number in signals.NUMBERS)
+
+
+@pytest.mark.parametrize("number", signals.NUMBERS)
+@pytest.mark.parametrize("after", [0, 0.3, 1, 2])
+def test_a_signal_while_the_imports_go_on_is_not_lost(tmp_path, digits, number, after):
+    process = start(tmp_path, digits, {**TINY, "steps": 100_000})
+    began = time.time()
+    while not held(process):
+        assert process.poll() is None and time.time() - began < 10
+    held_from = time.time() - began
+    time.sleep(after)
+    assert process.poll() is None and not checkpoints(tmp_path)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    print(
+        f"{signal.Signals(number).name} {after} s after it was held, {held_from:.2f} s after the start"
+    )
+    assert process.returncode == 75 and "run again to go on" in err
+    assert len(checkpoints(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("changes", [{}, {"shard": True}], ids=["copies", "shards"])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from jepa_steps.config import JepaTraining, parse_training
+from jepa_steps.config import JepaRun, parse_training
 from jepa_steps.metrics import spectrum
 from jepa_steps.metrics.embedding import row_statistics, token_statistics
 from jepa_steps.metrics.evidence import Evidence
@@ -27,7 +27,16 @@ SETTINGS = {
 }
 
 
-def settings(name: str, **changes) -> JepaTraining:
+CELLS = {
+    "cells": {},
+    "cells ema": {"objective": {"kind": "ema_target"}},
+    "cells, hidden genes": {"task": "masked genes", "predictor": {"depth": 2}},
+}
+
+
+def settings(name: str, **changes) -> JepaRun:
+    if name in CELLS:
+        return parse_training({"encoder": "bio-jepa", "steps": 4000, **CELLS[name], **changes}, name)
     change = {**SETTINGS[name], **changes}
     model = {"patch_size": 2, "dim": 32, "heads": 1, **change.pop("model", {})}
     return parse_training({"encoder": "jepa", "steps": 4000, "model": model, **change}, name)

@@ -3,7 +3,17 @@ import re
 import numpy as np
 import pytest
 from conftest import ROOT
-from planted import PLANTED, SETTINGS, _history, _probes, healthy, of_tokens, planted, settings
+from planted import (
+    CELLS,
+    PLANTED,
+    SETTINGS,
+    _history,
+    _probes,
+    healthy,
+    of_tokens,
+    planted,
+    settings,
+)
 
 from jepa_steps.config import ImageDataset, Monitor, check_fit, parse_training, resolved
 from jepa_steps.metrics.diagnosis import RULES, diagnose, verdict
@@ -27,6 +37,9 @@ def test_planted_faults_are_named_with_numbers_and_where_they_are_explained(name
     found = {finding.name: finding for finding in diagnose(planted(name), LIMITS)}
     assert name in found
     assert re.search(r"\d", found[name].evidence) and found[name].advice.endswith(".")
+    if found[name].name in ("rank-k collapse", "high correlation", "nuisance-dominated embeddings",
+                            "condition ignored"):  # fmt: skip
+        assert "after step 4000" in found[name].evidence
     assert found[name].doc == f"docs/reading-the-report.md#{name.lower().replace(' ', '-')}"
 
 
@@ -36,14 +49,18 @@ def test_a_planted_fault_alone_is_the_verdict(name):
     assert found[0] == name, found
 
 
-@pytest.mark.parametrize("run", SETTINGS)
+@pytest.mark.parametrize("run", [*SETTINGS, *CELLS])
 @pytest.mark.parametrize("name", PLANTED)
 def test_remedies_are_valid_changes_of_the_runs_own_settings(name, run):
     s = settings(run, **({"batch_size": 2} if name == "small batch" else {}))
     for finding in diagnose(planted(name, settings=s), LIMITS):
+        if finding.name.startswith("nuisance") and run in CELLS:  # no setting of cells helps
+            assert finding.remedy == {}
+            continue
         merged = merge(resolved(s), finding.remedy["train"])
         cured = parse_training(merged, f"{name}, {run}")
-        check_fit(DIGITS, cured, name)
+        if run not in CELLS:
+            check_fit(DIGITS, cured, name)
         if not (run == "sigreg" and finding.name == "no learning"):  # its rate is at the limit
             assert cured != s, finding
 

@@ -1,13 +1,16 @@
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import entropy
 
 from jepa_steps.metrics import spectrum
-from jepa_steps.metrics.embedding import row_statistics, token_statistics
-from jepa_steps.metrics.moments import moments, token_moments
+from jepa_steps.metrics.embedding import norms, row_statistics, token_statistics
+from jepa_steps.metrics.moments import Picked, moments, token_moments
+from jepa_steps.model.objectives import covariance_loss, variance_loss
 
 RNG = np.random.default_rng(0)
 
@@ -200,3 +203,34 @@ def test_pages_of_a_memory_map_are_given_back(tmp_path):
     assert moments(array).mean.mean() == pytest.approx(expected)
     assert mapped_mib() - before < 5
     assert array[-1, -1] == np.load(tmp_path / "rows.npy")[-1, -1]  # and read again when needed
+
+
+def test_variance_and_covariance_terms_are_vicregs():
+    x = RNG.normal(size=(400, 12)) @ RNG.normal(size=(12, 12)) * 0.3 + 5
+    s, t = row_statistics(x), torch.from_numpy(x)
+    assert s["variance_term"] == pytest.approx(float(variance_loss(t, 1.0, 0.0)))
+    assert s["covariance_term"] == pytest.approx(float(covariance_loss(t)))
+    assert s["rms_norm"] == pytest.approx(np.sqrt((x**2).sum(1).mean()))
+    assert s["mean_norm"] == pytest.approx(np.linalg.norm(x, axis=1).mean())
+    assert s["std_norm"] == pytest.approx(np.linalg.norm(x, axis=1).std())
+
+
+def test_share_of_high_correlations_counts_pairs_that_vary():
+    x = RNG.normal(size=(3000, 5))
+    twin = x[:, :1] + 0.1 * RNG.normal(size=(3000, 1))  # correlates by .995
+    s = row_statistics(np.concatenate([x, twin, np.ones((3000, 1))], 1))
+    assert s["high_correlation_share"] == pytest.approx(1 / 15)
+
+
+def test_rows_picked_from_a_map_take_memory_of_a_block_only(tmp_path):
+    np.save(tmp_path / "rows.npy", RNG.normal(size=(100_000, 40)).astype(np.float32))
+    array = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    index = np.arange(0, 100_000, 2)
+    expected, length = moments(array[index]), norms(array[index])
+    tracemalloc.start()
+    picked = Picked(array, index)
+    m, n = moments(picked), norms(picked)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 2**20 < array[index].nbytes
+    assert np.array_equal(m.scatter, expected.scatter) and n == length

@@ -126,3 +126,29 @@ def test_skipped_tokens_change_nothing_for_the_others(masked, recompute):
         results.append((y.detach(), *gradients))
     for whole, short in zip(*results, strict=True):
         torch.testing.assert_close(short, whole, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["ema_target", "vicreg"])
+def test_alignment_is_the_distance_of_predictions_and_targets_on_the_sphere(kind):
+    jepa = image_jepa(tiny(objective={"kind": kind}), 8, 1)
+    masks = MultiBlockMasks(jepa.encoder.grid, 0, 2)(0, *[torch.arange(8).numpy()] * 2)
+    context, targets = torch.from_numpy(masks.context), torch.from_numpy(masks.targets)
+    views = jepa(torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(0)), context, targets)
+    found = {name: float(value.detach()) for name, value in jepa.alignment(views).items()}
+    said, true = views.prediction.detach().double(), views.target.detach().double()
+    if kind == "ema_target":
+        true = (true - true.mean(-1, keepdim=True)) / (
+            true.var(-1, keepdim=True, unbiased=False) + 1e-5
+        ).sqrt()
+    own, others = [], []
+    for i in range(8):
+        for m in range(said.shape[1]):
+            for t in range(said.shape[2]):
+                p = said[i, m, t] / said[i, m, t].norm()
+                for where, to in ((own, true[i, m, t]), (others, true[i - 1, m, t])):
+                    where.append(float(((p - to / to.norm()) ** 2).sum()))
+    assert found["alignment"] == pytest.approx(sum(own) / len(own), rel=1e-4)
+    assert found["alignment_shuffled"] == pytest.approx(sum(others) / len(others), rel=1e-4)
+    same = views._replace(prediction=views.target)
+    if kind == "vicreg":
+        assert float(jepa.alignment(same)["alignment"].detach()) == pytest.approx(0, abs=1e-6)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import counter
+from .encoding import FIRST_GENE, read_vocabulary
 from .store import ExpressionStore
 
 
@@ -65,10 +66,52 @@ def describe(store: ExpressionStore, asked: Asked) -> list[dict[str, object]]:
     ]
 
 
-def genes_of(store: ExpressionStore) -> list[tuple[str, ...]]:
-    """The sorted genes of every condition of the store; () for control."""
-    conditions = store.perturbations["conditions"]
-    return [tuple(sorted(part[0] for part in c["parts"])) for c in conditions]
+def names_of(store: ExpressionStore) -> list[tuple[str, ...]]:
+    """The sorted names of what every condition of the store perturbs, by which effects are told apart;
+    () for control.
+
+    A name is the gene with its type and dose where training knows all of these that occur; else the gene
+    with its type; and where it does not know these either, or there is one only, the gene.
+    """
+    names = _names(store)
+    return [tuple(sorted(names[part] for part in parts)) for parts in _parts(store)]
+
+
+def features_of(store: ExpressionStore) -> dict[str, np.ndarray]:
+    """Features float64 (F,) by the names of ``names_of``, scaled to a mean square norm of 1; without
+    genes of which nothing is known."""
+    vocabulary, _ = read_vocabulary(store.perturbations)
+    genes = (*vocabulary.genes, *vocabulary.held_out)
+    rows = dict(zip(genes, store.features[FIRST_GENE:].astype(np.float64), strict=True))
+    known = {gene: row for gene, row in rows.items() if row.any()}
+    norm = np.sqrt(np.mean([row @ row for row in known.values()])) if known else 1.0
+    return {name: known[part[0]] / norm for part, name in _names(store).items() if part[0] in known}
+
+
+def _parts(store: ExpressionStore) -> list[list[tuple[str, str, float]]]:
+    """(gene, type, dose) of all that each condition perturbs."""
+    return [[tuple(part) for part in c["parts"]] for c in store.perturbations["conditions"]]
+
+
+def _names(store: ExpressionStore) -> dict[tuple[str, str, float], str]:
+    parts, trained = _parts(store), np.unique(store.condition[store.rows("train")])
+    occur, seen = _by_gene(parts), _by_gene([parts[code] for code in trained])
+    found = {}
+    for gene, every in occur.items():
+        trained_on = seen.get(gene, set())
+        known = [n for n in (1, 2, 3) if {p[:n] for p in every} <= {p[:n] for p in trained_on}]
+        told = len({p[: max(known, default=1)] for p in every})
+        length = next(n for n in (1, 2, 3) if len({p[:n] for p in every}) == told)
+        for part in every:
+            found[part] = " ".join(map(str, part[:length]))
+    return found
+
+
+def _by_gene(parts: list[list[tuple[str, str, float]]]) -> dict[str, set[tuple[str, str, float]]]:
+    found: dict[str, set] = {}
+    for part in (part for every in parts for part in every):
+        found.setdefault(part[0], set()).add(part)
+    return found
 
 
 def split_of(store: ExpressionStore) -> dict[str, object]:

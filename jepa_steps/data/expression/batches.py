@@ -7,7 +7,8 @@ Shapes: B cells of the global batch, b cells of this rank, G genes, N tokens, K 
 tokens, S entries of a perturbation.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -15,25 +16,36 @@ from torch import Tensor
 
 from .. import counter
 from ..batches import Order
+from ..store import evenly
 from .encoding import UNKNOWN_SLOT, Padded, read_vocabulary
-from .pairing import RandomPairing, control_pools
+from .pairing import Pools, RandomPairing, TransportPairing, control_pools, mean_controls
+from .ragged import densify
 from .standardise import Standardisation, common_scale
 from .store import ExpressionStore
 
 if TYPE_CHECKING:
     from ...engine.distributed import World
 
+_CELLS, _AXES = 4096, 50  # training cells behind the axes on which transport measures, and how many
+
 
 class Expression:
     """Standardised expression by cell number, on the device: what the encoder takes."""
 
     def __init__(self, store: ExpressionStore, device: torch.device):
-        self._store = store
+        self._store, self._device = store, device
         self._standardise = Standardisation(store.mean, common_scale(store.std), device)
 
     def __call__(self, rows: np.ndarray) -> Tensor:
-        """int64 (b,) -> float32 (b, G)."""
-        return self._standardise(torch.from_numpy(self._store.samples(rows)))
+        """int64 (b,) -> float32 (b, G); ragged until they are on the device."""
+        store = self._store
+        if store.dense is None:
+            return self._standardise(densify(*store.csr.ragged(rows), len(store.genes), self._device))
+        return self.of(store.dense[rows])
+
+    def of(self, x: np.ndarray) -> Tensor:
+        """Expression as stored, float32 (b, G) -> float32 (b, G)."""
+        return self._standardise(torch.from_numpy(x))
 
 
 class Perturbations:
@@ -66,6 +78,8 @@ class PerturbationBatches:
         unknown_share: as ``Perturbations`` says.
         control_share: share of the draws in which the perturbed cell gives way to a second control, and
             the condition to none, so that no perturbation means no change.
+        pairing: what stands for a perturbed cell before the perturbation: a ``random`` control of its
+            pool, their ``mean``, or one drawn by optimal ``transport``.
     """
 
     def __init__(
@@ -77,6 +91,7 @@ class PerturbationBatches:
         world: "World",
         unknown_share: float = 0.1,
         control_share: float = 0.2,
+        pairing: Literal["random", "mean", "transport"] = "random",
     ):
         self._store, self._size, self._tokens, self._world = store, size, tokens, world
         train = store.rows("train")
@@ -84,10 +99,22 @@ class PerturbationBatches:
         self.expression = Expression(store, world.device)
         self._order = Order(self.rows, seed)
         pools = control_pools(store.split, store.condition == 0, store.context, store.batch)
-        self._pairing = RandomPairing(pools, seed)
+        self._control = self._controls(pairing, pools, seed)
         self._second = RandomPairing(pools, counter.key(seed, "second control"))
         self._control_share, self._stream = control_share, counter.key(seed, "control instead")
         self._perturbations = Perturbations(store, unknown_share, seed)
+
+    def _controls(self, pairing: str, pools: Pools, seed: int) -> Callable[..., Tensor]:
+        """A function of epochs and cells, int64 (b,) each, to their controls float32 (b, G)."""
+        store, seen = self._store, np.flatnonzero(self._store.split < 2)  # train and val
+        if pairing == "mean":
+            means = mean_controls(pools, seen, store.samples)
+            return lambda _, rows: self.expression.of(means[pools.pool[rows]])
+        pair = RandomPairing(pools, seed)
+        if pairing == "transport":
+            perturbed = seen[store.condition[seen] > 0]
+            pair = TransportPairing(pools, perturbed, store.condition, _principal(store), seed)
+        return lambda epoch, rows: self.expression(pair(epoch, rows))
 
     def samples(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """(epoch, cell number), int64 (B,) each, of the global batch ``number``."""
@@ -106,9 +133,19 @@ class PerturbationBatches:
         targets = np.where(no_change, self._second(epoch, rows), rows)
         entries = self._perturbations(self._store.condition[targets], epoch, rows)
         every = torch.arange(self._tokens, device=device).expand(len(rows), -1)
-        control, perturbed = (self.expression(r) for r in (self._pairing(epoch, rows), targets))
+        control, perturbed = self._control(epoch, rows), self.expression(targets)
         condition = (torch.from_numpy(part).to(device) for part in entries)
         return control, every, every[:, None], perturbed, *condition
+
+
+def _principal(store: ExpressionStore) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of cells int64 (B,) to their places on the axes of training cells, float32 (B, k)."""
+    from sklearn.decomposition import PCA  # takes a second, and few runs need it
+
+    sample = store.csr.matrix(evenly(store.rows("train"), _CELLS))
+    dims = min(_AXES, min(sample.shape) - 1)
+    axes = PCA(dims, svd_solver="arpack", random_state=0).fit(sample).components_.T
+    return lambda rows: store.csr.matrix(rows) @ axes
 
 
 class MaskedGeneBatches:

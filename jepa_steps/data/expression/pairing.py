@@ -6,7 +6,7 @@ same context, then any of the split. Never of another split.
 Shapes: n cells, B cells of a batch, P pools.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,7 @@ from .. import counter
 LEVELS = ("batch and context", "context", "any")
 _LEAST = 1e-4  # entries of an entropic plan below this share of their row are dropped
 _MOST_OFF = 0.01  # mass by which an entropic plan may miss its margins
+_MOST_COUPLED = 1024  # cells on each side of one coupling, whose cost grows with their product and more
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,11 @@ def transport_plan(
 
 
 class TransportPairing:
-    """A control drawn by the optimal coupling of each perturbation's cells with their pool."""
+    """A control drawn by the optimal coupling of each perturbation's cells with their pool.
+
+    More than 1024 cells of a perturbation and pool are coupled in pieces, each with as many controls of
+    the pool at most, drawn anew (minibatch transport; Fatras et al. 2020, AISTATS).
+    """
 
     def __init__(
         self,
@@ -167,7 +172,7 @@ class TransportPairing:
         kind: Literal["exact", "entropic"] = "exact",
         regularisation: float = 0.05,
     ):
-        """Solve one coupling for each condition and pool.
+        """Solve the couplings of each condition and pool.
 
         Args:
             rows: int64, perturbed cells to be paired.
@@ -175,12 +180,12 @@ class TransportPairing:
             coordinates: ``coordinates(rows)`` is float (B, D), where distance means likeness.
         """
         self._stream = counter.key(seed, "pairing")
-        unit = condition[rows] * len(pools.size) + pools.pool[rows]
         chosen, shares, lengths = [], [], np.zeros(len(condition), np.int64)
         order = []
-        for u in np.unique(unit):
-            cells = rows[unit == u]
+        for cells in _pieces(rows, condition[rows] * len(pools.size) + pools.pool[rows], seed):
             members = pools.of(int(pools.pool[cells[0]]))
+            draw = counter.generator(seed, "coupled controls", int(cells[0])).permutation(len(members))
+            members = members[np.sort(draw[:_MOST_COUPLED])]
             plan = transport_plan(coordinates(cells), coordinates(members), kind, regularisation)
             plan /= plan.sum(1, keepdims=True)
             kept = sparse.csr_matrix(np.where(plan >= np.minimum(_LEAST, plan.max(1, keepdims=True)),
@@ -203,3 +208,13 @@ class TransportPairing:
         wanted = before + u * (self._cumulative[end - 1] - before)
         place = np.searchsorted(self._cumulative, wanted, side="right")
         return self._chosen[place.clip(start, end - 1)]
+
+
+def _pieces(rows: np.ndarray, unit: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+    """The cells of each unit int64 (n,), ascending; many of them in random pieces."""
+    order = np.argsort(unit, kind="stable")
+    for cells in np.split(rows[order], np.flatnonzero(np.diff(unit[order])) + 1):
+        pieces = -(-len(cells) // _MOST_COUPLED)
+        if pieces > 1:
+            cells = counter.generator(seed, "coupled cells", int(cells[0])).permutation(cells)
+        yield from (np.sort(piece) for piece in np.array_split(cells, pieces))

@@ -10,6 +10,7 @@ Shapes: n cells, G genes, B rows of a batch.
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ FIELDS = (
     "dose",
     "type",
 )
+MOST_VALUES = 2**31 - 1  # of a matrix with int32 indices
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,53 @@ class Csr:
 
     def ragged(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(values float32 (k,), indices int32 (k,), offsets int64 (B + 1,)) of rows int64 (B,)."""
-        starts, ends = self.indptr[rows], self.indptr[rows + 1]
-        offsets = np.concatenate([[0], np.cumsum(ends - starts)])
-        if not len(rows):
-            return np.empty(0, np.float32), np.empty(0, np.int32), offsets
-        parts = [slice(a, b) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
-        values = np.concatenate([self.data[part] for part in parts])
-        return values, np.concatenate([self.indices[part] for part in parts]), offsets
+        found = self.matrix(rows)
+        return found.data, found.indices, found.indptr.astype(np.int64)
+
+    def view(self, rows: np.ndarray) -> "Rows":
+        """The matrix of rows int64 (B,), read slice by slice."""
+        return Rows(self, rows)
 
     def matrix(self, rows: np.ndarray) -> sparse.csr_matrix:
         """CSR float32 (B, G) of rows int64 (B,)."""
-        return sparse.csr_matrix(self.ragged(rows), (len(rows), self.genes))
+        views, starts = self._views
+        if len(views) == 1:
+            return views[0][rows]
+        of = np.searchsorted(starts, rows, side="right") - 1
+        parts = [view[rows[of == i] - starts[i]] for i, view in enumerate(views)]
+        return sparse.vstack(parts, "csr")[np.argsort(np.argsort(of, kind="stable"))]
+
+    @cached_property
+    def _views(self) -> tuple[list[sparse.csr_matrix], list[int]]:
+        """(the rows as scipy's matrices, the first row of each): one, or several of at most MOST_VALUES
+        values, since scipy would copy all indices to int64 for more."""
+        views, starts = [], [0]
+        while not views or starts[-1] < len(self.indptr) - 1:
+            a = starts[-1]
+            b = int(np.searchsorted(self.indptr, self.indptr[a] + MOST_VALUES, side="right")) - 1
+            view = sparse.csr_matrix((b - a, self.genes), dtype=np.float32)
+            # One by one: scipy's constructor copies parts of larger arrays.
+            view.indptr = (self.indptr[a : b + 1] - self.indptr[a]).astype(np.int32)
+            held = slice(self.indptr[a], self.indptr[b])
+            view.data, view.indices = self.data[held], self.indices[held]
+            views.append(view)
+            starts.append(b)
+        return views, starts[:-1]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a ``Csr``, read when they are sliced: for going through many cells in blocks."""
+
+    csr: Csr
+    rows: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows), self.csr.genes
+
+    def __getitem__(self, some: slice) -> sparse.csr_matrix:
+        return self.csr.matrix(self.rows[some])
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from sklearn.decomposition import PCA
 
 from .pseudobulk import Expression
 
@@ -34,6 +33,8 @@ def energy_distances(predicted: Sequence[np.ndarray], observed: Sequence[np.ndar
 def principal_axes(expression: Expression, dims: int) -> np.ndarray:
     """Axes float64 (G, k) on which cells (n, G) vary most, at most ``dims``: the space in which
     scPerturb compares cells. Distances need no centring."""
+    from sklearn.decomposition import PCA  # takes most of a second, and most experiments need none
+
     dims = min(dims, min(expression.shape) - 1)
     pca = PCA(dims, svd_solver="arpack", random_state=0).fit(expression.astype(np.float64))
     return pca.components_.T

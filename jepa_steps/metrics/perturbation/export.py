@@ -39,7 +39,9 @@ def as_anndata(
         from anndata import AnnData
         from pandas import DataFrame, Index
     except ImportError:
-        raise InputError("exporting predictions needs anndata; pip install 'jepa-steps[bio]'") from None
+        raise InputError(
+            "exporting predictions needs anndata; pip install 'jepa-steps[expression]'"
+        ) from None
     n, g = expression.shape
     _check_names(n, g, perturbations, genes, control, contexts)
     x = expression.astype(np.float32)

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from ...errors import InputError
 
 Condition = tuple[str, ...]
+# Dense or CSR, or anything of a shape whose slices are.
 Expression = np.ndarray | sp.csr_array | sp.csr_matrix
 
 _BLOCK = 8192  # cells that are float64 at once

@@ -4,12 +4,12 @@ Shapes: n cells, P test perturbations (by context), G genes, B batches.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from .baselines import BASELINES, additive, batch_only, no_change, perturbed_mean, shuffled
+from .baselines import BASELINES, additive, batch_only, no_change, perturbed_mean, ridge, shuffled
 from .ceiling import split_half
 from .metrics import evaluate
 from .pseudobulk import Condition, Expression, TrainingTable, group_means
@@ -28,6 +28,7 @@ class Question:
         batch: int64 (n,), of each test cell.
         batch_means: of the perturbed training cells of each batch, float64 (B, G), NaN where there are
             none; None for a single batch.
+        features: what is known of genes (F,), by name; empty for nothing.
     """
 
     table: TrainingTable
@@ -37,6 +38,7 @@ class Question:
     codes: np.ndarray
     batch: np.ndarray
     batch_means: np.ndarray | None
+    features: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def observed(self) -> np.ndarray:
@@ -59,10 +61,13 @@ class Question:
         return evaluate(predicted, truth, self.control, self.perturbed, self.contexts)
 
     def answers(self, seed: int) -> dict[str, np.ndarray]:
-        """Predicted means (P, G) of every baseline; of batches alone where there are several; and of the
-        additive model with shuffled labels, which owes nothing to them."""
+        """Predicted means (P, G) of every baseline; of ridge on features of genes where training has
+        some; of batches alone where there are several; and of the additive model with shuffled labels,
+        which owes nothing to them."""
         asked = (self.conditions, self.contexts)
         found = {name: predict(self.table, *asked) for name, predict in BASELINES.items()}
+        if any(set(c) <= set(self.features) for c in self.table.conditions):
+            found["ridge_features"] = ridge(self.table, *asked, self.features)
         if self.batch_means is not None:
             composition = np.zeros((len(self.conditions), len(self.batch_means)))
             np.add.at(composition, (self.codes, self.batch), 1)

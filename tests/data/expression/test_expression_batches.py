@@ -65,10 +65,11 @@ def test_an_epoch_visits_each_perturbed_training_cell_once_with_controls_of_its_
     epoch, rows = one.samples(0)
     assert (epoch == 0).all() and sorted(rows) == one.rows.tolist()
     assert (store.split[rows] == 0).all() and (store.condition[rows] > 0).all()
-    partners = one._pairing(epoch, rows)
-    assert (store.condition[partners] == 0).all() and (store.split[partners] == 0).all()
-    assert (store.context[partners] == store.context[rows]).all()
-    assert (store.batch[partners] == store.batch[rows]).all()
+    every = Expression(store, CPU)(np.arange(len(store)))
+    for control, row in zip(one(0)[0], rows, strict=True):
+        alike = (store.split == 0) & (store.condition == 0)
+        alike &= (store.context == store.context[row]) & (store.batch == store.batch[row])
+        assert (every[alike] == control).all(1).any()
     assert torch.equal(one(0)[3], Expression(store, CPU)(rows))
 
 
@@ -139,3 +140,34 @@ def test_a_gene_table_without_statistics_says_so(tmp_path):
     (out / "genes.csv").write_text("gene\n" + "\n".join(names) + "\n")
     with pytest.raises(InputError, match=r"genes\.csv: expected the columns gene, mean and std"):
         open_expression(out)
+
+
+def test_the_mean_of_a_pool_can_stand_for_the_cell_before(store):
+    one = batches(store, pairing="mean", control_share=0.0)
+    epoch, rows = one.samples(3)
+    every = store.samples(np.arange(len(store)))
+    for control, row in zip(one(3)[0], rows, strict=True):
+        alike = (store.split == 0) & (store.condition == 0)
+        alike &= (store.context == store.context[row]) & (store.batch == store.batch[row])
+        assert torch.allclose(control, one.expression.of(every[alike].mean(0)[None])[0], atol=1e-5)
+    assert torch.equal(one.of(epoch, rows)[0], one.of(epoch + 1, rows)[0])  # nothing is drawn
+
+
+def test_transport_pairs_a_cell_with_a_control_of_its_pool_that_is_near(store):
+    pytest.importorskip("ot", reason="POT is not installed")
+    size = len(batches(store).rows)
+    near, far = (
+        batches(store, size=size, pairing=p, control_share=0.0) for p in ("transport", "random")
+    )
+    _, rows = near.samples(0)
+    assert equal(near(0), batches(store, size=size, pairing="transport", control_share=0.0)(0))
+    every, (control, *_) = Expression(store, CPU)(np.arange(len(store))), near(0)
+    for one, row in zip(control, rows, strict=True):
+        found = np.flatnonzero((every == one).all(1).numpy())
+        assert (store.condition[found] == 0).all() and (store.split[found] == 0).all()
+        assert (store.batch[found] == store.batch[row]).all()
+
+    def apart(parts):
+        return float(((parts[0] - parts[3]) ** 2).sum(1).mean())
+
+    assert apart(near(0)) < apart(far(0))

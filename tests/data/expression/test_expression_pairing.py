@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jepa_steps.data.expression import pairing
 from jepa_steps.data.expression.pairing import (
     LEVELS,
     RandomPairing,
@@ -118,6 +119,31 @@ def test_transport_pairs_follow_the_coupling_within_pools(kind):
     drawn = pair(np.arange(20_000), np.full(20_000, one))
     found = np.array([(drawn == m).mean() for m in members])
     assert np.allclose(found, plan / plan.sum(), atol=0.02)
+
+
+def test_many_cells_are_coupled_in_pieces_each_cell_once(monkeypatch):
+    """Pieces of at most 16 of 100 cells and 50 controls: every cell has a control, all are from the pool."""
+    pytest.importorskip("ot", reason="POT is not installed")
+    monkeypatch.setattr(pairing, "_MOST_COUPLED", 16)
+    control = np.arange(150) >= 100
+    none = np.zeros(150, np.int64)
+    pools, rows = control_pools(none, control, none, none), np.arange(100)
+    x = np.random.default_rng(4).normal(size=(150, 2))
+    seen = []
+    plan = pairing.transport_plan
+
+    def watched(cells, controls, *how):
+        seen.append((len(cells), len(controls)))
+        return plan(cells, controls, *how)
+
+    monkeypatch.setattr(pairing, "transport_plan", watched)
+    pair = TransportPairing(pools, rows, (~control).astype(int), lambda r: x[r], 0)
+    assert sum(n for n, _ in seen) == 100 and max(map(max, seen)) == 16
+    drawn = pair(0, rows)
+    assert (drawn >= 100).all() and len(np.unique(drawn)) > 25
+    assert ((x[drawn] - x[:100]) ** 2).sum(1).mean() < 0.7 * ((x[100:, None] - x[:100]) ** 2).sum(
+        -1
+    ).mean()
 
 
 def test_transport_without_pot_names_the_extra(monkeypatch):

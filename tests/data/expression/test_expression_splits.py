@@ -178,10 +178,12 @@ def train_bytes(out):
 
 
 @pytest.mark.parametrize("options", [{}, {"split": {"kind": "context"}, "target_sum": None},
-                                     {"knock_down": {"min_cells": 1, "perturbation_residual": 1.0}}],
-                         ids=["counts", "context", "knock-down"])  # fmt: skip
+                                     {"knock_down": {"min_cells": 1, "perturbation_residual": 1.0}},
+                                     {"split": {"kind": "combination", **KINDS["combination"]}},
+                                     {"split": {"kind": "batch", **KINDS["batch"]}}],
+                         ids=["counts", "context", "knock-down", "combination", "batch"])  # fmt: skip
 def test_no_value_of_a_val_or_test_cell_moves_a_train_byte(options, tmp_path):
-    s = screen(3)
+    s = spread() if options.get("split", {}).get("kind") == "batch" else screen(3)
     options = {"n_variable_genes": 15, "on_copies": "drop", **options}
     before = train_bytes(prepared(tmp_path / "before", s, **options))
     held = [int(r["source"].removeprefix("cell")) for r in table(tmp_path / "before" / "out")

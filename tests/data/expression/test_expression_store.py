@@ -6,6 +6,8 @@ import pytest
 import torch
 from screens import prepared, screen
 
+from jepa_steps.data.expression import store as module
+from jepa_steps.data.expression.batches import Expression
 from jepa_steps.data.expression.ragged import densify
 from jepa_steps.data.expression.store import open_expression
 from jepa_steps.errors import InputError
@@ -39,6 +41,21 @@ def test_small_batches(stores, rows):
     for store in stores:
         assert store.samples(rows).shape == (len(rows), 40)
     assert densify(*stores[0].csr.ragged(rows), 40, "cpu").shape == (len(rows), 40)
+
+
+def test_a_store_of_more_values_than_int32_counts_reads_the_same(stores, monkeypatch):
+    whole = stores[0].csr
+    monkeypatch.setattr(module, "MOST_VALUES", int(whole.indptr[-1]) // 3)
+    cut = module.Csr(whole.data, whole.indices, whole.indptr, whole.genes)
+    for rows in (
+        np.random.default_rng(0).integers(0, 288, 100),
+        np.arange(288),
+        np.array([287, 0, 287]),
+    ):
+        got, want = cut.ragged(rows), whole.ragged(rows)
+        assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(got, want, strict=True))
+    assert len(cut._views[0]) == 4
+    assert all(np.shares_memory(view.indices, whole.indices) for view in cut._views[0])
 
 
 def test_rows_without_values_and_repeated_lengths_densify():
@@ -96,3 +113,9 @@ def test_the_same_source_gives_the_same_bytes(tmp_path):
             assert file.read_bytes() == (b / file.name).read_bytes(), file.name
     hashes = [json.loads((x / "manifest.json").read_text())["sha256"] for x in (a, b)]
     assert hashes[0] == hashes[1]
+
+
+def test_the_encoder_is_shown_the_same_cells_from_both_stores(stores):
+    rows = np.random.default_rng(1).integers(0, len(stores[0]), 30)
+    sparse, dense = (Expression(store, torch.device("cpu"))(rows) for store in stores)
+    assert torch.equal(sparse, dense) and sparse.std() > 0

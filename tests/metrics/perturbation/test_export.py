@@ -13,7 +13,7 @@ NAMES = ["A", "A+B", "non-targeting", "non-targeting"]
 
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix])
 def test_it_reads_back_as_cell_eval_expects(kind, tmp_path):
-    anndata = pytest.importorskip("anndata", reason="anndata is not installed (extra bio)")
+    anndata = pytest.importorskip("anndata", reason="anndata is not installed (extra expression)")
     path = tmp_path / "predictions.h5ad"
     as_anndata(kind(X), NAMES, ["g1", "g2"], contexts=["k562"] * 4).write_h5ad(path)
     data = anndata.read_h5ad(path)
@@ -39,7 +39,7 @@ def test_it_reads_back_as_cell_eval_expects(kind, tmp_path):
     ],
 )
 def test_what_cell_eval_would_choke_on_is_refused(change, message):
-    pytest.importorskip("anndata", reason="anndata is not installed (extra bio)")
+    pytest.importorskip("anndata", reason="anndata is not installed (extra expression)")
     arguments = {"expression": X, "perturbations": NAMES, "genes": ["g1", "g2"], **change}
     with pytest.raises(InputError, match=message):
         as_anndata(**arguments)
@@ -47,5 +47,5 @@ def test_what_cell_eval_would_choke_on_is_refused(change, message):
 
 def test_without_anndata_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "anndata", None)
-    with pytest.raises(InputError, match="jepa-steps\\[bio\\]"):
+    with pytest.raises(InputError, match="jepa-steps\\[expression\\]"):
         as_anndata(X, NAMES, ["g1", "g2"])
