@@ -154,7 +154,7 @@ def _over_training(
                 "lidar": seen["lidar"],
                 "lidar_trust": seen["trust"],
                 "sigreg_ratio": normality.sigreg_ratio(train),
-                "uniformity": geometry.uniformity(train[:_PAIRED]),
+                "uniformity": geometry.uniformity(evenly(train, _PAIRED)),
                 "alignment": geometry.alignment(views_nqD) if len(views_nqD) > 1 else None,
                 "self_cluster": geometry.self_cluster(train),
                 **{name: statistics[name] for name in _SPREAD},

@@ -178,8 +178,9 @@ class Jepa(nn.Module):
         """Mean squared distance of predictions on the unit sphere: ``alignment`` from their targets
         (Wang & Isola 2020, alpha = 2), ``alignment_shuffled`` from those of the batch's next sample.
 
-        0 = equal, 2 = nothing in common. A prediction that knows nothing of its sample is as far from
-        the one as from the other.
+        0 = equal, 2 = nothing in common. Of cells, a prediction that knows nothing of its sample is as
+        far from the one as from the other. Of images the next sample's targets lie elsewhere, so that
+        a prediction that knows where its own lie is nearer to them by that alone.
         """
         target = full(views.target)
         if self.target_encoder is not None:  # what the loss compares with
