@@ -14,6 +14,7 @@ from jepa_steps.config import Experiment, ExpressionDataset, JepaRun, parse
 from jepa_steps.data.expression.prepare import prepare_expression
 from jepa_steps.data.prepared import open_prepared
 from jepa_steps.embed import embed_store
+from jepa_steps.evaluation.methods import FLOORLESS, MODEL
 from jepa_steps.metrics.comparison import over_seeds, paired
 from jepa_steps.metrics.perturbation.metrics import METRICS, mean_over_perturbations
 from jepa_steps.metrics.perturbation.verdicts import Values, judge
@@ -164,7 +165,7 @@ def show(found: Predicted, against: dict[str, Values], metrics: Sequence[str] = 
 
 def verdicts(found: Predicted, against: dict[str, Values], metrics: Sequence[str] = SHOWN) -> None:
     """The model beside the best of ``against``, metric by metric."""
-    ours = {m: found.methods[evaluate.MODEL][m] for m in metrics}
+    ours = {m: found.methods[MODEL][m] for m in metrics}
     for row in judge(ours, against, units=found.units):
         print(f"  {row['metric']}: {row['model']:.3f}, {row['verdict']} {row['best_baseline']} "
               f"({row['baseline']:.3f}), {row['difference']:+.3f} [{row['low']:+.3f}, "
@@ -173,5 +174,5 @@ def verdicts(found: Predicted, against: dict[str, Values], metrics: Sequence[str
 
 def baselines(found: Predicted) -> dict[str, Values]:
     """The methods that the report judges a model against."""
-    other = (evaluate.MODEL, *evaluate.FLOORLESS, "ceiling")
+    other = (MODEL, *FLOORLESS, "ceiling")
     return {name: values for name, values in found.methods.items() if name not in other}

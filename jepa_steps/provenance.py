@@ -36,7 +36,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "prepare_expression": ("prepare.py", "config", "data", "data/expression"),
     "train": ("train.py", "config", "provenance.py", *_DATA, "model", "engine", *_MEASURES),
     "embed": ("embed.py", "config", *_DATA, "model"),
-    "evaluate": ("evaluate.py", "config", *_DATA, "model", "engine", *_EFFECTS, "figures"),
+    "evaluate": ("evaluate.py", "evaluation", "config", *_DATA, "model", *_EFFECTS, "figures"),
     "monitor": ("monitor.py", "config", *_TABLES, *_MASKS, "metrics", "figures"),
     "rank": ("rank.py", "config", *_TABLES, "metrics", "figures"),
     "probe": ("probe.py", "config", *_TABLES, "metrics", "figures"),

@@ -3,8 +3,6 @@
 import math
 
 import numpy as np
-from scipy.stats import spearmanr
-from sklearn.linear_model import RidgeClassifierCV
 
 # Criterion -> whether a larger value is better.
 CRITERIA = {"effective_rank": True, "rankme": True, "lidar": True, "sigreg_ratio": False}
@@ -16,6 +14,8 @@ def probe_accuracy(train: np.ndarray, train_y: np.ndarray, val: np.ndarray, val_
     Standardised by train; its strength is chosen by leave-one-out on train, in closed form. Cheap
     enough for every snapshot, and val is not used to choose anything.
     """
+    from sklearn.linear_model import RidgeClassifierCV  # takes a second, and floors have no snapshots
+
     mean, std = train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64)
     scale = np.where(std > 1e-12 * max(1.0, np.abs(mean).max()), std, np.inf)
     model = RidgeClassifierCV(alphas=np.logspace(-2, 4, 7))
@@ -35,6 +35,8 @@ def agreement(stages: list[dict]) -> dict[str, dict[str, float | None]]:
         fraction of training it would take, and chosen_probe and best_probe, what that one and the
         best one score.
     """
+    from scipy.stats import spearmanr
+
     result = {}
     for name, larger in CRITERIA.items():
         known = [s for s in stages if s.get(name) is not None and s.get("probe") is not None]

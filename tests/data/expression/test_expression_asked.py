@@ -8,7 +8,7 @@ from screens import prepared, screen
 
 from jepa_steps.data.expression.asked import ask, features_of, names_of
 from jepa_steps.data.expression.store import open_expression
-from jepa_steps.evaluate import _question
+from jepa_steps.evaluation.methods import question_of
 from jepa_steps.metrics.perturbation.baselines import look_up, ridge
 from jepa_steps.metrics.perturbation.pseudobulk import group_means, training_table
 
@@ -99,7 +99,7 @@ def test_rows_that_are_read_when_sliced_are_the_rows(tmp_path):
 
 def test_ridge_on_features_of_genes_stands_beside_that_on_indicators(tmp_path):
     store = open_expression(prepared(tmp_path, split={"kind": "perturbation"}))
-    question = _question(store, ask(store))
+    question = question_of(store, ask(store))
     answers, asked = question.answers(0), (question.conditions, question.contexts)
     features = features_of(store)
     assert np.array_equal(answers["ridge_features"], ridge(question.table, *asked, features))
