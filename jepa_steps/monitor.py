@@ -130,7 +130,9 @@ def _over_training(
     labelled = all(len(v) and (v >= 0).all() for v in y.values()) and len(np.unique(y["train"])) > 1
     labelled = labelled and np.isin(y["val"], y["train"]).mean() > 0.5  # else the classes are held out
     snapshots, views = read_array(embed / "snapshots.npy"), read_array(embed / "views.npy")
-    labelled = labelled and len(snapshots) > 0  # the end alone orders nothing; probe.json has its accuracy
+    labelled = (
+        labelled and len(snapshots) > 0
+    )  # the end alone orders nothing; probe.json has its accuracy
     each = [*zip(description["snapshot_fractions"], snapshots, strict=True), (1.0, embeddings[rows])]
     stages, spectra = [], []
     for (fraction, z), views_nqD in zip(each, views, strict=True):

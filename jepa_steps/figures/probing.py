@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import confusion_matrix
 
+from ..metrics.scores import confusion_matrix
 from .style import COLOURS, MARKERS, message, new
 
 empty = message
@@ -12,7 +12,7 @@ empty = message
 
 def confusion(y: np.ndarray, predicted: np.ndarray) -> Figure:
     """Confusion matrix of the linear probe, rows normalised; numbers up to 12 classes."""
-    matrix = confusion_matrix(y, predicted)
+    _, matrix = confusion_matrix(y, predicted)
     share = matrix / matrix.sum(1, keepdims=True).clip(min=1)
     figure, (axes,) = new(3.8, 3.4)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 from ..data import counter
 from ..errors import InputError
@@ -73,7 +73,7 @@ def _percentiles(means: np.ndarray, groups: int) -> np.ndarray:
     """
     if groups < 2:
         return np.tile([-np.inf, np.inf], (means.shape[1], 1))
-    tail = stats.norm.cdf(-np.sqrt(groups / (groups - 1)) * stats.t.ppf(0.975, groups - 1))
+    tail = ndtr(-np.sqrt(groups / (groups - 1)) * stdtrit(groups - 1, 0.975))
     return np.quantile(means, [tail, 1 - tail], axis=0).T
 
 
@@ -97,7 +97,7 @@ def over_seeds(values: Sequence[float]) -> list[float]:
     n = len(values)
     if n < 2:
         return [-np.inf, np.inf]
-    half = stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
+    half = stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(n)
     return [float(np.mean(values) - half), float(np.mean(values) + half)]
 
 

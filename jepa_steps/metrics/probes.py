@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from sklearn.metrics import r2_score
 
 from ..cli import read_json
 from ..data import counter
@@ -158,6 +157,8 @@ def regression_probe(data: Split3) -> tuple[np.ndarray, dict]:
 
     ``r2`` in the choice is that of test, the mean over targets.
     """
+    from sklearn.metrics import r2_score  # takes a second, and few data have targets
+
     strengths = sorted(_RIDGE_STRENGTHS, reverse=True)
     path = ridge(data.train, data.train_y, strengths)
     best, found = _best(path, lambda linear: float(r2_score(data.val_y, linear(data.val))))

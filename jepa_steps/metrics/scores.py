@@ -1,30 +1,49 @@
-"""How good predictions of classes are.
+"""How good predictions of classes are, from one confusion matrix.
+
+The numbers of scikit-learn's metrics, without the second that importing them takes in every process.
 
 Shapes: m samples, C classes.
 """
 
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, precision_recall_fscore_support
+
+
+def confusion_matrix(y: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(the C classes of either, ascending; int64 (C, C), samples by class and by predicted class)."""
+    classes, codes = np.unique(np.concatenate([y, predicted]), return_inverse=True)
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(matrix, (codes[: len(y)], codes[len(y) :]), 1)
+    return classes, matrix
+
+
+def _rates(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision, recall and F1 of each class, float64 (C,); 0 where undefined."""
+    hits, n, said = np.diagonal(matrix), matrix.sum(1), matrix.sum(0)
+    return hits / said.clip(min=1), hits / n.clip(min=1), 2 * hits / (n + said).clip(min=1)
 
 
 def scores(
     y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray | None = None
 ) -> dict[str, float]:
-    """Accuracy, balanced accuracy and macro F1; with probabilities log loss (nats) and ECE, too.
+    """Accuracy, balanced accuracy (mean recall of the classes of y) and macro F1 (over the classes of y
+    or predicted); with probabilities log loss (nats) and ECE, too.
 
     Args:
         y, predicted: int64 (m,), class numbers.
         probabilities: float (m, C), column c of class c; left out where a class of y has
             probability 0 throughout, because no training sample showed it.
     """
+    _, matrix = confusion_matrix(y, predicted)
+    _, recall, f1 = _rates(matrix)
     result = {
         "accuracy": float((predicted == y).mean()),
-        "balanced_accuracy": float(balanced_accuracy_score(y, predicted)),
-        "macro_f1": float(f1_score(y, predicted, average="macro", zero_division=0)),
+        "balanced_accuracy": float(recall[matrix.any(1)].mean()),
+        "macro_f1": float(f1.mean()),
     }
     if probabilities is not None and probabilities[:, np.unique(y)].any(0).all():
-        classes = np.arange(probabilities.shape[1])
-        result["log_loss"] = float(log_loss(y, probabilities, labels=classes))
+        likelihood = probabilities[np.arange(len(y)), y].astype(np.float64)
+        least = np.finfo(probabilities.dtype).eps
+        result["log_loss"] = float(-np.log(likelihood.clip(least, 1 - least)).mean())
         result["ece"] = calibration_error(y, probabilities)
     return result
 
@@ -43,9 +62,7 @@ def calibration_error(y: np.ndarray, probabilities: np.ndarray, bins: int = 15) 
 
 def per_class(y: np.ndarray, predicted: np.ndarray) -> list[list[float]]:
     """For each class of y: its number, samples, precision, recall, F1; 0 where undefined."""
-    classes = np.unique(y)
-    precision, recall, f1, n = precision_recall_fscore_support(
-        y, predicted, labels=classes, zero_division=0
-    )
-    columns = (classes, n, precision, recall, f1)
-    return [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    classes, matrix = confusion_matrix(y, predicted)
+    shown = matrix.any(1)
+    columns = (c[shown].tolist() for c in (classes, matrix.sum(1), *_rates(matrix)))
+    return [list(row) for row in zip(*columns, strict=True)]

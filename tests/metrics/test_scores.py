@@ -1,5 +1,10 @@
+import warnings
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
 
 from jepa_steps.metrics import scores
 
@@ -34,6 +39,29 @@ def test_scores_by_hand():
     assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
     assert found["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
     assert found["log_loss"] == pytest.approx(-np.log([0.8, 0.8, 0.4, 0.5]).mean())
+
+
+@given(st.integers(0, 10**6), st.integers(1, 40), st.integers(2, 6))
+def test_scores_are_those_of_scikit_learn(seed, m, classes):
+    rng = np.random.default_rng(seed)
+    y, p = rng.integers(0, classes, m), rng.dirichlet(np.full(classes, 0.3), m)
+    predicted = rng.integers(0, classes, m)
+    found, rows = scores.scores(y, predicted, p), scores.per_class(y, predicted)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that y has not
+        balanced = metrics.balanced_accuracy_score(y, predicted)
+        matrix = metrics.confusion_matrix(y, predicted)
+    assert found["balanced_accuracy"] == pytest.approx(balanced)
+    expected = metrics.f1_score(y, predicted, average="macro", zero_division=0)
+    assert found["macro_f1"] == pytest.approx(expected)
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(y, p, labels=np.arange(classes)))
+    present = np.unique(y)
+    precision, recall, f1, n = metrics.precision_recall_fscore_support(
+        y, predicted, labels=present, zero_division=0
+    )
+    columns = zip(present, n, precision, recall, f1, strict=True)
+    assert rows == [pytest.approx(row) for row in columns]
+    assert (scores.confusion_matrix(y, predicted)[1] == matrix).all()
 
 
 def test_a_class_never_seen_in_training_has_no_probability_scores():
