@@ -90,7 +90,9 @@ def ridge(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[floa
     return found
 
 
-def logistic(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[float, Linear]:
+def logistic(
+    x: np.ndarray, y: np.ndarray, strengths: Iterable[float], near: Linear | None = None
+) -> dict[float, Linear]:
     """Multinomial logistic regression for every inverse strength c, from strong to weak, warm-started.
 
     Minimises sum of -log softmax(x W + b)[y] + ||W||^2 / (2 c) with an unpenalised intercept, as
@@ -100,13 +102,17 @@ def logistic(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[f
     Args:
         x: (n, D); float64, or float32 for half the time and digits enough to choose c by.
         y: int64 (n,), class numbers 0 to C - 1, each present.
+        near: class scores from which to start, of other rows for one.
 
     Raises:
         InputError: not converged.
     """
     axes, target = principal_axes(x), np.eye(int(y.max()) + 1, dtype=x.dtype)[:, y].T
     classes = target.shape[1]
-    weights = before = np.zeros((classes, len(axes.power) + 1))
+    weights = np.zeros((classes, len(axes.power) + 1))
+    if near is not None:
+        weights = np.hstack([near.coef.T @ axes.basis, near.intercept[:, None]])
+    before = weights
     tolerance, reach, travelled = _TOLERANCE[x.dtype.name], 0.0, 0.0
     found = {}
     for c in sorted(strengths):

@@ -124,9 +124,10 @@ def logistic_probe(data: Split3, grid: Iterable[float]) -> tuple[Linear, np.ndar
     path = logistic(data.train.astype(np.float32), codes, grid)
     best, found = _best(path, _accuracy(data.val, data.val_y, classes))
     x, y = data.both
+    near = path[best] if np.isin(data.val_y, classes).all() else None
     classes, codes = np.unique(y, return_inverse=True)
     choice = {"c": best, "val_accuracy": {f"{c:g}": accuracy for c, accuracy in found.items()}}
-    return logistic(x, codes, [best])[best], classes, choice
+    return logistic(x, codes, [best], near)[best], classes, choice
 
 
 def _ridge_path(x: np.ndarray, y: np.ndarray) -> tuple[dict[float, Linear], np.ndarray]:
