@@ -94,7 +94,7 @@ def report(results: Path, data: list[Path], names: list[str], out: Path) -> None
     single = [tables.summary_row(Row(e["name"], e["kind"], e["data"], (e,))) for e in experiments]
     with staged(out) as folder:
         write_csv(folder / "summary.csv", flat[0], (row.values() for row in flat))
-        text = tables.markdown(rows, found, tables.intervals(rows))
+        text = tables.markdown(_by_data(rows, below), found, tables.intervals(rows))
         (folder / "summary.md").write_text(text, encoding="utf-8")
         write_json(folder / "metrics.json", {r["experiment"]: tables.metrics(r) for r in single})
         history = [
@@ -103,17 +103,20 @@ def report(results: Path, data: list[Path], names: list[str], out: Path) -> None
             for row in _table(results / "train" / name / "metrics.csv")
         ]
         write_csv(folder / "history.csv", ["experiment", *_CURVES], history)
-        save(comparison.comparison(_scores(rows, below)), folder / "comparison.svg")
+        save(comparison.comparison(_scores(_by_data(rows, below))), folder / "comparison.svg")
         save(comparison.few_labels(_curves(rows)), folder / "few_labels.svg")
         page = render(Page(experiments, rows, below, found), results, folder)
         (folder / "report.html").write_text(page, encoding="utf-8")
 
 
-def _scores(rows: list[Row], below: list[Row]) -> list[tuple]:
+def _by_data(rows: list[Row], below: list[Row]) -> list[Row]:
     """Data set by data set, each with the guesses about it."""
     everything = [*rows, *(row for row in below if row.kind in GUESSES)]
     order = list(dict.fromkeys(row.data for row in rows))
-    rows = sorted(everything, key=lambda row: order.index(row.data))
+    return sorted(everything, key=lambda row: order.index(row.data))
+
+
+def _scores(rows: list[Row]) -> list[tuple]:
     return [(r.label, r.trained, r.score("logistic"), r.score("few_label", "10")) for r in rows]
 
 

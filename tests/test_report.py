@@ -83,7 +83,8 @@ def test_tables_and_metrics_hold_the_same_numbers(three):
     assert not {"wall_seconds", "gpu_hours", "seeds"} & set(metrics["digits-raw"])
     text = (out / "summary.md").read_text()
     table = [line for line in text.splitlines() if line.startswith("|")]
-    assert len({len(line) for line in table}) == 1 and len(table) == 7  # columns are aligned
+    assert len({len(line) for line in table}) == 1 and len(table) == 8  # columns are aligned
+    assert table[-1].startswith("| majority class ") and " 10.0 (" in table[-1]
     assert "**digits-collapsed** below raw input (all labels)" in text
     history = (out / "history.csv").read_text().splitlines()
     assert history[0] == "experiment,step,epoch,loss,gradient_norm,lr" and len(history) == 37
@@ -145,7 +146,7 @@ def test_hostile_names_are_text(step, tmp_path, name):
         ElementTree.fromstring((tmp_path / "out" / file).read_text())
     summary = (tmp_path / "out" / "summary.md").read_text()
     table = [line for line in summary.splitlines() if line.startswith("|")]
-    assert len(table) == 4 and len({line.replace("\\|", "").count("|") for line in table}) == 1
+    assert len(table) == 5 and len({line.replace("\\|", "").count("|") for line in table}) == 1
     assert not re.search(r"(?<!\\)<", summary)
 
 

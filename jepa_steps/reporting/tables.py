@@ -48,18 +48,13 @@ def metrics(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def markdown(rows: list[Row], standings: list[dict[str, Any]], how: list[str]) -> str:
-    """A table aligned for reading as plain text, what beats what, and how intervals were obtained."""
+    """A table aligned for reading as plain text, what beats what, and how intervals were obtained.
+
+    Args:
+        rows: with the guesses among them.
+    """
     head = ["experiment", "verdict", "linear probe", "10 labels", "kNN", "eff. rank", "n test"]
-    cells = []
-    for row in rows:
-        flat = summary_row(row)
-        rank = (
-            "–" if flat["effective_rank"] is None else f"{flat['effective_rank']:.1f} of {flat['dim']:g}"
-        )
-        few = _percent(flat, "few10")
-        line = [row.label, flat["verdict"], _percent(flat, "logistic"), few, _percent(flat, "knn"), rank]
-        cells.append([*line, str(flat["n_test"] or "–")])
-    lines = _aligned(head, cells)
+    lines = _aligned(head, [_guess(row) if row.kind in GUESSES else _line(row) for row in rows])
     lines += ["", "Test accuracy in % with 95 % intervals."]
     for one in standings:
         lines.append(
@@ -68,6 +63,19 @@ def markdown(rows: list[Row], standings: list[dict[str, Any]], how: list[str]) -
             f"p = {one['adjusted_p']:.3g}, n = {one['n']}"
         )
     return "\n".join([*lines, "", *how]) + "\n"
+
+
+def _line(row: Row) -> list[str]:
+    flat = summary_row(row)
+    rank = "–" if flat["effective_rank"] is None else f"{flat['effective_rank']:.1f} of {flat['dim']:g}"
+    shares = [_percent(flat, name) for name in ("logistic", "few10", "knn")]
+    return [row.label, flat["verdict"], *shares, rank, str(flat["n_test"] or "–")]
+
+
+def _guess(row: Row) -> list[str]:
+    score = row.score("logistic")
+    share = _percent({"logistic": _value(score), **_interval("logistic", score)}, "logistic")
+    return [row.label, "floor", share, "–", "–", "–", str(len(row.members[0]["index"]))]
 
 
 def _aligned(head: list[str], cells: list[list[str]]) -> list[str]:
