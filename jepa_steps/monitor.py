@@ -33,7 +33,7 @@ from .metrics import diagnosis, geometry, lidar, normality, selection, spectrum
 from .metrics.embedding import moment_statistics, norms, row_statistics, token_statistics
 from .metrics.evidence import Evidence
 from .metrics.moments import Picked, moments, token_moments
-from .metrics.nuisance import nuisance_statistics
+from .metrics.nuisance import nuisance_share, nuisance_statistics
 
 COUNTED = 25_600  # samples behind shares of variance, and among which neighbours are sought
 SHOWN = 6  # images in a figure
@@ -138,7 +138,7 @@ def _over_training(
     for (fraction, z), views_nqD in zip(each, views, strict=True):
         train, val = z[parts["train"]], z[parts["val"]]
         m, statistics = moments(train), row_statistics(train)
-        ranks = spectrum.summary(m)
+        ranks, sigma = spectrum.summary(m), spectrum.singular_values(m)
         probe = selection.probe_accuracy(train, y["train"], val, y["val"]) if labelled else None
         seen = lidar.lidar(views_nqD) if len(views_nqD) > 1 else {"lidar": None, "trust": None}
         centred = ranks["centred"]
@@ -161,10 +161,12 @@ def _over_training(
                 "alignment": geometry.alignment(views_nqD) if len(views_nqD) > 1 else None,
                 "self_cluster": geometry.self_cluster(train),
                 **{name: statistics[name] for name in _SPREAD},
+                "directions": spectrum.directions(sigma),
+                "nuisance_share": _nuisance_share(train, rows[parts["train"]], samples),
                 "probe": probe,
             }
         )
-        spectra.append((fraction, spectrum.singular_values(m), m.n))
+        spectra.append((fraction, sigma, m.n))
     return stages, spectra, {name: int(part.sum()) if labelled else 0 for name, part in parts.items()}
 
 
@@ -188,6 +190,13 @@ def _nuisance(embeddings: np.ndarray, rows: np.ndarray, samples: Splits) -> dict
         return None
     rows = evenly(rows, COUNTED)
     return nuisance_statistics(embeddings[rows], samples.nuisance[rows], samples.labels[rows])
+
+
+def _nuisance_share(z: np.ndarray, rows: np.ndarray, samples: Splits) -> float | None:
+    """Of embeddings z of these rows of the data."""
+    if samples.nuisance is None:
+        return None
+    return nuisance_share(nuisance_statistics(z, samples.nuisance[rows], samples.labels[rows]))
 
 
 def _mask_figure(trained: Training, encoder: dict) -> Figure:

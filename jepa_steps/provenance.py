@@ -16,7 +16,7 @@ _TABLES = ("data/__init__.py", "data/counter.py", "data/splits.py", "data/store.
 # What training measures of its own embeddings.
 _MEASURES = tuple(f"metrics/{name}.py" for name in ("__init__", "embedding", "embedding_rules"))
 _MEASURES += tuple(f"metrics/{name}.py" for name in ("evidence", "moments", "neighbours"))
-_MEASURES += ("metrics/remedies.py", "metrics/spectrum.py")
+_MEASURES += ("metrics/nuisance.py", "metrics/remedies.py", "metrics/spectrum.py")
 _DATA = ("data", "data/expression")
 # What judges predicted perturbations.
 _EFFECTS = ("metrics", "metrics/perturbation")

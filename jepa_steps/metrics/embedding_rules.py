@@ -3,8 +3,9 @@
 import numpy as np
 
 from ..config import Monitor
-from . import remedies
+from . import remedies, spectrum
 from .evidence import Evidence, Finding
+from .nuisance import nuisance_share
 
 
 def collapse(e: Evidence, limits: Monitor) -> Finding | None:
@@ -43,18 +44,16 @@ def rank_k_collapse(e: Evidence, limits: Monitor) -> Finding | None:
     """Embeddings that lie in a subspace of k directions."""
     if e.singular_values is None or e.ranks is None:
         return None
-    squares = np.asarray(e.singular_values, np.float64) ** 2
-    width, total = _width(e.ranks), squares.sum()
-    if total == 0:  # equal rows: collapse
+    width, k = _width(e.ranks), spectrum.directions(np.asarray(e.singular_values))
+    most = limits.subspace_share * width
+    if width < 4 or k > most or k == 0:  # 0: equal rows, which is collapse
         return None
-    k = int((np.cumsum(squares) < 0.99999 * total).sum()) + 1
-    if width < 4 or k > limits.subspace_share * width:
-        return None
+    seen = e.seen("directions", lambda v: 0 < v <= most)
     return Finding(
         "rank-k collapse",
         "error",
         f"k = {k} of {width} directions hold 99.999 % of the variance (limit "
-        f"{limits.subspace_share:.0%} of them, n = {e.ranks['n']}){e.when}{_overshoot(e)}",
+        f"{limits.subspace_share:.0%} of them, n = {e.ranks['n']}){e.when}{seen}{_overshoot(e)}",
         "Beyond k directions nothing varies. Decorrelate the dimensions, or lower the learning rate.",
         _calmer(e, remedies.more_directions),
     )
@@ -84,12 +83,13 @@ def high_correlation(e: Evidence, limits: Monitor) -> Finding | None:
     """Dimensions that repeat each other."""
     if e.pooled is None or e.pooled["mean_abs_correlation"] <= limits.correlation:
         return None
+    seen = e.seen("mean_abs_correlation", lambda v: v > limits.correlation)
     return Finding(
         "high correlation",
         "warning",
         f"two dimensions correlate by {e.pooled['mean_abs_correlation']:.2f} on average, by "
         f"{e.pooled['max_abs_correlation']:.2f} at most (limit of the mean {limits.correlation:g}, "
-        f"n = {e.pooled['n']}){e.when}",
+        f"n = {e.pooled['n']}){e.when}{seen}",
         "Dimensions repeat each other. Strengthen the covariance term, or let the target move faster.",
         _calmer(e, remedies.more_directions),
     )
@@ -116,17 +116,18 @@ def nuisance_dominated(e: Evidence, limits: Monitor) -> Finding | None:
     """Embeddings that tell the batch rather than the label."""
     if e.nuisance is None:
         return None
-    beyond, label = e.nuisance["group_beyond_label"], e.nuisance["label_share"]
-    share = e.nuisance["group_share"] if beyond is None else beyond
-    if share is None or share <= max(limits.nuisance_share, label or 0.0):
+    share, label = nuisance_share(e.nuisance), e.nuisance["label_share"]
+    most = max(limits.nuisance_share, label or 0.0)
+    if share is None or share <= most:
         return None
+    seen = e.seen("nuisance_share", lambda v: v > most)
     beside = "" if label is None else f" among samples of one label, the label {label:.0%} of all"
     return Finding(
         "nuisance-dominated embeddings",
         "warning",
         f"the group explains {share:.0%} of the variance{beside} (limit {limits.nuisance_share:.0%} "
         f"and the label's share; corrected for chance, n = {e.nuisance['n']}, "
-        f"{e.nuisance['groups']} groups){e.when}",
+        f"{e.nuisance['groups']} groups){e.when}{seen}",
         "The embedding tells which group or batch a sample is from before what it is. Augment away what "
         "groups differ in, or remove it when preparing the data.",
         e.patch(remedies.vary_appearance),

@@ -65,6 +65,12 @@ def nuisance_statistics(rows: np.ndarray, groups: np.ndarray, labels: np.ndarray
     }
 
 
+def nuisance_share(statistics: dict) -> float | None:
+    """What groups explain beyond labels, or alone where labels say nothing."""
+    beyond = statistics["group_beyond_label"]
+    return statistics["group_share"] if beyond is None else beyond
+
+
 def condition_statistics(
     predictions_nqD: np.ndarray, targets: np.ndarray, conditions: np.ndarray
 ) -> dict[str, float | int | None]:

@@ -72,6 +72,13 @@ def numerical_rank(sigma: np.ndarray) -> int:
     return int((sigma**2 > len(sigma) * np.finfo(float).eps * sigma[0] ** 2).sum())
 
 
+def directions(sigma: np.ndarray) -> int:
+    """How many directions hold 99.999 % of the variance; 0 where nothing varies."""
+    squares = np.square(sigma, dtype=np.float64)
+    total = squares.sum()
+    return int((np.cumsum(squares) < 0.99999 * total).sum()) + 1 if total > 0 else 0
+
+
 def condition_number(sigma: np.ndarray) -> float:
     """Largest over smallest singular value within the numerical rank; 0 for a zero matrix."""
     rank = numerical_rank(sigma)

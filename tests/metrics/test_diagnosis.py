@@ -43,6 +43,29 @@ def test_planted_faults_are_named_with_numbers_and_where_they_are_explained(name
     assert found[name].doc == f"docs/reading-the-report.md#{name.lower().replace(' ', '-')}"
 
 
+@pytest.mark.parametrize(
+    ("name", "column", "bad"),
+    [
+        ("rank-k collapse", "directions", 2),
+        ("high correlation", "mean_abs_correlation", 0.99),
+        ("nuisance-dominated embeddings", "nuisance_share", 0.9),
+        ("dimensional collapse", "effective_rank", 1.01),
+    ],
+)
+def test_evidence_says_at_which_snapshots_a_fault_was_there(name, column, bad):
+    sound = {
+        "directions": 32,
+        "mean_abs_correlation": 0.1,
+        "nuisance_share": 0.0,
+        "effective_rank": 30.0,
+    }
+    rows = [{"fraction": f, **sound} for f in (0.1, 0.5, 1.0)]
+    for row in rows[1:]:
+        row[column] = bad
+    found = {finding.name: finding for finding in diagnose(planted(name, snapshots=rows), LIMITS)}
+    assert "at snapshots 0.5, 1" in found[name].evidence, found[name].evidence
+
+
 @pytest.mark.parametrize("name", sorted(set(PLANTED) - {"collapse", "dimensional collapse"}))
 def test_a_planted_fault_alone_is_the_verdict(name):
     found = names(planted(name))
