@@ -29,18 +29,15 @@ from .figures.masks import masks
 from .figures.samples import masks_on_samples, neighbours
 from .figures.spectra import spectra_over_training
 from .figures.style import message, save
-from .metrics import diagnosis, geometry, lidar, normality, selection, spectrum
-from .metrics.embedding import moment_statistics, norms, row_statistics, token_statistics
+from .metrics import diagnosis, selection, spectrum
+from .metrics.embedding import moment_statistics, norms, token_statistics
 from .metrics.evidence import Evidence
 from .metrics.moments import Picked, moments, token_moments
 from .metrics.nuisance import nuisance_share, nuisance_statistics
+from .metrics.stages import stage
 
 COUNTED = 25_600  # samples behind shares of variance, and among which neighbours are sought
 SHOWN = 6  # images in a figure
-_PAIRED = 2048  # rows of a snapshot behind its uniformity, which takes all pairs of them
-_RANKS = ("effective_rank", "participation_ratio", "stable_rank", "condition_number")
-_SPREAD = ("relative_spread", "mean_std", "min_std", "variance_term", "covariance_term",
-           "mean_abs_correlation", "high_correlation_share")  # fmt: skip
 
 
 # One BLAS thread: sums do not depend on the machine's number of cores.
@@ -130,43 +127,16 @@ def _over_training(
     labelled = all(len(v) and (v >= 0).all() for v in y.values()) and len(np.unique(y["train"])) > 1
     labelled = labelled and np.isin(y["val"], y["train"]).mean() > 0.5  # else the classes are held out
     snapshots, views = read_array(embed / "snapshots.npy"), read_array(embed / "views.npy")
-    labelled = (
-        labelled and len(snapshots) > 0
-    )  # the end alone orders nothing; probe.json has its accuracy
+    labelled = labelled and len(snapshots) > 0  # the end alone orders nothing, and probe.json has it
     each = [*zip(description["snapshot_fractions"], snapshots, strict=True), (1.0, embeddings[rows])]
     stages, spectra = [], []
     for (fraction, z), views_nqD in zip(each, views, strict=True):
         train, val = z[parts["train"]], z[parts["val"]]
-        m, statistics = moments(train), row_statistics(train)
-        ranks, sigma = spectrum.summary(m), spectrum.singular_values(m)
+        statistics, sigma = stage(train, views_nqD)
+        share = _nuisance_share(train, rows[parts["train"]], samples)
         probe = selection.probe_accuracy(train, y["train"], val, y["val"]) if labelled else None
-        seen = lidar.lidar(views_nqD) if len(views_nqD) > 1 else {"lidar": None, "trust": None}
-        centred = ranks["centred"]
-        alpha, (low, high) = centred["alpha_req"], centred["alpha_req"]["ranks"] or (None, None)
-        stages.append(
-            {
-                "fraction": fraction,
-                "n": m.n,
-                "trust": ranks["trust"],
-                **{name: centred[name] for name in _RANKS},
-                "rankme": ranks["raw"]["rankme"],
-                "alpha_req": alpha["alpha"],
-                "alpha_req_r2": alpha["r2"],
-                "alpha_req_first": low,
-                "alpha_req_last": high,
-                "lidar": seen["lidar"],
-                "lidar_trust": seen["trust"],
-                "sigreg_ratio": normality.sigreg_ratio(train),
-                "uniformity": geometry.uniformity(evenly(train, _PAIRED)),
-                "alignment": geometry.alignment(views_nqD) if len(views_nqD) > 1 else None,
-                "self_cluster": geometry.self_cluster(train),
-                **{name: statistics[name] for name in _SPREAD},
-                "directions": spectrum.directions(sigma),
-                "nuisance_share": _nuisance_share(train, rows[parts["train"]], samples),
-                "probe": probe,
-            }
-        )
-        spectra.append((fraction, sigma, m.n))
+        stages.append({"fraction": fraction, **statistics, "nuisance_share": share, "probe": probe})
+        spectra.append((fraction, sigma, len(train)))
     return stages, spectra, {name: int(part.sum()) if labelled else 0 for name, part in parts.items()}
 
 
