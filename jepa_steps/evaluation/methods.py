@@ -13,11 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from ..config import Evaluate, ExpressionJepa
 from ..data.expression.asked import Asked, describe, features_of, names_of, split_of
+from ..data.expression.components import principal_axes
 from ..data.expression.store import ExpressionStore
 from ..data.store import evenly
 from ..metrics.nuisance import condition_statistics
 from ..metrics.perturbation.ceiling import attainable
-from ..metrics.perturbation.energy import energy_distances, principal_axes
+from ..metrics.perturbation.energy import energy_distances
 from ..metrics.perturbation.export import as_anndata
 from ..metrics.perturbation.pseudobulk import group_means, training_table
 from ..metrics.perturbation.question import Question, Values
@@ -31,7 +32,8 @@ from .refits import floors
 MODEL = "JEPA"
 PREDICTOR = "predictor"  # as trained; the model's answer has its shifts refitted
 FLOORLESS = (PREDICTOR, "shuffled_labels")  # shown, but nothing to be beaten
-_CELLS, _AXES = 4096, 50  # training cells behind the axes of energy distances, and how many of these
+# Training cells behind the axes in which energy distances are taken (as in scPerturb), and how many.
+_CELLS, _AXES = 4096, 50
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def evaluated(
     torch.set_num_threads(settings.threads)
     with threadpool_limits(settings.threads):
         question, rows = question_of(store, asked), describe(store, asked)
-        axes = principal_axes(store.csr.matrix(evenly(store.rows("train"), _CELLS)), _AXES)
+        axes, _ = principal_axes(store.csr.matrix(evenly(store.rows("train"), _CELLS)), _AXES)
         effects = Effects(train, folder, store)
         said = answer(
             effects, store, asked, axes, settings.controls, settings.readout_cells, settings.seed

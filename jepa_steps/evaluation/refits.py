@@ -10,8 +10,8 @@ import numpy as np
 
 from ..config import ExpressionJepa
 from ..data.expression.asked import Asked, names_of
+from ..data.expression.components import principal_axes
 from ..data.expression.store import ExpressionStore
-from ..metrics.perturbation.energy import principal_axes
 from ..metrics.perturbation.readout import Readout, fit_readout
 from ..metrics.perturbation.shifts import fit_shifts
 from ..model.effects import Effects
@@ -46,7 +46,7 @@ def floors(
             these would be too much dense memory.
     """
     dense = rows[: max(2, _VALUES // len(store.genes))]
-    axes = principal_axes(store.csr.matrix(dense), train.model.dim)
+    axes, _ = principal_axes(store.csr.matrix(dense), train.model.dim)
     spaces = {
         "pca_shifts": store.csr.matrix(rows) @ axes,
         "untrained_shifts": Effects(train, None, store).latents(rows),

@@ -17,6 +17,7 @@ from torch import Tensor
 from .. import counter
 from ..batches import Order
 from ..store import evenly
+from .components import principal_axes
 from .encoding import UNKNOWN_SLOT, Padded, read_vocabulary
 from .pairing import Pools, RandomPairing, TransportPairing, control_pools, mean_controls
 from .ragged import densify
@@ -140,11 +141,8 @@ class PerturbationBatches:
 
 def _principal(store: ExpressionStore) -> Callable[[np.ndarray], np.ndarray]:
     """A function of cells int64 (B,) to their places on the axes of training cells, float32 (B, k)."""
-    from sklearn.decomposition import PCA  # takes a second, and few runs need it
-
-    sample = store.csr.matrix(evenly(store.rows("train"), _CELLS))
-    dims = min(_AXES, min(sample.shape) - 1)
-    axes = PCA(dims, svd_solver="arpack", random_state=0).fit(sample).components_.T
+    axes, _ = principal_axes(store.csr.matrix(evenly(store.rows("train"), _CELLS)), _AXES)
+    axes = axes.astype(np.float32)
     return lambda rows: store.csr.matrix(rows) @ axes
 
 

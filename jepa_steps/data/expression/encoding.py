@@ -18,6 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from ...errors import InputError
+from .components import principal_axes
 from .labels import Part, name_of
 from .wording import UNKNOWN
 
@@ -155,13 +156,10 @@ def expression_loadings(matrix: sparse.csr_matrix, dim: int) -> np.ndarray:
     Returns:
         float32 (G, dim).
     """
-    from sklearn.decomposition import PCA
-
-    dim = min(dim, min(matrix.shape) - 1)
-    if dim < 1 or not matrix.nnz:
+    axes, variance = principal_axes(matrix, dim)
+    if not len(variance):
         return np.zeros((matrix.shape[1], 1), np.float32)
-    pca = PCA(dim, svd_solver="arpack", random_state=0).fit(matrix.astype(np.float64))
-    loadings = pca.components_.T * np.sqrt(np.maximum(pca.explained_variance_, 0))
+    loadings = axes * np.sqrt(variance)
     scale = np.sqrt((loadings**2).mean())
     return (loadings / (scale if scale > 0 else 1)).astype(np.float32)
 

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from .pseudobulk import Expression
-
 _BLOCK = 1024
 
 
@@ -28,16 +26,6 @@ def energy_distance(x: np.ndarray, y: np.ndarray) -> float:
 def energy_distances(predicted: Sequence[np.ndarray], observed: Sequence[np.ndarray]) -> np.ndarray:
     """Energy distance of each perturbation's predicted and observed cells, float64 (P,)."""
     return np.array([energy_distance(x, y) for x, y in zip(predicted, observed, strict=True)])
-
-
-def principal_axes(expression: Expression, dims: int) -> np.ndarray:
-    """Axes float64 (G, k) on which cells (n, G) vary most, at most ``dims``: the space in which
-    scPerturb compares cells. Distances need no centring."""
-    from sklearn.decomposition import PCA  # takes most of a second, and most experiments need none
-
-    dims = min(dims, min(expression.shape) - 1)
-    pca = PCA(dims, svd_solver="arpack", random_state=0).fit(expression.astype(np.float64))
-    return pca.components_.T
 
 
 def _total(x: np.ndarray, y: np.ndarray) -> float:
