@@ -9,7 +9,7 @@ Shapes: n cells, F values of a cell, P test perturbations, G genes.
 import numpy as np
 
 from ..config import ExpressionJepa
-from ..data.expression.asked import Asked, names_of
+from ..data.expression.asked import Asked, features_of, names_of
 from ..data.expression.components import principal_axes
 from ..data.expression.store import ExpressionStore
 from ..metrics.perturbation.readout import Readout, fit_readout
@@ -24,7 +24,8 @@ def shifted(latents: np.ndarray, rows: np.ndarray, store: ExpressionStore, asked
     int64 (n,), whose latents (n, F) are given."""
     names, places = names_of(store), store.contexts
     conditions = [names[c] for c in store.condition[rows]]
-    shifts = fit_shifts(latents, conditions, [places[k] for k in store.context[rows]])
+    contexts = [places[k] for k in store.context[rows]]
+    shifts = fit_shifts(latents, conditions, contexts, features_of(store))
     return shifts([names[c] for c in asked.condition], [places[k] for k in asked.context])
 
 

@@ -30,18 +30,22 @@ def pair_truth(true: np.ndarray, control: np.ndarray) -> np.ndarray:
 def test_one_point_of_the_grid_is_generalised_least_squares_and_ridge(monkeypatch):
     monkeypatch.setattr(shifts, "_SHARED", ((0.2, 0.7),))
     monkeypatch.setattr(shifts, "_SCALES", (2.0,))
+    monkeypatch.setattr(shifts, "_KNOWN", (0.4,))
+    monkeypatch.setattr(shifts, "_FEWEST", 3)
+    features = {"a": [1.0, 0.5], "b": [-0.3, 1.0], "c": [0.2, 0.1], "new": [1.0, -1.0]}
+    features = {gene: np.array(row) for gene, row in features.items()}
     rng = np.random.default_rng(1)
     conditions = [c for c in [(), ("a",), ("b",), ("a", "b"), ("c",)] for _ in range(4)] + [("c",)] * 5
     latents = rng.normal(size=(len(conditions), 4)) + [[len(c)] for c in conditions]
-    found = fit_shifts(latents, conditions, ["k"] * len(conditions))(
-        [("a", "c"), ("new",), ()], ["k"] * 3
-    )
+    fit = fit_shifts(latents, conditions, ["k"] * len(conditions), features)
+    found = fit([("a", "c"), ("new",), ()], ["k"] * 3)
     groups = sorted(set(conditions))
     means = np.stack([latents[[c == g for c in conditions]].mean(0) for g in groups])
     cells = np.array([conditions.count(g) for g in groups], float)
 
     def code(c):
-        return [*(g in c for g in "abc"), len(c) * 0.2**0.5, (len(c) > 0) * 0.7**0.5]
+        told = sum((features[g] for g in c), np.zeros(2)) * 0.4**0.5
+        return [*(g in c for g in "abc"), *told, len(c) * 0.2**0.5, (len(c) > 0) * 0.7**0.5]
 
     # The noise variance and the scale, 2 mean(1 / n) of it, cancel: one ridge serves all directions.
     x = np.array([code(g) for g in groups])
@@ -78,6 +82,31 @@ def test_an_unseen_gene_does_what_genes_do_on_average():
     new, none = fit_shifts(latents, conditions, contexts)([("new",), ()], ["a", "a"])
     np.testing.assert_allclose(none, controls["a"], atol=0.6)
     assert np.linalg.norm(new - none - offset) < 0.5 * np.linalg.norm(offset)
+
+
+@pytest.mark.parametrize(("informed", "least", "most"), [(True, 0.0, 0.35), (False, 0.7, 1.15)])
+def test_features_tell_unseen_genes_apart_where_they_say_something(informed, least, most):
+    """Against the same fit without features, on four genes that training does not have."""
+    rng = np.random.default_rng(2)
+    latents, conditions, contexts, true, controls = planted(1.0)
+    rank = np.linalg.svd(true, full_matrices=False)[0][:, :3] * np.sqrt(len(GENES) / 3)
+    table = rank if informed else rng.normal(size=rank.shape) / np.sqrt(3)
+    features = dict(zip(GENES, table, strict=True))
+    unseen = GENES[:4]
+    kept = [i for i, c in enumerate(conditions) if not set(c) & set(unseen)]
+    training = latents[kept], [conditions[i] for i in kept], [contexts[i] for i in kept]
+    asked, truth = [(g,) for g in unseen], controls["a"] + true[:4]
+    with_, without = (
+        np.square(fit_shifts(*training, f)(asked, ["a"] * 4) - truth).mean() for f in (features, None)
+    )
+    assert least * without <= with_ < most * without
+
+
+def test_features_of_few_genes_are_not_used():
+    latents, conditions, contexts, _, _ = planted(0.5)
+    few = {g: np.arange(2.0) + i for i, g in enumerate(GENES[:9])}
+    both = (fit_shifts(latents, conditions, contexts, f)(PAIRS, ["a"] * 8) for f in (few, None))
+    np.testing.assert_array_equal(*both)
 
 
 def test_predictions_turn_and_move_with_the_latents():
