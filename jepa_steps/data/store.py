@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,14 @@ def read_array(path: Path) -> np.ndarray:
     for a in range(0, len(array), 4096):
         if not np.isfinite(array[a : a + 4096]).all():
             raise InputError(f"{path}: rows {a} to {a + 4096} hold NaN or infinity; training diverged")
+        release(array)
     return array
+
+
+def release(array: object) -> None:
+    """Give back the pages of a read-only memory map that were read; they count as resident memory."""
+    if isinstance(array, np.memmap) and array.mode == "r":
+        array._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 def write_splits(

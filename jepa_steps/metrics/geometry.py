@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..data import counter
-from .moments import release
+from ..data.store import release
 
 BLOCK = 1024
 WALKS = 20  # independent samples of pairs, at least, behind a standard error

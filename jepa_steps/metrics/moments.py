@@ -6,11 +6,12 @@ device): it uses only what both understand. Blocks, workers and ranks merge exac
 Shapes: n rows, D dimensions, S samples, N tokens a sample.
 """
 
-import mmap
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from ..data.store import release
 
 # Spread below this share of the root mean square is rounding: float64 sums, float32 embeddings.
 ROUNDING = 1e-11
@@ -145,12 +146,6 @@ def _streamed(kind: Any, array: np.ndarray, block: int) -> Any:
     if total is None:
         raise ValueError("no rows")
     return total
-
-
-def release(array: Array) -> None:
-    """Give back the pages of a read-only memory map that were read; they count as resident memory."""
-    if isinstance(array, np.memmap) and array.mode == "r":
-        array._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 def as_numpy(array: Array) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.stats import entropy
 
+from jepa_steps.data.store import read_array
 from jepa_steps.metrics import spectrum
 from jepa_steps.metrics.embedding import norms, row_statistics, token_statistics
 from jepa_steps.metrics.moments import Picked, moments, token_moments
@@ -202,6 +203,8 @@ def test_pages_of_a_memory_map_are_given_back(tmp_path):
     assert mapped_mib() - before > 25
     assert moments(array).mean.mean() == pytest.approx(expected)
     assert mapped_mib() - before < 5
+    checked = read_array(tmp_path / "rows.npy")  # goes through all of them for NaN
+    assert mapped_mib() - before < 5 and checked.shape == array.shape
     assert array[-1, -1] == np.load(tmp_path / "rows.npy")[-1, -1]  # and read again when needed
 
 
