@@ -22,6 +22,7 @@ from ..errors import InputError
 # loss is then within 1e-6 nats of its minimum; rounding of float32 allows no more than 1e-4.
 _TOLERANCE = {"float64": 1e-5, "float32": 1e-4}
 _STEPS = 5000
+_BLOCK = 2048
 _WIDEST = 10_000  # rows and columns of the matrix to decompose: 800 MB, minutes
 
 
@@ -153,19 +154,24 @@ def _cross_entropy(
     """Mean loss in nats and its gradient by the scaled weights; rows (n, r), target (n, C) one-hot."""
     weights = scaled.reshape(target.shape[1], -1) * scale
     coef, intercept = weights[:, :-1].astype(rows.dtype), weights[:, -1:].astype(rows.dtype)
-    # Classes first: sums over ten of them are then sums of long vectors.
-    logits, target = coef @ rows.T + intercept, target.T
-    logits -= logits.max(0)
-    hit = np.einsum("cn,cn->n", logits, target).sum(dtype=np.float64)
-    p = np.exp(logits, out=logits)
-    total = p.sum(0)
-    loss = (np.log(total).sum(dtype=np.float64) - hit) / len(rows)
-    loss += penalty / 2 * (weights[:, :-1] ** 2).sum()
-    p /= total
-    p -= target
-    gradient = np.empty_like(weights)
-    gradient[:, :-1] = p @ rows / len(rows) + penalty * weights[:, :-1]
-    gradient[:, -1] = p.mean(1, dtype=np.float64)
+    loss, gradient = 0.0, np.zeros_like(weights)
+    # In blocks: rows are needed twice, and the second time they are still in the cache.
+    for a in range(0, len(rows), _BLOCK):
+        x, hot = rows[a : a + _BLOCK], target[a : a + _BLOCK].T
+        # Classes first: sums over ten of them are then sums of long vectors.
+        logits = coef @ x.T + intercept
+        logits -= logits.max(0)
+        loss -= np.einsum("cn,cn->n", logits, hot).sum(dtype=np.float64)
+        p = np.exp(logits, out=logits)
+        total = p.sum(0)
+        loss += np.log(total).sum(dtype=np.float64)
+        p /= total
+        p -= hot
+        gradient[:, :-1] += p @ x
+        gradient[:, -1] += p.sum(1, dtype=np.float64)
+    gradient /= len(rows)
+    gradient[:, :-1] += penalty * weights[:, :-1]
+    loss = loss / len(rows) + penalty / 2 * (weights[:, :-1] ** 2).sum()
     return loss, (gradient * scale).ravel()
 
 
