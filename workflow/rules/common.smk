@@ -86,17 +86,6 @@ def processes(wildcards):
     return machines(wildcards).nodes * processes_per_node(wildcards)
 
 
-def mpi(wildcards):
-    """The executor's mark of a rule that may span nodes, around whose command it puts no srun of its own.
-
-    None in the step of a job array, which gets no srun either way: with the mark every task of the
-    array would run the first one's command.
-    """
-    if any(word.startswith("--slurm-jobstep-array-execs") for word in sys.argv):
-        return None
-    return "srun" if processes(wildcards) > 1 else ""
-
-
 def gpus_of_a_node(wildcards):
     """Slurm's --gres; the site's name of a GPU is the profile's."""
     asked = machines(wildcards).gpus

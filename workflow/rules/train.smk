@@ -22,7 +22,8 @@ rule train:
     resources:
         mem_mb=growing(lambda w: machines(w).mem_mb),
         runtime=growing(lambda w: machines(w).runtime),
-        mpi=mpi,
+        # Only a rule with mpi spans nodes; without, or with one task, the executor adds no srun.
+        mpi=lambda w: "srun" if processes(w) > 1 else "",
         nodes=lambda w: machines(w).nodes,
         tasks=processes,
         gres=gpus_of_a_node,
