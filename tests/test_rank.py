@@ -157,3 +157,9 @@ def test_bad_arrays_are_named(step, folder, name, array, says):
     code, _, err = call(step, folder)
     assert code == 2 and err.startswith("error: ") and err.count("\n") == 1 and says in err
     assert not (folder / "out").exists()
+
+
+def test_a_folder_for_embeddings_is_named(step, folder):
+    code, _, err = step(rank, "--embeddings", folder, "--out", folder / "new")
+    assert code == 2 and f"{folder}: found a folder, expected an .npy file in it" in err
+    assert err.count("\n") == 1 and not (folder / "new").exists()

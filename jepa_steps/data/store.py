@@ -154,6 +154,8 @@ def read_array(path: Path) -> np.ndarray:
     Raises:
         InputError: missing or damaged file, no rows, or not-finite embeddings.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: found a folder, expected an .npy file in it")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
