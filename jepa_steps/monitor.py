@@ -51,7 +51,9 @@ def monitor(
     evaluation: Path | None = None,
 ) -> dict[str, Any]:
     """Run the step; returns what monitor.json holds."""
-    description, embeddings = read_json(embed / "embed.json"), read_array(embed / "embeddings.npy")
+    description = read_json(embed / "embed.json")
+    embeddings = read_array(embed / "embeddings.npy", "rows, dimensions")
+    tokens = read_array(embed / "tokens.npy", "samples, tokens, dimensions")
     images = read_json(data / "manifest.json")["modality"] == "images"
     store, samples = open_store(data) if images else None, read_splits(data / "splits.csv")
     if len(samples.split) != len(embeddings):
@@ -68,7 +70,7 @@ def monitor(
     stages, spectra, probed = _over_training(embed, description, embeddings, samples)
     evidence = Evidence(
         pooled={**norms(Picked(embeddings, training)), **moment_statistics(m)},
-        tokens=token_statistics(token_moments(read_array(embed / "tokens.npy")[seen])),
+        tokens=token_statistics(token_moments(tokens[seen])),
         ranks=spectrum.summary(m),
         singular_values=spectrum.singular_values(m),
         history=tables["metrics"],
@@ -126,7 +128,8 @@ def _over_training(
     y = {name: samples.labels[rows[part]] for name, part in parts.items()}
     labelled = all(len(v) and (v >= 0).all() for v in y.values()) and len(np.unique(y["train"])) > 1
     labelled = labelled and np.isin(y["val"], y["train"]).mean() > 0.5  # else the classes are held out
-    snapshots, views = read_array(embed / "snapshots.npy"), read_array(embed / "views.npy")
+    snapshots = read_array(embed / "snapshots.npy", "stages, samples, dimensions")
+    views = read_array(embed / "views.npy", "stages, samples, views, dimensions")
     labelled = labelled and len(snapshots) > 0  # the end alone orders nothing, and probe.json has it
     each = [*zip(description["snapshot_fractions"], snapshots, strict=True), (1.0, embeddings[rows])]
     stages, spectra = [], []

@@ -44,7 +44,7 @@ def probe(
     tokens: Path | None = None,
 ) -> dict[str, Any]:
     """Run the step; returns what probe.json holds."""
-    table, first = read_splits(splits), read_array(embeddings)
+    table, first = read_splits(splits), read_array(embeddings, "rows, dimensions")
     if len(table.labels) != len(first):
         raise InputError(f"{splits}: {len(table.labels)} rows for {len(first)} embeddings; embed again")
     split, how = _probed_split(table)
@@ -182,11 +182,11 @@ def _attentive(
     """(predicted labels of all test samples, "" where no tokens are stored; scores)."""
     if tokens is None:
         raise InputError("probe.attentive: needs --tokens, the tokens.npy of the embed step")
-    stored, rows = read_array(tokens), read_json(tokens.parent / "embed.json")["token_rows"]
-    rows = np.array(rows, dtype=np.int64)
+    stored = read_array(tokens, "samples, tokens, dimensions")
+    rows = np.array(read_json(tokens.parent / "embed.json")["token_rows"], dtype=np.int64)
     labels, split = table.labels[rows], table.split[rows]
     parts = [np.flatnonzero((split == code) & (labels >= 0)) for code in range(3)]
-    if stored.ndim != 3 or len(stored) != len(rows) or min(len(part) for part in parts) == 0:
+    if len(stored) != len(rows) or min(len(part) for part in parts) == 0:
         raise InputError(
             f"{tokens}: found shape {stored.shape} and {[len(p) for p in parts]} labelled samples in "
             "train, val and test, expected (samples, tokens, dimensions) of all three; embed again"

@@ -40,7 +40,7 @@ def rank(
     out: Path,
 ) -> dict[str, Any]:
     """Run the step; returns what rank.json holds."""
-    array = _array(embeddings, "rows, dimensions")
+    array = read_array(embeddings, "rows, dimensions")
     split = read_splits(splits).split if splits else np.zeros(len(array), np.int64)
     if len(split) != len(array):
         raise InputError(f"{splits}: {len(split)} rows for {len(array)} embeddings")
@@ -112,7 +112,7 @@ def _measured(m: Moments, rows: np.ndarray, settings: Rank) -> dict[str, Any]:
 
 def _of_views(path: Path | None) -> dict[str, Any]:
     """Alignment and LiDAR of the final encoder; None without views."""
-    views = _array(path, "stages, samples, views, dimensions") if path else np.empty((0, 0, 0, 0))
+    views = read_array(path, "stages, samples, views, dimensions") if path else np.empty((0, 0, 0, 0))
     if not views.size:
         return {"alignment": None, "lidar": None}
     if min(views.shape[1:3]) < 2:
@@ -122,7 +122,7 @@ def _of_views(path: Path | None) -> dict[str, Any]:
 
 def _training_tokens(path: Path, split: np.ndarray, dim: int) -> np.ndarray:
     """Tokens (S, T, D) of training samples; all of them where no embed.json lies beside the file."""
-    tokens, description = _array(path, "samples, tokens, dimensions"), path.with_name("embed.json")
+    tokens, description = read_array(path, "samples, tokens, dimensions"), path.with_name("embed.json")
     if tokens.shape[2] != dim:
         raise InputError(f"{path}: found {tokens.shape[2]} dimensions, expected {dim} as of embeddings")
     if not description.is_file():
@@ -134,13 +134,6 @@ def _training_tokens(path: Path, split: np.ndarray, dim: int) -> np.ndarray:
             f"{len(tokens)} samples in {path.name} and {len(split)} embeddings; embed again"
         )
     return tokens[split[rows] == 0]
-
-
-def _array(path: Path, axes: str) -> np.ndarray:
-    array = read_array(path)
-    if array.ndim != len(axes.split(", ")):
-        raise InputError(f"{path}: found shape {array.shape}, expected ({axes})")
-    return array
 
 
 def _bounded(rows: np.ndarray, most: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from jepa_steps import rank
+from jepa_steps import probe, rank
 from jepa_steps.data.store import write_splits
 from jepa_steps.metrics import geometry, lidar, spectrum
 from jepa_steps.metrics.moments import moments
@@ -143,7 +143,7 @@ def test_too_few_rows_have_no_rank_but_a_reason(step, folder):
         (
             "tokens",
             np.zeros((4, 3)),
-            "tokens.npy: found shape (4, 3), expected (samples, tokens, dimensions)",
+            "tokens.npy: found shape (4, 3) of float32, expected numbers (samples, tokens, dimensions)",
         ),
         ("tokens", np.zeros((150, 3, 5)), "tokens.npy: found 5 dimensions, expected 12"),
         ("tokens", np.zeros((7, 3, DIM)), "token_rows: found 150 rows up to 449 for 7 samples"),
@@ -159,7 +159,24 @@ def test_bad_arrays_are_named(step, folder, name, array, says):
     assert not (folder / "out").exists()
 
 
-def test_a_folder_for_embeddings_is_named(step, folder):
-    code, _, err = step(rank, "--embeddings", folder, "--out", folder / "new")
-    assert code == 2 and f"{folder}: found a folder, expected an .npy file in it" in err
-    assert err.count("\n") == 1 and not (folder / "new").exists()
+def test_what_is_no_matrix_of_embeddings_is_named(step, folder):
+    rows = np.ones((5000, DIM), np.float32)
+    rows[4321, 2] = np.nan
+    arrays = {
+        "text": (
+            np.array([["a", "b"]]),
+            "found shape (1, 2) of <U1, expected numbers (rows, dimensions)",
+        ),
+        "objects": (np.array([{}], dtype=object), "not a readable .npy file"),
+        "vector": (rows[:, 0], "found shape (5000,) of float32"),
+        "nan": (rows, "row 4321 holds NaN or infinity"),
+    }
+    for name, (array, _) in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=True)
+    cases = {folder / f"{name}.npy": says for name, (_, says) in arrays.items()}
+    cases[folder] = "found a folder, expected an .npy file in it"
+    for module, more in ((rank, ()), (probe, ("--splits", folder / "splits.csv"))):
+        for path, says in cases.items():
+            code, _, err = step(module, "--embeddings", path, *more, "--out", folder / "new")
+            assert code == 2 and f"{path}: {says}" in err, err
+            assert err.count("\n") == 1 and not (folder / "new").exists()

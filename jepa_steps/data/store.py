@@ -148,11 +148,11 @@ def evenly(rows: np.ndarray, most: int) -> np.ndarray:
     return rows[places.round().astype(np.int64)]
 
 
-def read_array(path: Path) -> np.ndarray:
-    """A memory-mapped array.
+def read_array(path: Path, axes: str) -> np.ndarray:
+    """A memory-mapped array of finite numbers; ``axes`` names its dimensions: "rows, dimensions".
 
     Raises:
-        InputError: missing or damaged file, no rows, or not-finite embeddings.
+        InputError: missing or damaged file, other dimensions, text, or values that are not finite.
     """
     if path.is_dir():
         raise InputError(f"{path}: found a folder, expected an .npy file in it")
@@ -160,9 +160,16 @@ def read_array(path: Path) -> np.ndarray:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: not a readable .npy file: {error}") from None
+    if array.ndim != len(axes.split(", ")) or array.dtype.kind not in "fiu":
+        raise InputError(
+            f"{path}: found shape {array.shape} of {array.dtype}, expected numbers ({axes})"
+        )
     for a in range(0, len(array), 4096):
-        if not np.isfinite(array[a : a + 4096]).all():
-            raise InputError(f"{path}: rows {a} to {a + 4096} hold NaN or infinity; training diverged")
+        finite = np.isfinite(array[a : a + 4096]).reshape(len(array[a : a + 4096]), -1).all(1)
+        if not finite.all():
+            raise InputError(
+                f"{path}: row {a + int(finite.argmin())} holds NaN or infinity; training diverged"
+            )
         release(array)
     return array
 
