@@ -73,18 +73,24 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) 
         writer.writerows(rows)
 
 
-def read_json(path: Path) -> Any:
-    """JSON of a file.
+def read_json(path: Path, *keys: str) -> Any:
+    """JSON of a file; with ``keys`` an object that has these.
 
     Raises:
-        InputError: missing file or invalid JSON.
+        InputError: missing file, invalid JSON, or a key that it lacks.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run the step that writes it first") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not valid JSON: {error}") from None
+    lacking = [key for key in keys if not isinstance(found, dict) or key not in found]
+    if lacking:
+        raise InputError(
+            f"{path}: found no {lacking[0]!r}, as of another version; run the step that writes it again"
+        )
+    return found
 
 
 def run(main: Callable[[], None]) -> None:

@@ -32,7 +32,7 @@ def evaluate(
     folder: Path, data: Path, settings: Evaluate, out: Path, cell_eval: Path | None = None
 ) -> dict[str, Any]:
     """Run the step; returns what evaluation.json holds."""
-    encoder = read_json(folder / "encoder.json")
+    encoder = read_json(folder / "encoder.json", "train", "data_sha256")
     train = parse_training(encoder["train"], str(folder / "encoder.json"))
     if not isinstance(train, ExpressionJepa) or train.task != "perturbation":
         return _nothing(out, "it predicts no perturbation")

@@ -51,16 +51,17 @@ def monitor(
     evaluation: Path | None = None,
 ) -> dict[str, Any]:
     """Run the step; returns what monitor.json holds."""
-    description = read_json(embed / "embed.json")
+    written = ("encoder", "token_rows", "snapshot_rows", "snapshot_fractions")
+    description = read_json(embed / "embed.json", *written)
     embeddings = read_array(embed / "embeddings.npy", "rows, dimensions")
     tokens = read_array(embed / "tokens.npy", "samples, tokens, dimensions")
-    images = read_json(data / "manifest.json")["modality"] == "images"
+    images = read_json(data / "manifest.json", "modality")["modality"] == "images"
     store, samples = open_store(data) if images else None, read_splits(data / "splits.csv")
     if len(samples.split) != len(embeddings):
         raise InputError(
             f"{embed}: {len(embeddings)} embeddings for {len(samples.split)} rows of {data}"
         )
-    encoder = read_json(train / "encoder.json")
+    encoder = read_json(train / "encoder.json", "train")
     trained = parse_training(encoder["train"], str(train / "encoder.json"))
     tables = {name: read_columns(train / f"{name}.csv") for name in ("metrics", "validation", "timing")}
 

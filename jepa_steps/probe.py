@@ -159,7 +159,7 @@ def _candidates(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Name and rows of each pooling: embeddings.npy, then those of poolings.safetensors."""
     description = embeddings.parent / "embed.json"
-    yield (read_json(description)["pooling"] if description.is_file() else "mean"), first
+    yield (read_json(description, "pooling")["pooling"] if description.is_file() else "mean"), first
     if poolings is None:
         return
     try:
@@ -183,7 +183,8 @@ def _attentive(
     if tokens is None:
         raise InputError("probe.attentive: needs --tokens, the tokens.npy of the embed step")
     stored = read_array(tokens, "samples, tokens, dimensions")
-    rows = np.array(read_json(tokens.parent / "embed.json")["token_rows"], dtype=np.int64)
+    description = read_json(tokens.parent / "embed.json", "token_rows")
+    rows = np.array(description["token_rows"], dtype=np.int64)
     labels, split = table.labels[rows], table.split[rows]
     parts = [np.flatnonzero((split == code) & (labels >= 0)) for code in range(3)]
     if len(stored) != len(rows) or min(len(part) for part in parts) == 0:

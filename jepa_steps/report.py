@@ -39,7 +39,7 @@ def read_experiment(results: Path, name: str, manifests: dict[str, dict]) -> dic
     Raises:
         InputError: a step's result is missing or damaged.
     """
-    encoder = read_json(results / "train" / name / "encoder.json")
+    encoder = read_json(results / "train" / name / "encoder.json", "train", "data_sha256")
     data = encoder["data_sha256"]["splits.csv"]
     folder = next((f for f, m in manifests.items() if m["sha256"]["splits.csv"] == data), None)
     settings = parse_training(encoder["train"], str(results / "train" / name / "encoder.json"))
@@ -83,7 +83,7 @@ def _predictions(path: Path) -> dict[str, Any]:
 
 def report(results: Path, data: list[Path], names: list[str], out: Path) -> None:
     """Run the step."""
-    manifests = {str(folder): read_json(folder / "manifest.json") for folder in data}
+    manifests = {str(folder): read_json(folder / "manifest.json", "sha256") for folder in data}
     experiments = [read_experiment(results, name, manifests) for name in names]
     rows = group(experiments)
     below = floors(rows)

@@ -342,3 +342,19 @@ def test_new_images_are_embedded_with_the_stored_preprocessing(step, tmp_path, d
     stored = np.load(tmp_path / "results/embed/mine/embeddings.npy")
     assert np.allclose(np.load(tmp_path / "new.npy"), stored[:5], atol=1e-5)
     assert (tmp_path / "new.csv").read_text().splitlines() == ["file", *[f"{i}.png" for i in range(5)]]
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", '{"encoder": "raw"}'])
+def test_results_of_another_version_are_named(step, tmp_path, content):
+    for name in ("encoder.json", "embed.json", "manifest.json"):
+        (tmp_path / name).write_text(content)
+    folders = {"--train": tmp_path, "--data": tmp_path, "--encoder": tmp_path, "--embed": tmp_path}
+    for module, names, file in (
+        (evaluate, ("--train", "--data"), "encoder.json"),
+        (embed, ("--encoder", "--data"), "manifest.json"),
+        (monitor, ("--embed", "--data", "--train"), "embed.json"),
+    ):
+        arguments = [part for name in names for part in (name, folders[name])]
+        code, _, err = step(module, *arguments, "--out", tmp_path / "out")
+        assert code == 2 and f"{tmp_path / file}: found no '" in err and err.count("\n") == 1, err
+        assert not (tmp_path / "out").exists()

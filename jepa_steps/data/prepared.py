@@ -15,5 +15,5 @@ def open_prepared(folder: Path) -> Prepared:
     Raises:
         InputError: missing, damaged or inconsistent files.
     """
-    manifest = read_json(folder / "manifest.json")
+    manifest = read_json(folder / "manifest.json", "modality")
     return open_expression(folder) if manifest["modality"] == "expression" else open_store(folder)

@@ -82,7 +82,7 @@ def open_store(folder: Path) -> Store:
     Raises:
         InputError: missing or inconsistent files.
     """
-    manifest = read_json(folder / "manifest.json")
+    manifest = read_json(folder / "manifest.json", "sha256")
     try:
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:

@@ -77,7 +77,7 @@ def load_probe(folder: Path) -> LinearProbe:
     Raises:
         InputError: missing files, or data without labels.
     """
-    description = read_json(folder / "probe.json")
+    description = read_json(folder / "probe.json", "labels")
     if not description["labels"]:
         raise InputError(f"{folder / 'probe.json'}: no probe: {description['reason']}")
     try:

@@ -129,13 +129,13 @@ def load_encoder(folder: str | Path, device: str = "cpu") -> Encoder:
         InputError: missing, damaged or mismatched files.
     """
     folder = Path(folder)
-    config = read_json(folder / "encoder.json")
+    config = read_json(folder / "encoder.json", "train")
     return Encoder(config, load_weights(folder / "encoder.safetensors"), device)
 
 
 def load_snapshots(folder: Path) -> list[tuple[float, Encoder]]:
     """The encoder at fractions of its training, (fraction, encoder) in order; [] for floors."""
-    config = read_json(folder / "encoder.json")
+    config = read_json(folder / "encoder.json", "train")
     weights: dict[float, dict[str, Tensor]] = {}
     for name, tensor in load_weights(folder / "snapshots.safetensors").items():
         fraction, key = name.split("/", 1)

@@ -157,8 +157,8 @@ def open_expression(folder: Path) -> ExpressionStore:
     Raises:
         InputError: missing, damaged or inconsistent files.
     """
-    manifest = read_json(folder / "manifest.json")
-    perturbations = read_json(folder / "perturbations.json")
+    manifest = read_json(folder / "manifest.json", "sha256", "settings", "leaky")
+    perturbations = read_json(folder / "perturbations.json", "conditions", "perturbations")
     genes, mean, std = read_genes(folder / "genes.csv")
     csr = open_csr(folder, len(genes))
     dense = _mapped(folder / "dense.npy")
