@@ -38,6 +38,7 @@ from .metrics.stages import stage
 
 COUNTED = 25_600  # samples behind shares of variance, and among which neighbours are sought
 SHOWN = 6  # images in a figure
+_DESCRIBED = ("encoder", "token_rows", "snapshot_rows", "snapshot_fractions")
 
 
 # One BLAS thread: sums do not depend on the machine's number of cores.
@@ -51,21 +52,19 @@ def monitor(
     evaluation: Path | None = None,
 ) -> dict[str, Any]:
     """Run the step; returns what monitor.json holds."""
-    written = ("encoder", "token_rows", "snapshot_rows", "snapshot_fractions")
-    description = read_json(embed / "embed.json", *written)
+    description = read_json(embed / "embed.json", *_DESCRIBED)
     embeddings = read_array(embed / "embeddings.npy", "rows, dimensions")
     tokens = read_array(embed / "tokens.npy", "samples, tokens, dimensions")
     images = read_json(data / "manifest.json", "modality")["modality"] == "images"
     store, samples = open_store(data) if images else None, read_splits(data / "splits.csv")
     if len(samples.split) != len(embeddings):
-        raise InputError(
-            f"{embed}: {len(embeddings)} embeddings for {len(samples.split)} rows of {data}"
-        )
+        raise InputError(f"{embed}: {len(embeddings)} embeddings, {len(samples.split)} rows in {data}")
     encoder = read_json(train / "encoder.json", "train")
     trained = parse_training(encoder["train"], str(train / "encoder.json"))
     tables = {name: read_columns(train / f"{name}.csv") for name in ("metrics", "validation", "timing")}
 
     training = np.flatnonzero(samples.split == 0)
+    some = evenly(training, COUNTED)
     m = moments(Picked(embeddings, training))
     seen = samples.split[np.array(description["token_rows"])] == 0
     stages, spectra, probed = _over_training(embed, description, embeddings, samples)
@@ -78,7 +77,7 @@ def monitor(
         validation=tables["validation"],
         snapshots=stages,
         probe_n=probed["val"],
-        nuisance=_nuisance(embeddings, training, samples),
+        nuisance=_nuisance(embeddings[some], some, samples),
         conditions=read_json(evaluation).get("conditions") if evaluation else None,
         settings=trained if isinstance(trained, JepaRun) else None,
     )
@@ -137,7 +136,7 @@ def _over_training(
     for (fraction, z), views_nqD in zip(each, views, strict=True):
         train, val = z[parts["train"]], z[parts["val"]]
         statistics, sigma = stage(train, views_nqD)
-        share = _nuisance_share(train, rows[parts["train"]], samples)
+        share = nuisance_share(_nuisance(train, rows[parts["train"]], samples))
         probe = selection.probe_accuracy(train, y["train"], val, y["val"]) if labelled else None
         stages.append({"fraction": fraction, **statistics, "nuisance_share": share, "probe": probe})
         spectra.append((fraction, sigma, len(train)))
@@ -159,18 +158,11 @@ def _prediction(validation: dict[str, list[float]]) -> dict[str, float] | None:
     return {name: validation[column][-1] for name, column in names.items()}
 
 
-def _nuisance(embeddings: np.ndarray, rows: np.ndarray, samples: Splits) -> dict[str, Any] | None:
+def _nuisance(z: np.ndarray, rows: np.ndarray, samples: Splits) -> dict[str, Any] | None:
+    """Of embeddings z of these rows of the data; None where no groups are named."""
     if samples.nuisance is None:
         return None
-    rows = evenly(rows, COUNTED)
-    return nuisance_statistics(embeddings[rows], samples.nuisance[rows], samples.labels[rows])
-
-
-def _nuisance_share(z: np.ndarray, rows: np.ndarray, samples: Splits) -> float | None:
-    """Of embeddings z of these rows of the data."""
-    if samples.nuisance is None:
-        return None
-    return nuisance_share(nuisance_statistics(z, samples.nuisance[rows], samples.labels[rows]))
+    return nuisance_statistics(z, samples.nuisance[rows], samples.labels[rows])
 
 
 def _mask_figure(trained: Training, encoder: dict) -> Figure:

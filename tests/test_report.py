@@ -84,6 +84,7 @@ def test_tables_and_metrics_hold_the_same_numbers(three):
     text = (out / "summary.md").read_text()
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len({len(line) for line in table}) == 1 and len(table) == 8  # columns are aligned
+    assert "majority class" in (out / "few_labels.svg").read_text()
     assert table[-1].startswith("| majority class ") and " 10.0 (" in table[-1]
     assert "**digits-collapsed** below raw input (all labels)" in text
     history = (out / "history.csv").read_text().splitlines()

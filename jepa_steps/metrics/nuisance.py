@@ -65,8 +65,10 @@ def nuisance_statistics(rows: np.ndarray, groups: np.ndarray, labels: np.ndarray
     }
 
 
-def nuisance_share(statistics: dict) -> float | None:
-    """What groups explain beyond labels, or alone where labels say nothing."""
+def nuisance_share(statistics: dict | None) -> float | None:
+    """What groups explain beyond labels, or alone where labels say nothing; None without groups."""
+    if statistics is None:
+        return None
     beyond = statistics["group_beyond_label"]
     return statistics["group_share"] if beyond is None else beyond
 
