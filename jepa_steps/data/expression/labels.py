@@ -9,7 +9,7 @@ from ...config.expression import ExpressionDataset
 from ...errors import InputError
 from .keys import find_gene_names, find_keys, nearest
 from .source import Column, ExpressionSource
-from .wording import CONTROLS, TYPES, doses_of, is_control, split_label, types_of, words
+from .wording import CONTROLS, TYPES, alone, doses_of, is_control, split_label, types_of, words
 
 CONTROL = "control"
 
@@ -71,10 +71,11 @@ def label_cells(source: ExpressionSource, dataset: ExpressionDataset) -> Cells:
     controls = dataset.control or CONTROLS
     pieces = {piece for text in label.values for piece in words(text)}
     gene_column, genes = find_gene_names(source, dataset, pieces | set(label.values))
-    known = set(genes) | {text for text in label.values if len(list(words(text))) == 1}
+    known = set(genes) | {alone(text, controls) for text in label.values} - {None}
     known |= {piece for piece in pieces if is_control(piece, controls)}
     parsed = [split_label(text, dataset.delimiter, known) for text in label.values]
-    control = [all(is_control(part, controls) for part in parts) for parts in parsed]
+    acting = [tuple(p for p in parts if not is_control(p, controls)) for parts in parsed]
+    control = [not parts for parts in acting]
     if not any(control):
         raise InputError(_no_control(label, keys["perturbation"], source, dataset))
     condition, conditions, dropped = _conditions(source, dataset, keys, label, parsed, control)
@@ -88,11 +89,12 @@ def label_cells(source: ExpressionSource, dataset: ExpressionDataset) -> Cells:
     )
     dropped["unlabelled"] = int((label.codes < 0).sum())
     counts = label.counts()
+    combined = {t: parts for t, parts in zip(label.values, acting, strict=True) if len(parts) > 1}
     cells.log = {
         "keys": {**keys, "gene": gene_column},
         "control_labels": {t: int(counts[i]) for i, t in enumerate(label.values) if control[i]},
-        "combinations": {t: parts for t, parts in zip(label.values, parsed, strict=True)
-                         if len(parts) > 1},
+        "combinations": combined,
+        "unknown_parts": sorted({part for parts in combined.values() for part in parts} - known),
         "dropped_cells": dropped,
     }  # fmt: skip
     _drop_small(cells, dataset, source)

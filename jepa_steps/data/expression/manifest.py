@@ -60,15 +60,13 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
     """What was found in a screen, left out and audited, in a few lines for the terminal."""
     found, genes = manifest["detected"], manifest["genes"]
     controls = [f"{text} ({n})" for text, n in found["control_labels"].items()]
-    combined = list(found["combinations"])
     noted = [f"note: {manifest['note']}"] if manifest["note"] else []
     return [
         "cells: " + "; ".join(f"{name} {_part(c)}" for name, c in manifest["counts"].items()),
         f"genes: {genes['kept']} of {genes['measured']} kept ({genes['variable']} variable, "
         f"{genes['perturbed']} perturbed); values read as {manifest['input']['kind']}",
         "keys: " + ", ".join(f"{what} = {key or 'none'}" for what, key in found["keys"].items()),
-        f"control labels: {_few(controls)}; combinations: {len(combined)}"
-        + (f", e.g. {min(combined)}" if combined else ""),
+        f"control labels: {_few(controls)}; combinations: {_combinations(found)}",
         f"left out: {_left_out(found)}",
         f"controls to pair with: {_pairing(manifest['pairing'])}",
         *noted,
@@ -82,6 +80,17 @@ def _part(c: dict[str, Any]) -> str:
 
 def _few(texts: list[str]) -> str:
     return ", ".join(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")
+
+
+def _combinations(found: dict[str, Any]) -> str:
+    """How many, and of how many a part is known by its label alone."""
+    combined, unknown = found["combinations"], set(found["unknown_parts"])
+    guessed = [text for text, parts in combined.items() if not unknown.isdisjoint(parts)]
+    texts = [f"{len(combined)}" + (f", e.g. {min(combined)}" if combined else "")]
+    if guessed:
+        example = min(guessed)
+        texts.append(f"{len(guessed)} of them with a part neither measured nor alone, e.g. {example}")
+    return "; ".join(texts)
 
 
 def _left_out(found: dict[str, Any]) -> str:

@@ -27,6 +27,19 @@ def words(text: str) -> Iterator[str]:
     return (piece.strip() for piece in re.split(f"[{re.escape(_JOINS)}]", text) if piece.strip())
 
 
+def alone(text: str, controls: tuple[str, ...]) -> str | None:
+    """The one name in a label, beside nothing or a control; None of several, of none and of numbers,
+    which stand for guides."""
+    if is_control(text, controls) or len(list(words(text))) < 2:
+        return text
+    for sign in filter(text.__contains__, _JOINS):
+        parts = [part.strip() for part in text.split(sign)]
+        names = [part for part in parts if not is_control(part, controls)]
+        if len(names) == 1 < len(parts) and re.search("[A-Za-z]", names[0]):
+            return names[0]
+    return None
+
+
 def is_control(text: str, controls: tuple[str, ...]) -> bool:
     return any(fnmatchcase(text.casefold(), pattern.casefold().strip()) for pattern in controls)
 

@@ -4,7 +4,7 @@ from screens import LABELS, screen, settings, write_npz
 
 from jepa_steps.data.expression.labels import Part, label_cells
 from jepa_steps.data.expression.read import open_source
-from jepa_steps.data.expression.wording import split_label
+from jepa_steps.data.expression.wording import alone, split_label
 
 KNOWN = {"A", "B", "HLA-A", "HLA_A", "ctrl"}
 
@@ -38,6 +38,23 @@ def test_a_given_delimiter_is_believed_and_none_splits_nothing():
     assert split_label("x_y", "_", set()) == ("x", "y")
     assert split_label("A+B", "_", KNOWN) == ("A+B",)
     assert split_label("A+B", "none", KNOWN) == ("A+B",)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("A", "A"),
+        ("A_ctrl", "A"),
+        ("ctrl + HLA_A", "HLA_A"),
+        ("A_B", None),
+        ("A_B_ctrl", None),
+        ("ctrl", "ctrl"),
+        ("non-targeting_1", "non-targeting_1"),
+        ("ctrl_1", None),  # the number of a guide
+    ],
+)
+def test_what_is_perturbed_alone_is_known(text, name):
+    assert alone(text, ("ctrl", "non-targeting*")) == name
 
 
 def labelled(tmp_path, s, **changes):
@@ -74,6 +91,22 @@ def test_spellings_of_one_screen_mean_the_same(spell, tmp_path):
     changed = {**s, "perturbation": [spell(p) for p in s["perturbation"]], "dose": plain}
     assert meant(labelled(tmp_path, changed)) == expected
     assert expected.count(()) == 24 and len(set(expected)) == len(LABELS)
+
+
+@pytest.mark.parametrize("sign", "+_;")
+def test_genes_that_no_column_measures_are_known_where_perturbed_beside_a_control(sign, tmp_path):
+    s = screen()
+    names = [p.replace("g", "x") for p in s["perturbation"]]
+    names = [p.replace("+", sign) if "+" in p or p == "ctrl" else f"{p}{sign}ctrl" for p in names]
+    cells = labelled(tmp_path, {**s, "perturbation": names}, keys={"dose": "none"})
+    pairs = {f"x{a}{sign}x{b}": (f"x{a}", f"x{b}") for a, b in ((0, 1), (2, 3), (4, 5), (1, 6))}
+    assert cells.log["combinations"] == pairs and cells.log["unknown_parts"] == []
+
+
+def test_parts_that_stand_on_the_sign_alone_are_counted(tmp_path):
+    s = screen(labels=[*LABELS, "new+g1"])
+    log = labelled(tmp_path, s).log
+    assert log["combinations"]["new+g1"] == ("new", "g1") and log["unknown_parts"] == ["new"]
 
 
 def test_doses_and_types_belong_to_their_genes_whatever_the_order(tmp_path):
