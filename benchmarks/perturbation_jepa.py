@@ -8,6 +8,8 @@ screen-jepa of config/perturbseq.yaml through the steps prepare, train and evalu
 PerturBench's development set:
 
 - B: genes held out (15 % val, 15 % test), every combination with them, splits 0 to 3, 4 to 7 and all;
+- W: ten of the 33 conditions held out whole, as in perturbation_baselines.py, seeds 0 to 4: other
+  combinations of a gene may be in training. A tenth of the other cells is val;
 - C: trained on singles; tested on the five pairs of which both are measured; the other ten pairs are
   val.
 
@@ -23,6 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import steps
 import yaml
 
@@ -55,6 +58,25 @@ def show(title: str, parts: list[steps.Predicted]) -> None:
         steps.verdicts(found, {alone: found.methods[alone]})
 
 
+def whole_conditions(source: Path, seed: int, out: Path) -> Path:
+    """Write the cells with a column ``part``: ten conditions, and as many controls as val, are test."""
+    from anndata import read_h5ad
+
+    data = read_h5ad(source)
+    condition = data.obs.condition.to_numpy(dtype=str)
+    names = sorted(set(condition) - {"control"})
+    held = np.isin(condition, np.random.default_rng(seed).permutation(names)[-10:])
+    part = np.where(held, "test", "train").astype(object)
+    for name in names + ["control"]:
+        rows = np.random.default_rng(seed).permutation(np.flatnonzero((condition == name) & ~held))
+        part[rows[: len(rows) // 10]] = "val"
+        if name == "control":
+            part[rows[len(rows) // 10 : len(rows) // 5]] = "test"
+    data.obs["part"] = part.astype(str)
+    data.write_h5ad(out)
+    return out
+
+
 def k562(source: str, folder: Path) -> list[str]:
     """Write the K562 cells alone; returns the names of their conditions."""
     from anndata import read_h5ad
@@ -72,8 +94,8 @@ def main() -> None:
         folder = Path(scratch)
         names = k562(sys.argv[1], folder)
 
-        def prepared(name: str, split: dict) -> Path:
-            changes = {"path": str(folder / "k562.h5ad"), "split": split}
+        def prepared(name: str, split: dict, **more: object) -> Path:
+            changes = {"path": str(folder / "k562.h5ad"), "split": split, **more}
             return steps.prepared(steps.changed(config["expression"]["screen"], changes), folder / name)
 
         pairs = [n for n in names if "+" in n]
@@ -85,6 +107,17 @@ def main() -> None:
         first = setting("B. unseen genes, splits 0 to 3", block, genes[:4])
         second = setting("B. unseen genes, splits 4 to 7", block, genes[4:])
         show("B. unseen genes, all eight splits", first + second)
+        split = {"kind": "batch", "test_units": ["test"], "val_units": ["val"]}
+        whole = [
+            prepared(
+                f"w{i}",
+                split,
+                path=str(whole_conditions(folder / "k562.h5ad", i, folder / f"w{i}.h5ad")),
+                keys={"batch": "part"},
+            )
+            for i in range(5)
+        ]
+        setting("W. unseen conditions", block, whole)
 
 
 if __name__ == "__main__":

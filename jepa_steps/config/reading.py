@@ -14,18 +14,23 @@ S = TypeVar("S", bound=BaseModel)
 
 
 def _line(error: ValidationError, source: str) -> str:
-    """One line for the first problem: file, field, found, expected."""
-    first, count = error.errors()[0], error.error_count()
-    tags = {"jepa", "bio-jepa", "untrained", "bio-untrained", "pca", "raw"}
-    path = [str(p) for p in first["loc"] if p not in tags and p != "[key]"]
+    """One line: of the first problem file, field, found, expected; of others the fields."""
+    first, *others = error.errors()
     message = first["msg"].removeprefix("Value error, ")
     found = first["input"]
     if not isinstance(found, dict) and first["type"] != "value_error":
         message += f", found {found!r}"
         if isinstance(found, str) and is_number(found):
             message += " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
-    more = f" (and {count - 1} more)" if count > 1 else ""
-    return f"{source}: {'.'.join(path) + ': ' if path else ''}{message}{more}"
+    path, also = _field(first), list(dict.fromkeys(map(_field, others)))
+    more = f" (and {len(others)} more: {', '.join(also[:5])}{', …' * (len(also) > 5)})" if others else ""
+    return f"{source}: {path + ': ' if path else ''}{message}{more}"
+
+
+def _field(error: Any) -> str:
+    """Where a problem is, as the file has it."""
+    tags = {"jepa", "bio-jepa", "untrained", "bio-untrained", "pca", "raw"}
+    return ".".join(str(p) for p in error["loc"] if p not in tags and p != "[key]")
 
 
 def is_number(text: str) -> bool:

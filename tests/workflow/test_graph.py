@@ -208,8 +208,29 @@ def test_a_bad_config_stops_planning_with_one_clear_line(tmp_path, change, says)
     command = [sys.executable, "-m", "snakemake", "-n", "-s", str(ROOT / "Snakefile")]
     done = subprocess.run([*command, "--configfile", file], cwd=tmp_path, capture_output=True, text=True)
     said = done.stdout + done.stderr
-    (line,) = (line for line in said.splitlines() if line.startswith("config: "))
+    (line,) = (line for line in said.splitlines() if line.startswith(f"{file}: "))
     assert done.returncode != 0 and says in line and "Traceback" not in said
+
+
+def test_a_source_that_is_not_there_is_named_by_file_and_field(tmp_path):
+    command = [sys.executable, "-m", "snakemake", "-n", "-s", ROOT / "Snakefile"]
+    file = ROOT / "config" / "perturbseq.yaml"
+    done = subprocess.run([*command, "--configfile", file], cwd=tmp_path, capture_output=True, text=True)
+    said = (done.stdout + done.stderr).splitlines()
+    (line,) = (line for line in said if "screen.h5ad" in line)
+    assert done.returncode != 0 and f"expression.screen.path: found no screen.h5ad in {tmp_path}" in line
+
+
+@pytest.mark.parametrize("name", ["digits-vicreg", "showcase"])
+def test_the_commands_at_the_top_of_a_config_plan(name, tmp_path):
+    for part in ("Snakefile", "config", "workflow", "jepa_steps"):
+        (tmp_path / part).symlink_to(ROOT / part)
+    text = (ROOT / "config" / f"{name}.yaml").read_text()
+    lines = re.findall(r"^#   (.*)$", text, re.M)
+    assert lines[-1].startswith("snakemake ")
+    script = "\n".join(["set -e", *lines[:-1], f"{sys.executable} -m {lines[-1]} -n"])
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_lint_finds_nothing_but_the_missing_container():

@@ -14,8 +14,9 @@ from jepa_steps.reporting.contents import read_files
 
 # "python" in a rule is the one that plans, on the nodes of a cluster, too.
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; set -euo pipefail; ')
+config_files = " + ".join(map(str, workflow.configfiles)) or "config"
 try:
-    checked = settings.parse(settings.Config, config, "config")
+    checked = settings.parse(settings.Config, config, config_files)
 except InputError as error:
     raise WorkflowError(str(error))
 # What is read by now stays to the end: without this a tenth of planning a sweep is spent on looking
@@ -110,11 +111,31 @@ def data_folders():
     return [f"data/{name}" for name in both if name in used]
 
 
+SOURCES = ("path", "cells", "gene_features_path")  # settings of data sets that name files
+
+
 def files_of_expression(wildcards):
     """The expression, and the tables of cells and gene features where there are some."""
     block = config["expression"][wildcards.dataset]
-    keys = ("path", "cells", "gene_features_path")
-    return [block[key] for key in keys if block.get(key)]
+    return [block[key] for key in SOURCES if block.get(key)]
+
+
+def check_sources():
+    """Stop with one line where a data set is still to be prepared and its file is not there."""
+    if workflow.storage_settings.default_storage_provider:
+        return
+    for kind in ("images", "expression"):
+        for name, block in config[kind].items():
+            for key in SOURCES:
+                path = block.get(key)
+                if path and not Path(path).exists() and not Path("data", name).exists():
+                    raise WorkflowError(
+                        f"{config_files}: {kind}.{name}.{key}: found no {path} in {Path.cwd()}; put it "
+                        "there, or give an absolute path"
+                    )
+
+
+check_sources()
 
 
 def targets():

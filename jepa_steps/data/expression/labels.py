@@ -111,7 +111,8 @@ def _check_missing(label: Column, key: str, source: ExpressionSource, dataset) -
 def _no_control(label: Column, key: str, source: ExpressionSource, dataset: ExpressionDataset) -> str:
     common = [label.values[i] for i in np.argsort(-label.counts(), kind="stable")[:5]]
     if dataset.control:
-        wanted = nearest(dataset.control[0], label.values)
+        usual = [text for text in label.values if is_control(text, CONTROLS)]
+        wanted = nearest(dataset.control[0], usual or label.values)
         return f"{source.path}: control: no cell of {key!r} is {', '.join(dataset.control)}; {wanted}"
     return (
         f"{source.path}: {key}: found no control among {len(label.values)} labels (most frequent: "

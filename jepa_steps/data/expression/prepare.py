@@ -76,7 +76,10 @@ def prepare_expression(dataset: ExpressionDataset, out: Path) -> dict[str, Any]:
 def _measure(dataset: ExpressionDataset, source: ExpressionSource) -> _Screen:
     """Labels, split, the first pass, and what follows from it."""
     cells = label_cells(source, dataset)
-    split = assign(cells, dataset.split)
+    try:
+        split = assign(cells, dataset.split)
+    except InputError as error:
+        raise InputError(f"{source.path}: {error}") from None
     used = _first_of_each(cells.genes)
     measured = survey(source, cells, split, used, dataset)
     transform = fit_transform(measured, cells, used, dataset)

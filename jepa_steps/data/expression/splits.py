@@ -96,9 +96,12 @@ def _draw(
         part |= dict.fromkeys(pool[:n], code)
         pool = pool[n:]
     if len(names) - len(part) < keep or {VAL, TEST} - set(part.values()):
+        fix = f"name their column in keys.{settings.kind}"
+        if settings.kind not in ("context", "batch"):
+            fix = "lower min_cells"
         raise InputError(
             f"split.kind {settings.kind}: found {len(names)} {what}, expected at least {2 + keep} so "
-            f"that {'train, ' * keep}val and test have one each; choose another kind, or lower min_cells"
+            f"that {'train, ' * keep}val and test have one each; choose another kind, or {fix}"
         )
     return part
 
