@@ -67,7 +67,7 @@ def whole_conditions(source: Path, seed: int, out: Path) -> Path:
     names = sorted(set(condition) - {"control"})
     held = np.isin(condition, np.random.default_rng(seed).permutation(names)[-10:])
     part = np.where(held, "test", "train").astype(object)
-    for name in names + ["control"]:
+    for name in [*names, "control"]:
         rows = np.random.default_rng(seed).permutation(np.flatnonzero((condition == name) & ~held))
         part[rows[: len(rows) // 10]] = "val"
         if name == "control":

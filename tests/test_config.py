@@ -1,12 +1,14 @@
 import json
+import typing
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT, TINY
+from pydantic import BaseModel
 
 from jepa_steps import config
-from jepa_steps.config.tables import settings_tables
+from jepa_steps.config.tables import BLOCKS, settings_page
 from jepa_steps.errors import InputError
 
 DATASET = {"source": "digits", "path": "x", "image_size": 8, "channels": 1}
@@ -180,6 +182,28 @@ def test_shipped_configs_are_valid_and_written_out_in_full(file: Path):
             assert not missing, f"{name}.{block}: {missing}"
 
 
-def test_the_page_on_training_has_every_setting():
-    page = (ROOT / "docs" / "training.md").read_text()
-    assert settings_tables().strip() in page, "python -m jepa_steps.config settings"
+def test_part_of_an_objective_of_cells_changes_its_default_and_a_kind_replaces_it():
+    def kind(**objective):
+        value = {"encoder": "bio-jepa", "objective": objective}
+        return config.parse_training(value, "x").objective
+
+    assert kind(distance="l2").kind == "ema_target+vicreg" and kind(distance="l2").variance == 1
+    assert kind(kind="vicreg").variance == config.Objective().variance
+    assert kind() == config.parse_training({"encoder": "bio-jepa"}, "x").objective
+
+
+def test_the_page_of_settings_is_in_step():
+    page = (ROOT / "docs" / "settings.md").read_text()
+    assert page == settings_page(), "python -m jepa_steps.config settings > docs/settings.md"
+
+
+def test_the_page_of_settings_leaves_no_block_out():
+    """Every block of settings that a config can hold has its table."""
+    inside, found = [config.Config], set()
+    while inside:
+        annotation = inside.pop()
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            found.add(annotation)
+            inside += [field.annotation for field in annotation.model_fields.values()]
+        inside += typing.get_args(annotation)
+    assert found - {config.Config} == set(BLOCKS.values())

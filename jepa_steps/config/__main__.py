@@ -14,7 +14,7 @@ import yaml
 from ..cli import parser, run
 from .presets import PRESETS
 from .reading import load_config, parse_training, resolved, schema
-from .tables import settings_tables
+from .tables import settings_page
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     sub = p.add_subparsers(dest="command", required=True, metavar="COMMAND")
     sub.add_parser("check", help="validate a config file").add_argument("file", type=Path)
     sub.add_parser("schema", help="print the JSON Schema")
-    sub.add_parser("settings", help="print the tables of docs/training.md")
+    sub.add_parser("settings", help="print docs/settings.md")
     sub.add_parser("preset", help="print a training block").add_argument("name", choices=PRESETS)
     args = p.parse_args(argv)
     if args.command == "check":
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     elif args.command == "schema":
         print(json.dumps(schema(), indent=2))
     elif args.command == "settings":
-        print(settings_tables())
+        print(settings_page(), end="")
     else:
         block = resolved(parse_training(PRESETS[args.name], args.name))
         yaml.safe_dump({"train": block}, sys.stdout, sort_keys=False)

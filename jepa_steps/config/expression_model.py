@@ -1,8 +1,8 @@
 """Settings of encoders of gene expression, and of what they are trained to predict."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .base import Settings, Share
 from .objective import Objective
@@ -53,6 +53,14 @@ class CellPredictor(Settings):
         return self
 
 
+_OBJECTIVE: dict[str, Any] = {
+    "kind": "ema_target+vicreg",
+    "variance": 1.0,
+    "covariance": 0.04,
+    "ema_momentum": (0.98, 1.0),
+}
+
+
 class ExpressionJepa(JepaRun):
     """A JEPA of gene expression."""
 
@@ -65,8 +73,10 @@ class ExpressionJepa(JepaRun):
     """The encoder."""
     predictor: CellPredictor = CellPredictor()
     """The predictor."""
-    objective: Objective = Objective(kind="vicreg")
-    """What is minimised. ema_target alone: predictions do not read back as expression."""
+    objective: Objective = Objective(**_OBJECTIVE)
+    """What is minimised; a block without a kind changes this default. ema_target alone collapses here:
+    no cell is measured twice, so a control cannot tell which of the perturbed cells is meant, and what
+    is predicted best is that all are alike."""
     pairing: Literal["random", "mean", "transport"] = "random"
     """What stands for a perturbed cell before the perturbation, among the controls of its batch and
     context: one drawn anew in each epoch, their mean, or one drawn by optimal transport (extra
@@ -79,6 +89,11 @@ class ExpressionJepa(JepaRun):
     control_share: Share = 0.2
     """Share of the draws in which the perturbed cell gives way to a second control and the condition to
     none, so that no perturbation means no change."""
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _objective_of_cells(cls, value: Any) -> Any:
+        return value if not isinstance(value, dict) or "kind" in value else {**_OBJECTIVE, **value}
 
     @model_validator(mode="after")
     def _task_fits(self) -> "ExpressionJepa":
