@@ -142,6 +142,7 @@ def joined(parts: Sequence[Predicted]) -> Predicted:
     methods = {
         name: {m: np.concatenate([p.methods[name][m] for p in parts]) for m in METRICS}
         for name in parts[0].methods
+        if all(name in p.methods for p in parts)  # not every split has genes with features
     }
     return Predicted(methods, [unit for p in parts for unit in p.units])
 

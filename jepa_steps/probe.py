@@ -87,8 +87,8 @@ def probe(
         _write_predictions(folder / "predictions.csv", table, test, predictions, named)
         write_csv(folder / "classes.csv", _CLASSES, per_class(y[2], predictions["logistic"]))
         save(probing.confusion(y[2], predictions["logistic"]), folder / "confusion.svg")
-        seen_in = _places(table, test)
-        save(probing.components(data.test, y[2], seen_in), folder / "components.svg")
+        what = y[2] if table.perturbation is None else table.perturbation[test]
+        save(probing.components(data.test, what, _places(table, test)), folder / "components.svg")
     return result
 
 

@@ -104,7 +104,7 @@ def report(results: Path, data: list[Path], names: list[str], out: Path) -> None
         ]
         write_csv(folder / "history.csv", ["experiment", *_CURVES], history)
         save(comparison.comparison(_scores(_by_data(rows, below))), folder / "comparison.svg")
-        save(comparison.few_labels(_curves(rows, below)), folder / "few_labels.svg")
+        save(comparison.few_labels(_panels(rows, below)), folder / "few_labels.svg")
         page = render(Page(experiments, rows, below, found), results, folder)
         (folder / "report.html").write_text(page, encoding="utf-8")
 
@@ -120,14 +120,16 @@ def _scores(rows: list[Row]) -> list[tuple]:
     return [(r.label, r.trained, r.score("logistic"), r.score("few_label", "10")) for r in rows]
 
 
-def _curves(rows: list[Row], below: list[Row]) -> list[tuple]:
-    """Guesses last: they need no labels, so that any number of them gives the same accuracy."""
-    curves, sizes = [], {row.data: row.members[0]["probe"].get("few_label") or {} for row in rows}
+def _panels(rows: list[Row], below: list[Row]) -> list[list[tuple]]:
+    """Curves of each data set. Guesses last: they need no labels, so that any number of them gives the
+    same accuracy."""
+    panels, sizes = {}, {row.data: row.members[0]["probe"].get("few_label") or {} for row in rows}
     for row in (*rows, *(row for row in below if row.kind in GUESSES)):
         guess = row.score("logistic") if row.kind in GUESSES else None
         points = {int(k): guess or row.score("few_label", k) for k in sizes[row.data]}
-        curves.append((row.label, row.trained, {k: p for k, p in points.items() if p}))
-    return curves
+        curve = (row.label, row.trained, {k: p for k, p in points.items() if p})
+        panels.setdefault(row.data, []).append(curve)
+    return list(panels.values())
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -183,9 +183,9 @@ def _evaluation() -> dict:
         "task": "perturbation",
         "split": "cell",
         "leaky": True,
-        "perturbations": 9,
+        "perturbations": {"by_context": 9, "distinct": 6},
         "cells": 860,
-        "trained_on": 34,
+        "trained_on": {"by_context": 34, "distinct": 16},
         "methods": {name: dict.fromkeys(METRICS, line) for name in methods},
         "ceiling": dict.fromkeys(METRICS, line),
         "verdicts": [

@@ -106,7 +106,7 @@ def test_pairs_of_an_additive_screen_are_predicted_as_well_as_by_adding_up(step,
     at = run(step, tmp_path, pairs, SPEC)
     found = read(at["evaluate"], "evaluation")
     assert (found["task"], found["split"], found["leaky"]) == ("perturbation", "combination", False)
-    assert (found["perturbations"], found["cells"]) == (3, 120)
+    assert (found["perturbations"], found["cells"]) == ({"by_context": 3, "distinct": 3}, 120)
     mean = {name: values["pearson_delta"]["mean"] for name, values in found["methods"].items()}
     assert mean["JEPA"] > 0.95 and mean["additive"] > 0.95
     assert mean["shuffled_labels"] < 0.6 < mean["predictor"]

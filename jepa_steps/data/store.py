@@ -26,6 +26,7 @@ class Splits:
     group_names: of these numbers, in order; empty where every sample is its own group.
     context, batch: int64 (n,), of cells: what they are beside their label; None for images.
     dose: float64 (n,), of cells, NaN where there is none or several; None for images.
+    perturbation: str (n,), of cells; None for images.
     """
 
     labels: np.ndarray
@@ -35,6 +36,7 @@ class Splits:
     context: np.ndarray | None = None
     batch: np.ndarray | None = None
     dose: np.ndarray | None = None
+    perturbation: np.ndarray | None = None
 
     @property
     def named_groups(self) -> bool:
@@ -105,7 +107,7 @@ def read_splits(path: Path) -> Splits:
     if not path.is_file():
         raise InputError(f"{path}: no such file; run jepa_steps.prepare first")
     labels, split, groups = [], [], []
-    others: dict[str, list[str]] = {"context": [], "batch": [], "dose": []}
+    others: dict[str, list[str]] = {"context": [], "batch": [], "dose": [], "perturbation": []}
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         grouped = "group" in (reader.fieldnames or ())
@@ -124,7 +126,7 @@ def read_splits(path: Path) -> Splits:
     names, codes = np.unique(groups, return_inverse=True) if grouped else ((), np.arange(len(labels)))
     if len(names) == len(labels):
         names, codes = (), np.arange(len(labels))
-    doses = others.pop("dose")
+    doses, perturbations = others.pop("dose"), others.pop("perturbation")
     return Splits(
         np.array(labels, dtype=np.int64),
         np.array(split, dtype=np.int64),
@@ -132,6 +134,7 @@ def read_splits(path: Path) -> Splits:
         tuple(str(name) for name in names),
         *(np.unique(values, return_inverse=True)[1] if values else None for values in others.values()),
         np.array([_number(text) for text in doses]) if doses else None,
+        np.array(perturbations) if perturbations else None,
     )
 
 

@@ -3,6 +3,7 @@
 Shapes: P test perturbations (by context), G genes, k principal axes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,9 @@ def evaluated(
         result = {
             "task": train.task,
             **split_of(store),
-            "perturbations": len(rows),
+            "perturbations": _counted([r["perturbation"] for r in rows]),
             "cells": len(asked.cells),
-            "trained_on": len(question.table.conditions),
+            "trained_on": _counted(question.table.conditions),
             **_verdicts(scores, ceiling, [r["perturbation"] for r in rows], settings),
             "retrieval": retrieval_summary(standing(said.latents, truth, question.contexts, "l2")),
             "conditions": condition_statistics(said.across, said.targets, said.conditions),
@@ -125,6 +126,11 @@ def cells_of(evaluated: Evaluated, store: ExpressionStore, asked: Asked) -> dict
         name: as_anndata(np.concatenate([cells, unchanged]), names, store.genes, contexts=contexts)
         for name, cells in said.items()
     }
+
+
+def _counted(perturbations: Sequence) -> dict[str, int]:
+    """Of perturbations by context: how many, and how many distinct ones."""
+    return {"by_context": len(perturbations), "distinct": len(set(perturbations))}
 
 
 def _batch_means(store: ExpressionStore) -> np.ndarray | None:

@@ -1,14 +1,16 @@
 """Figures that compare experiments."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import COLOURS, MARKERS, literal, message, new
+from .style import COLOURS, MARKERS, grid, literal, message, new
 
 FLOOR = "#6e6e6e"
 _MOST = 8  # curves with a colour of their own
 
 Score = dict[str, float] | None
+Curve = tuple[str, bool, dict[int, dict[str, float]]]  # name, trained, score by labels a class
 
 
 def comparison(rows: list[tuple[str, bool, Score, Score]]) -> Figure:
@@ -42,15 +44,21 @@ def _whisker(ax, y: int, trained: bool, score: dict[str, float]) -> None:
     ax.annotate(f"{value:.1f}", (high, y), (5, 0), textcoords="offset points", va="center", fontsize=8)
 
 
-def few_labels(curves: list[tuple[str, bool, dict[int, dict[str, float]]]]) -> Figure:
-    """Accuracy over labels a class: (name, trained, {labels: score}); floors grey and dashed.
+def few_labels(panels: list[list[Curve]]) -> Figure:
+    """Accuracy over labels a class, a panel a data set; floors grey and dashed.
 
-    From the ninth trained experiment on, curves are thin and share one entry of the legend.
+    From the ninth trained experiment of a panel on, curves are thin and share one entry of the legend.
     """
-    curves = [curve for curve in curves if curve[2]]
-    if not curves:
+    panels = [shown for curves in panels if (shown := [curve for curve in curves if curve[2]])]
+    if not panels:
         return message("no few-label probes")
-    figure, (ax,) = new(5.7, 3.2)
+    figure, axes = grid(len(panels), 1, 5.7, 3.2 * len(panels))
+    for ax, curves in zip(axes[:, 0], panels, strict=True):
+        _few_labels(ax, curves)
+    return figure
+
+
+def _few_labels(ax: Axes, curves: list[Curve]) -> None:
     counts = {True: 0, False: 0}
     for name, trained, points in curves:
         i = counts[trained]
@@ -72,4 +80,3 @@ def few_labels(curves: list[tuple[str, bool, dict[int, dict[str, float]]]]) -> F
     ax.set_xticks(ticks, [str(n) for n in ticks])
     ax.minorticks_off()
     ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure

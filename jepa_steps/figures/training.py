@@ -16,7 +16,7 @@ def losses(history: Columns, validation: Columns) -> Figure:
     """Loss and its parts over steps, and the loss on val."""
     if not history.get("loss"):
         return message(_FLOOR)
-    figure, (axes,) = new()
+    figure, (axes,) = new(5.8)
     names = list(history)
     names = names[names.index("loss") : names.index("gradient_norm")]
     if len(names) == 2:  # one part: the loss itself
@@ -33,20 +33,19 @@ def losses(history: Columns, validation: Columns) -> Figure:
         label="loss on val",
     )
     axes.set(xlabel="optimizer step", ylabel="loss", yscale="log")
-    axes.legend()
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
 def rates(history: Columns) -> Figure:
-    """Learning rate, weight decay, EMA momentum and the size of the masks over steps."""
+    """Learning rate, weight decay and, where there are any, EMA momentum and the size of the masks over
+    steps."""
     if not history.get("loss"):
         return message(_FLOOR)
-    figure, panels = new(2.5, 2.4, 4 if "mask_blocks" in history else 3)
-    names = {
-        "lr": "learning rate",
-        "weight_decay": "weight decay",
-        "ema_momentum": "EMA momentum",
-    }
+    names = {"lr": "learning rate", "weight_decay": "weight decay"}
+    if "prediction" in history:
+        names["ema_momentum"] = "EMA momentum"
+    figure, panels = new(2.5, 2.4, len(names) + ("mask_blocks" in history))
     _columns(panels, history, names)
     if "mask_blocks" in history:
         low, high = (np.array(history[f"mask_scale_{end}"]) for end in ("low", "high"))

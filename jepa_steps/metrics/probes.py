@@ -9,10 +9,12 @@ Shapes: n rows, m test rows, D dimensions, C classes, K targets.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from scipy.special import log_softmax
 
 from ..cli import read_json
 from ..data import counter
@@ -102,7 +104,7 @@ def standardise(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     return [(x - mean) / scale for x in (train, *others)]
 
 
-def _best(path: dict[float, Linear], score: Callable[[Linear], float]) -> tuple[float, dict]:
+def _best(path: dict[float, Linear], score: Callable[[Linear], Any]) -> tuple[float, dict]:
     """(strength with the highest score, scores); of equal ones the first."""
     found = {strength: score(linear) for strength, linear in path.items()}
     return max(found, key=lambda strength: found[strength]), found
@@ -112,21 +114,29 @@ def _accuracy(x: np.ndarray, y: np.ndarray, classes: np.ndarray) -> Callable[[Li
     return lambda linear: float((classes[linear(x).argmax(1)] == y).mean())
 
 
+def _log_loss(x: np.ndarray, y: np.ndarray, classes: np.ndarray) -> Callable[[Linear], float]:
+    """Mean over the rows whose class is among ``classes``, in nats."""
+    known = np.isin(y, classes)
+    x, of = x[known], np.searchsorted(classes, y[known])
+    return lambda linear: -float(log_softmax(linear(x), 1)[np.arange(len(of)), of].mean())
+
+
 def logistic_probe(data: Split3, grid: Iterable[float]) -> tuple[Linear, np.ndarray, dict]:
     """(class scores, their class numbers (C,), choice) of the logistic probe; c chosen on val.
 
-    Of inverse strengths with equal val accuracy the smallest.
+    Of inverse strengths with equal val accuracy that with the lowest log loss there.
 
     Raises:
         InputError: not converged.
     """
     classes, codes = np.unique(data.train_y, return_inverse=True)
     path = logistic(data.train.astype(np.float32), codes, grid)
-    best, found = _best(path, _accuracy(data.val, data.val_y, classes))
+    accuracy, loss = (f(data.val, data.val_y, classes) for f in (_accuracy, _log_loss))
+    best, found = _best(path, lambda linear: (accuracy(linear), -loss(linear)))
     x, y = data.both
     near = path[best] if np.isin(data.val_y, classes).all() else None
     classes, codes = np.unique(y, return_inverse=True)
-    choice = {"c": best, "val_accuracy": {f"{c:g}": accuracy for c, accuracy in found.items()}}
+    choice = {"c": best, "val_accuracy": {f"{c:g}": share for c, (share, _) in found.items()}}
     return logistic(x, codes, [best], near)[best], classes, choice
 
 

@@ -39,7 +39,7 @@ def cost(e: dict[str, Any]) -> Facts:
     t, run = e["training"], e["training"].get("run") or {}
     facts = [
         ("wall time", duration(run.get("wall_seconds"))),
-        ("CPU time", hours(run["cpu_seconds"] / 3600 if run.get("cpu_seconds") is not None else None)),
+        ("CPU time", duration(run.get("cpu_seconds"))),
         ("GPU time", hours(run.get("gpu_hours"))),
         ("peak memory", size(run.get("peak_memory_bytes"))),
         ("restarts", number(run.get("restarts"), "d")),
@@ -61,6 +61,8 @@ def cost(e: dict[str, Any]) -> Facts:
 def embeddings(e: dict[str, Any]) -> Facts:
     """How pooled embeddings and tokens spread."""
     pooled, tokens = e["monitor"]["pooled"], e["monitor"]["tokens"]
+    if one_token(e):
+        tokens = None
     group = dig(e, "monitor", "nuisance", "group_share")
     facts = [
         ("relative spread", dig(pooled, "relative_spread"), ".2f", "0 = all equal, 1 = no common part"),
@@ -71,7 +73,17 @@ def embeddings(e: dict[str, Any]) -> Facts:
         ("sample share", dig(tokens, "sample_share"), ".0%", "of the token variance"),
         ("group share", group, ".0%", "of the variance, by the samples' groups"),
     ]
-    return [(n, f"{number(v, form)} {note}".strip()) for n, v, form, note in facts if v is not None]
+    return [
+        (name, number(value, form) + (f" ({note})" if note else ""))
+        for name, value, form, note in facts
+        if value is not None
+    ]
+
+
+def one_token(e: dict[str, Any]) -> bool:
+    """Whether a sample is a single token: then there are no positions to tell."""
+    tokens = e["monitor"]["tokens"] or {}
+    return tokens.get("n") is not None and tokens["n"] == tokens.get("samples")
 
 
 RANKS = (

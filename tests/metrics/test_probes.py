@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.linear_model import RidgeClassifier
+from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 
 from jepa_steps.metrics import panel, probes
@@ -25,9 +26,26 @@ def test_logistic_probe_beats_majority_and_chooses_on_val():
     grid = [0.0001, 0.01, 1.0, 100.0]
     linear, classes, choice = probes.logistic_probe(DATA, grid)
     best = max(choice["val_accuracy"].values())
-    first = next(c for c in grid if choice["val_accuracy"][f"{c:g}"] == best)  # ties: the strongest
-    assert choice["c"] == first and list(choice["val_accuracy"]) == ["0.0001", "0.01", "1", "100"]
+    assert choice["val_accuracy"][f"{choice['c']:g}"] == best
+    assert list(choice["val_accuracy"]) == ["0.0001", "0.01", "1", "100"]
     assert (classes[linear(DATA.test).argmax(1)] == DATA.test_y).mean() > 0.6
+
+
+def test_of_strengths_equal_in_accuracy_that_of_the_lowest_log_loss_is_chosen():
+    """Two classes far apart: every strength reads the same of val rightly. The weakest penalty is the
+    surest; where labels of val are turned round, that is what costs."""
+    noise = np.random.default_rng(0).normal(size=(100, 2)) / 2
+    x, y = np.repeat([[-3.0, 0], [3, 0]], 50, 0) + noise, np.repeat([0, 1], 50)
+    turned, grid = np.where(np.arange(100) < 20, 1 - y, y), [0.001, 0.01, 0.1, 1.0]
+    chosen = []
+    for val_y in (y, turned):
+        _, _, choice = probes.logistic_probe(probes.Split3(x, x, x, y, val_y, y), grid)
+        assert len(set(choice["val_accuracy"].values())) == 1
+        path = probes.logistic(x.astype(np.float32), y, grid)
+        loss = {c: log_loss(val_y, probes.probabilities(linear(x))) for c, linear in path.items()}
+        assert choice["c"] == min(loss, key=loss.get)
+        chosen.append(choice["c"])
+    assert chosen[0] == 1.0 > chosen[1]
 
 
 def test_the_probe_is_refitted_on_train_and_val():

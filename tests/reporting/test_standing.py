@@ -11,11 +11,12 @@ N = 500
 LABELS = np.arange(N) % 5
 
 
-def member(name, share, index=None):
+def member(name, share, index=None, folder="data/d"):
     hits = (RNG.random(N) < share).astype(float)
     probe = {"majority": {"accuracy": 0.2, "accuracy_interval": [0.1, 0.3], "class": 0}}
     return {
         "name": name,
+        "data_folder": folder,
         "probe": probe,
         "index": np.arange(N) if index is None else index,
         "label": LABELS,
@@ -31,12 +32,13 @@ def row(name, kind, *shares, data="d", **more):
 def test_each_trained_row_meets_each_floor_of_its_data_and_the_majority():
     rows = [
         row("a", "jepa", 0.9),
-        row("b", "jepa", 0.9, data="e"),
+        row("b", "jepa", 0.9, data="e", folder=None),
         row("raw", "raw", 0.6),
         row("pca", "pca", 0.9),
     ]
     against = floors(rows)
     assert [f.kind for f in against] == ["raw", "pca", "majority", "majority"]
+    assert [f.name for f in against[2:]] == ["majority class, d", "majority class, e"]
     found = {(s["row"].name, s["floor"], s["measure"]): s for s in standings(rows, against)}
     assert len(found) == 6  # a: raw and pca by two measures, majority by one; b: majority
     assert found["a", "raw input", "all labels"]["says"] == "beats"

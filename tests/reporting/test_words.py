@@ -76,8 +76,8 @@ def standings(row, says):
         ({"raw": "ties beats", "pca": "beats beats"}, "good", "Healthy and useful", "; raw only with 10 labels"),
         ({"raw": "ties ties", "pca": "beats beats"}, "warn", "Healthy, but no better than a floor", "yet raw serves as"),
         ({"raw": "ties ties", "pca": "ties ties"}, "warn", "Healthy, but no better than a floor", "raw and pca"),
-        ({"raw": "below beats", "pca": "ties ties"}, "warn", "Healthy, but worse than a floor", "yet raw serves better"),
-        ({"raw": "beats below"}, "warn", "Healthy, but worse than a floor", "yet raw serves better"),
+        ({"raw": "below beats", "pca": "ties ties"}, "warn", "Healthy, but worse than a floor", "yet raw serves better with all labels, worse with 10 labels a class."),
+        ({"raw": "beats below"}, "warn", "Healthy, but worse than a floor", "yet raw serves better with 10 labels a class, worse with all"),
         ({}, "good", "Healthy", "no labelled floor"),
     ],
 )  # fmt: skip

@@ -45,8 +45,9 @@ def judge(
         get below p = .06: they always tie;
         gap_closed: difference / (ceiling - baseline); None without a ceiling above the baseline.
 
-    An undefined correlation counts as the metric's chance value; a perturbation that is undefined in
-    a metric without one is left out of that metric.
+    An undefined correlation counts as the metric's chance value. Left out of a metric are perturbations
+    that are undefined for every method, such as the only one of its context in discrimination, and
+    those undefined for one method where the metric has no chance value.
     """
     rows = []
     for name in (m for m in METRICS if m in model):
@@ -71,7 +72,8 @@ def _compare(
     metric = METRICS[name]
     ours = _filled(model[name], metric)
     theirs = {b: _filled(values[name], metric) for b, values in baselines.items()}
-    keep = np.isfinite(np.stack([ours, *theirs.values()])).all(0)
+    asked = np.isfinite(np.stack([model[name], *(v[name] for v in baselines.values())])).any(0)
+    keep = asked & np.isfinite(np.stack([ours, *theirs.values()])).all(0)
     if not keep.any() or not theirs:
         return None
     sign = 1.0 if metric.higher else -1.0

@@ -63,6 +63,17 @@ def test_undefined_correlations_count_as_chance_and_distances_are_left_out():
     assert row["baseline"] == 0 and row["verdict"] == "beats"
 
 
+def test_what_no_method_can_be_asked_is_left_out():
+    """As discrimination of a perturbation that is alone in its context."""
+    alone = np.where(np.arange(40) < 10, np.nan, BASE)
+    baselines = {"b": {"discrimination": alone - 0.1}, "c": {"discrimination": alone - 0.2}}
+    found = rows({"discrimination": alone}, baselines, ceiling={"discrimination": alone + 0.3})
+    row = found["discrimination"]
+    assert row["n"] == 30 and row["model"] == pytest.approx(BASE[10:].mean())
+    assert row["ceiling"] == pytest.approx(BASE[10:].mean() + 0.3)
+    assert row["difference"] == pytest.approx(0.1)
+
+
 def test_units_are_what_is_resampled():
     units = np.repeat(np.arange(5), 8)
     model = {"pearson_delta": BASE + RNG.normal(size=5)[units] + 0.5}

@@ -81,6 +81,11 @@ def test_top_precision_counts_the_overlap_and_gives_no_change_its_chance():
     assert metrics.top_precision(PREDICTED, OBSERVED, CONTROL, 99) == pytest.approx(1)
 
 
+def test_the_top_20_of_20_genes_are_no_metric_of_their_own():
+    few, more = (metrics.evaluate(*RNG.normal(size=(4, 3, genes))) for genes in (20, 21))
+    assert {name for name in more if name not in few} == {"top20_pearson_delta", "top20_precision"}
+
+
 def test_means_say_how_many_they_are_of():
     assert metrics.mean_over_perturbations(np.array([1.0, np.nan, 3.0])) == (2.0, 2)
     mean, n = metrics.mean_over_perturbations(np.array([np.nan]))
