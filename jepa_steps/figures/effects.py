@@ -12,6 +12,24 @@ SHOWN = {
     "discrimination": "discrimination (.5 = chance)",
 }
 
+_NAMES = {
+    "JEPA": "this experiment",
+    "predictor": "its predictor as trained",
+    "expression_shifts": "the same shifts without an encoder",
+    "pca_shifts": "the same shifts of principal components",
+    "untrained_shifts": "the same shifts, untrained encoder",
+    "look_up": "look-up of the training mean",
+    "ridge": "ridge, an indicator a gene",
+    "ridge_features": "ridge on features of genes",
+    "batch_only": "batch alone",
+    "shuffled_labels": "additive, labels shuffled",
+}
+
+
+def title(method: str) -> str:
+    """A method's name as tables and figures have it."""
+    return _NAMES.get(method, method.replace("_", " "))
+
 
 def methods(scores: dict[str, dict[str, np.ndarray]], ceiling: dict[str, np.ndarray]) -> Figure:
     """A panel a metric, a line a method: every perturbation as a dot, the mean as a ring.
@@ -22,7 +40,7 @@ def methods(scores: dict[str, dict[str, np.ndarray]], ceiling: dict[str, np.ndar
         scores: method -> metric -> float64 (P,). ceiling: metric -> float64 (P,).
     """
     figure, axes = new(2.7, 0.8 + 0.26 * len(scores), len(SHOWN))
-    for ax, (metric, title) in zip(axes, SHOWN.items(), strict=True):
+    for ax, (metric, label) in zip(axes, SHOWN.items(), strict=True):
         for y, values in enumerate(scores.values()):
             known = values[metric][~np.isnan(values[metric])]
             colour = COLOURS[0] if y == 0 else FLOOR
@@ -32,9 +50,9 @@ def methods(scores: dict[str, dict[str, np.ndarray]], ceiling: dict[str, np.ndar
         top = ceiling[metric][~np.isnan(ceiling[metric])]
         if len(top):
             ax.axvline(top.mean(), color=COLOURS[2], lw=1.2, ls="--")
-        names = [literal(name.replace("_", " ")) for name in scores]
+        names = [literal(title(name), 40) for name in scores]
         ax.set_yticks(range(len(scores)), names if ax is axes[0] else [])
         ax.set_ylim(len(scores) - 0.4, -0.6)
-        ax.set_xlabel(title)
+        ax.set_xlabel(label)
         ax.grid(axis="y", visible=False)
     return figure

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..figures.effects import title
 from .numbers import number
 
 METRICS = {
@@ -12,18 +13,6 @@ METRICS = {
     "discrimination": "discrimination",
     "centroid_accuracy": "centroid accuracy",
     "energy_distance": "E-distance",
-}
-_NAMES = {
-    "JEPA": "this experiment",
-    "predictor": "its predictor as trained",
-    "expression_shifts": "the same shifts without an encoder",
-    "pca_shifts": "the same shifts of principal components",
-    "untrained_shifts": "the same shifts, untrained encoder",
-    "look_up": "look-up of the training mean",
-    "ridge": "ridge, an indicator a gene",
-    "ridge_features": "ridge on features of genes",
-    "batch_only": "batch alone",
-    "shuffled_labels": "additive, labels shuffled",
 }
 
 
@@ -36,9 +25,12 @@ def effects(e: dict[str, Any]) -> dict[str, Any] | None:
     latent = found["retrieval"]
     lines = [*found["methods"].items(), ("ceiling", found["ceiling"])]
     shown = [m for m in METRICS if any(m in values for _, values in lines)]
+    asked = found["perturbations"]["by_context"]
     return {
         "columns": [METRICS[m] for m in shown],
-        "methods": [(_name(method), [_cell(values.get(m)) for m in shown]) for method, values in lines],
+        "methods": [
+            (title(method), [_cell(values.get(m), asked) for m in shown]) for method, values in lines
+        ],
         "verdicts": [_verdict(row) for row in found["verdicts"] if row["metric"] in METRICS],
         "leaky": found["leaky"],
         "facts": [
@@ -58,17 +50,14 @@ def _counted(number_of: dict[str, int]) -> str:
     return f"{distinct} perturbations" + (f", {both} with their contexts" if both > distinct else "")
 
 
-def _name(method: str) -> str:
-    return _NAMES.get(method, method.replace("_", " "))
-
-
-def _cell(line: dict[str, Any] | None) -> tuple[str, str]:
+def _cell(line: dict[str, Any] | None, asked: int) -> tuple[str, str]:
+    """(mean, interval), and of how many where the metric is not defined for all that were asked."""
     if line is None or line["mean"] is None:
         return "–", ""
-    interval = (
-        "" if line["low"] is None else f"{number(line['low'], '.3f')} to {number(line['high'], '.3f')}"
-    )
-    return number(line["mean"], ".3f"), interval
+    known = line["low"] is not None
+    parts = [f"{number(line['low'], '.3f')} to {number(line['high'], '.3f')}"] if known else []
+    parts += [f"n = {line['n']}"] if line["n"] < asked else []
+    return number(line["mean"], ".3f"), ", ".join(parts)
 
 
 def _verdict(row: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +68,7 @@ def _verdict(row: dict[str, Any]) -> dict[str, Any]:
         "metric": METRICS[row["metric"]],
         "says": row["verdict"],
         "model": number(row["model"], ".3f"),
-        "baseline": f"{_name(row['best_baseline'])} ({number(row['baseline'], '.3f')})",
+        "baseline": f"{title(row['best_baseline'])} ({number(row['baseline'], '.3f')})",
         "difference": number(row["difference"], "+.3f"),
         "interval": f"{number(row['low'], '+.3f')} to {number(row['high'], '+.3f')}" if known else "–",
         "closed": "–" if closed is None else f"{closed:.0%}",
