@@ -115,10 +115,11 @@ def _accuracy(x: np.ndarray, y: np.ndarray, classes: np.ndarray) -> Callable[[Li
 
 
 def _log_loss(x: np.ndarray, y: np.ndarray, classes: np.ndarray) -> Callable[[Linear], float]:
-    """Mean over the rows whose class is among ``classes``, in nats."""
+    """Mean over the rows whose class is among ``classes``, in nats; 0 of none."""
     known = np.isin(y, classes)
     x, of = x[known], np.searchsorted(classes, y[known])
-    return lambda linear: -float(log_softmax(linear(x), 1)[np.arange(len(of)), of].mean())
+    rows = np.arange(len(of))
+    return lambda linear: -float(log_softmax(linear(x), 1)[rows, of].sum()) / max(1, len(of))
 
 
 def logistic_probe(data: Split3, grid: Iterable[float]) -> tuple[Linear, np.ndarray, dict]:

@@ -111,11 +111,12 @@ def data_folders():
     return [f"data/{name}" for name in both if name in used]
 
 
+# Settings of data sets that name files.
 SOURCES = (
     "path",
     "cells",
     "gene_features_path",
-)  # settings of data sets that name files
+)
 
 
 def files_of_expression(wildcards):
