@@ -32,12 +32,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 256,
         "model": {"tokenizer": "mlp", "tokens": 64, "dim": 256, "depth": 4, "heads": 8},
         "predictor": {"dim": 128, "depth": 2, "heads": 4},
-        "objective": {
-            "kind": "ema_target+vicreg",
-            "variance": 1.0,
-            "covariance": 0.04,
-            "ema_momentum": [0.98, 1.0],
-        },
         "optimizer": {"lr": 0.001, "weight_decay": 0.01},
     },
     # Did best on a screen of 30 perturbations (benchmarks/RESULTS.md): few wide tokens, shifts alone.
@@ -47,12 +41,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 256,
         "model": {"tokens": 4, "dim": 128, "depth": 1, "heads": 2},
         "predictor": {"dim": 64, "depth": 0, "heads": 2},
-        "objective": {
-            "kind": "ema_target+vicreg",
-            "variance": 1.0,
-            "covariance": 0.04,
-            "ema_momentum": [0.98, 1.0],
-        },
         "optimizer": {"lr": 0.002, "weight_decay": 0.01},
         "validate_every": 200,
     },

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..config import ExpressionDataset, ImageDataset, parse
 from .differences import as_yaml, changes
-from .grouping import dig
+from .grouping import dig, one_token
 from .numbers import date, duration, hours, number, percent, scaled, size
 
 Facts = list[tuple[str, str]]
@@ -78,12 +78,6 @@ def embeddings(e: dict[str, Any]) -> Facts:
         for name, value, form, note in facts
         if value is not None
     ]
-
-
-def one_token(e: dict[str, Any]) -> bool:
-    """Whether a sample is a single token: then there are no positions to tell."""
-    tokens = e["monitor"]["tokens"] or {}
-    return tokens.get("n") is not None and tokens["n"] == tokens.get("samples")
 
 
 RANKS = (

@@ -103,3 +103,9 @@ def dig(tree: Any, *path: str) -> Any:
     for key in path:
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
+
+
+def one_token(e: dict[str, Any]) -> bool:
+    """Whether a sample is a single token: then there are no positions to tell."""
+    tokens = e["monitor"]["tokens"] or {}
+    return tokens.get("n") is not None and tokens["n"] == tokens.get("samples")

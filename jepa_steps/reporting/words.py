@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from .blocks import one_token
 from .differences import as_yaml
-from .grouping import Row, dig
+from .grouping import Row, dig, one_token
 from .marks import reach
 from .perturbations import effects
 from .standing import GUESSES, KINDS, MEASURES
