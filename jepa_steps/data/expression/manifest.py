@@ -83,13 +83,13 @@ def _few(texts: list[str]) -> str:
 
 
 def _combinations(found: dict[str, Any]) -> str:
-    """How many, and of how many a part is known by its label alone."""
-    combined, unknown = found["combinations"], set(found["unknown_parts"])
-    guessed = [text for text, parts in combined.items() if not unknown.isdisjoint(parts)]
+    """How many, and how many labels may be of one gene that the splits then take for several."""
+    combined, whole = found["combinations"], found["kept_whole"]
     texts = [f"{len(combined)}" + (f", e.g. {min(combined)}" if combined else "")]
-    if guessed:
-        example = min(guessed)
-        texts.append(f"{len(guessed)} of them with a part neither measured nor alone, e.g. {example}")
+    if whole:
+        texts.append(f"{len(whole)} labels taken as genes of their own hold the name of another, e.g. "
+                     f"{whole[0]}: if it names a guide, set keys.perturbation to a column of genes; if "
+                     "it is a combination, set delimiter")  # fmt: skip
     return "; ".join(texts)
 
 

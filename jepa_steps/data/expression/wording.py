@@ -44,18 +44,37 @@ def is_control(text: str, controls: tuple[str, ...]) -> bool:
     return any(fnmatchcase(text.casefold(), pattern.casefold().strip()) for pattern in controls)
 
 
-def split_label(text: str, delimiter: str, known: set[str]) -> tuple[str, ...]:
-    """Names in a label, trimmed. ``auto`` splits at + between things that look like names, at other
-    signs only where every part is ``known``."""
-    if delimiter == "none" or (delimiter == "auto" and text in known and "+" not in text):
+def split_label(
+    text: str, delimiter: str, known: set[str], stated: set[int] = frozenset()
+) -> tuple[str, ...]:
+    """Names in a label, trimmed. ``auto`` splits only where every part is ``known``, or looks like a
+    name and the label's doses or types are of as many parts (``stated``)."""
+    if delimiter == "none" or (delimiter == "auto" and text in known):
         return (text,)
     for sign in _JOINS if delimiter == "auto" else delimiter:
         parts = tuple(part.strip() for part in text.split(sign))
         if len(parts) > 1 and all(parts):
-            plain = sign == "+" and all(_NAME.fullmatch(part) for part in parts)
-            if delimiter != "auto" or plain or all(part in known for part in parts):
+            confirmed = len(parts) in stated and all(map(_NAME.fullmatch, parts))
+            if delimiter != "auto" or confirmed or all(part in known for part in parts):
                 return parts
     return (text,)
+
+
+def joins_names(text: str) -> bool:
+    """Whether a label reads as names with a plus between, which no gene is written with."""
+    parts = [part.strip() for part in text.split("+")]
+    return len(parts) > 1 and all(map(_NAME.fullmatch, parts))
+
+
+def entries(text: str) -> int:
+    """How many types or doses a text lists, one a part; 0 where it is anything else."""
+    listed = _entries(text)
+    if all(entry.casefold() in _TYPE_OF for entry in listed):
+        return len(listed)
+    try:
+        return len([float(entry) for entry in listed])
+    except ValueError:
+        return 0
 
 
 def types_of(
@@ -85,5 +104,9 @@ def _shared(column: Column, code: int, parts: int) -> list[str] | None:
     """One text a part; a single one holds for all. None where missing or of another number."""
     if code < 0:
         return None
-    texts = [t.strip() for t in re.split(r"(?<![eE])\+|[;,|_]", column.values[code])]
+    texts = _entries(column.values[code])
     return texts * parts if len(texts) == 1 else texts if len(texts) == parts else None
+
+
+def _entries(text: str) -> list[str]:
+    return [entry.strip() for entry in re.split(r"(?<![eE])\+|[;,|_]", text)]

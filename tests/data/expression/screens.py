@@ -19,15 +19,16 @@ def screen(seed: int = 0, labels=LABELS) -> dict:
     rng = np.random.default_rng(seed)
     rows = [(c, b, p) for c in CONTEXTS for b in BATCHES for p in labels for _ in range(EACH)]
     rng.shuffle(rows)
+    names = [f"g{i}" for i in range(GENES)]
     depth = rng.gamma(2, 1, GENES) * 3 + 1
     x = rng.poisson(depth, (len(rows), GENES)).astype(np.float32)
     for i, (_, _, label) in enumerate(rows):
         for part in label.split("+"):
-            if part.startswith("g"):
+            if part in names:
                 x[i, int(part[1:])] *= rng.random() < 0.1
     return {
         "X": x,
-        "genes": [f"g{i}" for i in range(GENES)],
+        "genes": names,
         "barcodes": [f"cell{i}" for i in range(len(rows))],
         "cell_type": [r[0] for r in rows],
         "batch": [r[1] for r in rows],

@@ -4,7 +4,8 @@ from screens import LABELS, screen, settings, write_npz
 
 from jepa_steps.data.expression.labels import Part, label_cells
 from jepa_steps.data.expression.read import open_source
-from jepa_steps.data.expression.wording import alone, split_label
+from jepa_steps.data.expression.wording import alone, entries, split_label
+from jepa_steps.errors import InputError
 
 KNOWN = {"A", "B", "HLA-A", "HLA_A", "ctrl"}
 
@@ -14,7 +15,7 @@ KNOWN = {"A", "B", "HLA-A", "HLA_A", "ctrl"}
     [
         ("A+B", ("A", "B")),
         (" A + B ", ("A", "B")),
-        ("A+new", ("A", "new")),  # no gene is written with a plus
+        ("A+new", ("A+new",)),
         ("(+)-JQ1", ("(+)-JQ1",)),  # but a compound may be
         ("A_B", ("A", "B")),
         ("A;B", ("A", "B")),
@@ -25,13 +26,36 @@ KNOWN = {"A", "B", "HLA-A", "HLA_A", "ctrl"}
         ("HLA-A_B", ("HLA-A", "B")),
         ("A+ctrl", ("A", "ctrl")),
         ("A_ctrl", ("A", "ctrl")),
-        ("A+B+C", ("A", "B", "C")),
+        ("A+B+HLA-A", ("A", "B", "HLA-A")),
         ("A+", ("A+",)),
         ("AB", ("AB",)),
     ],
 )
-def test_labels_are_split_where_the_parts_are_names(text, parts):
+def test_labels_are_split_where_the_parts_are_known(text, parts):
     assert split_label(text, "auto", KNOWN) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "stated", "parts"),
+    [
+        ("A+new", {2}, ("A", "new")),
+        ("x;y", {2}, ("x", "y")),
+        ("x;y", {3}, ("x;y",)),
+        ("x+y+z", {2, 3}, ("x", "y", "z")),
+        ("(+)-JQ1", {2}, ("(+)-JQ1",)),
+        ("HLA_A", {2}, ("HLA_A",)),
+    ],
+)
+def test_labels_are_split_where_doses_or_types_are_of_as_many_parts(text, stated, parts):
+    assert split_label(text, "auto", KNOWN, stated) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("1", 1), ("1+1", 2), ("1e+1+2", 2), ("0.5;1_2", 3), ("CRISPRa+KO", 2), ("10_uM", 0), ("", 0)],
+)
+def test_types_and_doses_are_counted(text, count):
+    assert entries(text) == count
 
 
 def test_a_given_delimiter_is_believed_and_none_splits_nothing():
@@ -100,13 +124,29 @@ def test_genes_that_no_column_measures_are_known_where_perturbed_beside_a_contro
     names = [p.replace("+", sign) if "+" in p or p == "ctrl" else f"{p}{sign}ctrl" for p in names]
     cells = labelled(tmp_path, {**s, "perturbation": names}, keys={"dose": "none"})
     pairs = {f"x{a}{sign}x{b}": (f"x{a}", f"x{b}") for a, b in ((0, 1), (2, 3), (4, 5), (1, 6))}
-    assert cells.log["combinations"] == pairs and cells.log["unknown_parts"] == []
+    assert cells.log["combinations"] == pairs and cells.log["kept_whole"] == []
 
 
-def test_parts_that_stand_on_the_sign_alone_are_counted(tmp_path):
+@pytest.mark.parametrize("column", ["dose", "perturbation_type"])
+def test_a_part_of_which_nothing_is_known_needs_its_own_dose_or_type(column, tmp_path):
     s = screen(labels=[*LABELS, "new+g1"])
-    log = labelled(tmp_path, s).log
-    assert log["combinations"]["new+g1"] == ("new", "g1") and log["unknown_parts"] == ["new"]
+    s = {**s, "dose": ["1"] * len(s["dose"])}
+    with pytest.raises(
+        InputError, match=r"perturbation: 1 labels join names, e.g. 'new\+g1', but 'new'"
+    ):
+        labelled(tmp_path, s)
+    assert labelled(tmp_path, s, delimiter="+").log["combinations"]["new+g1"] == ("new", "g1")
+    assert "new+g1" not in labelled(tmp_path, s, delimiter="none").log["combinations"]
+    two = {"dose": "1+1", "perturbation_type": "CRISPRa+CRISPRa"}[column]
+    s[column] = [
+        two if p == "new+g1" else "1" if column == "dose" else "CRISPRa" for p in s["perturbation"]
+    ]
+    assert labelled(tmp_path, s).log["combinations"]["new+g1"] == ("new", "g1")
+
+
+def test_labels_that_hold_the_name_of_another_gene_are_listed(tmp_path):
+    log = labelled(tmp_path, screen(labels=[*LABELS, "guide2_g1", "new_one"])).log
+    assert log["kept_whole"] == ["guide2_g1"] and "guide2_g1" not in log["combinations"]
 
 
 def test_doses_and_types_belong_to_their_genes_whatever_the_order(tmp_path):
