@@ -17,6 +17,7 @@ from .source import ExpressionSource
 
 _LOG_MOST = 20.0  # log1p of the largest 10x count is under 16
 _DETECT = 2_000  # training cells looked at to tell counts from logarithms
+_ALIKE = 20  # cells from which on equal sums say that cells were scaled, and not made logarithms
 
 
 @dataclass
@@ -113,9 +114,12 @@ def survey(
         np.zeros((len(cells.contexts) if dataset.knock_down else 0, genes)),
         np.zeros(len(cells.contexts), np.int64),
     )  # fmt: skip
+    most, whole = 0.0, True
     for a, x in numbered(source):
         rows = slice(a, a + x.shape[0])
         _check_values(x, a, kind, split[rows], source)
+        values = x[split[rows] == 0].data
+        most, whole = max(most, values.max(initial=0)), whole and not (values % 1).any()
         if not columns.all():
             x = x.multiply(columns).tocsr()
             x.eliminate_zeros()
@@ -127,7 +131,25 @@ def survey(
     if not s.fitted.any():
         raise InputError(f"{source.path}: none of {int((split == 0).sum())} training cells expresses "
                          f"{dataset.min_genes} genes; lower min_genes, or check layer")  # fmt: skip
+    _check_scale(s, most, whole, source)
     return s
+
+
+def _check_scale(s: Survey, most: float, whole: bool, source: ExpressionSource) -> None:
+    """Values of training cells that each may be what ``input`` says, but not together."""
+    totals = s.totals[s.fitted]
+    alike = len(totals) >= _ALIKE and np.ptp(totals) <= 0.01 * totals.max()
+    if s.input == "log" and whole:
+        found = f"integers up to {most:g}, not logarithms; set input: counts, or layer to the logarithms"
+    elif s.input == "log" and alike:
+        found = (f"cells that all sum to {np.median(totals):.6g}: scaled values, of which no logarithm "
+                 "was taken; set input: normalised, or layer to the logarithms")  # fmt: skip
+    elif s.input == "normalised" and not (whole or alike) and most < _LOG_MOST:
+        found = (f"fractions up to {most:.4g} whose sums differ by cell, as of logarithms; set input: "
+                 "log, or layer to the values before the logarithm")  # fmt: skip
+    else:
+        return
+    raise InputError(f"{source.path}: input {s.input}: found {found}")
 
 
 def _judged(cells: Cells, columns: np.ndarray, source: ExpressionSource) -> np.ndarray:

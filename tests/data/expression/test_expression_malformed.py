@@ -73,6 +73,18 @@ def scale(factor):
     return change
 
 
+def logarithms(s):
+    s["X"] = np.log1p(s["X"])
+
+
+def shares(s):
+    s["X"] = (10 * s["X"] / s["X"].sum(1, keepdims=True)).astype(np.float32)
+
+
+def capped(s):
+    s["X"] = s["X"].clip(max=15)
+
+
 def twice(s):
     s["genes"] = ["g0", *s["genes"][:-1]]
 
@@ -91,6 +103,9 @@ def copy_cells(s):
         (spoil(0.5), {"input": "counts"}, ["1 values", "no integers", "input: log"]),
         (scale(10), {"input": "log"}, ["above 20", "input: counts"]),
         (scale(10.5), {}, ["input", "fractions", "input: normalised"]),
+        (logarithms, {"input": "normalised"}, ["input normalised", "sums differ", "input: log"]),
+        (shares, {}, ["input log", "all sum to 10", "input: normalised"]),
+        (capped, {"input": "log"}, ["input log", "integers up to", "input: counts"]),
         (rename("perturbation", "p"), {}, ["keys.perturbation", "none of perturbation", "'p'"]),
         (None, {"keys": {"perturbation": "pertubation"}}, ["keys.perturbation", "did you mean 'perturbation'"]),
         (None, {"keys": {"batch": "bach"}}, ["keys.batch", "did you mean 'batch'"]),
