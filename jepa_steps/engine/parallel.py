@@ -4,8 +4,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.checkpoint import state_dict as full_state
-from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from ..config import JepaRun
@@ -13,8 +11,6 @@ from ..errors import InputError
 from ..model.jepa import Jepa
 from ..model.transformer import Block
 from .distributed import World
-
-_FULL = full_state.StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
 def parallel(jepa: Jepa, train: JepaRun, world: World) -> nn.Module:
@@ -30,10 +26,9 @@ def parallel(jepa: Jepa, train: JepaRun, world: World) -> nn.Module:
     if train.shard:
         if world.size == 1:
             raise InputError("shard: found true with one process, expected torchrun with 2 or more")
-        for module in jepa.modules():
-            if isinstance(module, Block):
-                fully_shard(module)
-        return fully_shard(jepa)
+        from . import shards
+
+        return shards.shard(jepa)
     if world.size == 1:
         return jepa
     return DistributedDataParallel(jepa, device_ids=None)
@@ -53,8 +48,13 @@ def synchronise(model: nn.Module, on: bool) -> None:
     """Whether the next backward pass averages gradients over ranks."""
     if isinstance(model, DistributedDataParallel):
         model.require_backward_grad_sync = on
-    elif isinstance(model, FSDPModule):
+    elif _sharded(model):
         model.set_requires_gradient_sync(on)
+
+
+def _sharded(model: nn.Module) -> bool:
+    """Whether it is an FSDPModule, without the import of that class."""
+    return hasattr(model, "set_requires_gradient_sync")
 
 
 def local(tensors: list[Tensor]) -> list[Tensor]:
@@ -74,9 +74,10 @@ def weights(module: nn.Module) -> dict[str, Tensor]:
 
 def training_state(jepa: Jepa, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:
     """Complete model and optimizer state; every rank must call it."""
-    if isinstance(jepa, FSDPModule):
-        model, optimizer = full_state.get_state_dict(jepa, optimizers, options=_FULL)
-        return {"model": model, "optimizer": optimizer}
+    if _sharded(jepa):
+        from . import shards
+
+        return shards.whole_state(jepa, optimizers)
     return {"model": jepa.state_dict(), "optimizer": [o.state_dict() for o in optimizers]}
 
 
@@ -84,15 +85,10 @@ def load_training_state(
     jepa: Jepa, optimizers: list[torch.optim.Optimizer], state: dict[str, Any]
 ) -> None:
     """Restore what ``training_state`` gave."""
-    if isinstance(jepa, FSDPModule):
-        full_state.set_state_dict(
-            jepa,
-            optimizers,
-            model_state_dict=state["model"],
-            optim_state_dict=state["optimizer"],
-            options=_FULL,
-        )
-        return
+    if _sharded(jepa):
+        from . import shards
+
+        return shards.load_whole_state(jepa, optimizers, state)
     jepa.load_state_dict(state["model"])
     for optimizer, saved in zip(optimizers, state["optimizer"], strict=True):
         optimizer.load_state_dict(saved)
