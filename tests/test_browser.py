@@ -15,7 +15,7 @@ import report_factory as factory
 
 from jepa_steps import report
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 DRIVER, CHROMIUM = shutil.which("chromedriver"), shutil.which("chromium")
 if not (DRIVER and CHROMIUM):
