@@ -54,7 +54,7 @@ def test_visits_keep_the_mirror_symmetries_of_the_grid(grid):
     n = grid[0] * grid[1]
     counts = {"context": np.zeros(n), "target": np.zeros(n)}
     pick = np.random.default_rng(0)
-    for step in range(6000):
+    for step in range(3000):
         masks = sampler(step, np.zeros(8, int), np.arange(8) + 8 * step)
         counts["context"][pick.choice(masks.context[0])] += 1
         counts["target"][pick.choice(masks.targets[0].ravel())] += 1

@@ -138,7 +138,7 @@ def member(rank, size, port, folder):
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("size", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_ranks_share_the_gradient_of_the_global_batch(size, tmp_path):
     """DDP over gloo, whole and in pieces, against one process with the same 16 samples."""
     with socket.socket() as free:

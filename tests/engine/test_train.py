@@ -112,10 +112,23 @@ def test_interrupted_at_any_step_and_resumed_gives_the_same_bytes(
     assert hashes(trained(step, tmp_path, digits, "killed")) == whole
 
 
-@pytest.mark.parametrize(
-    "left_out", ["model", "target_encoder", "optimizers", "step", "guard", "means", "watch", "best"]
-)
-def test_a_checkpoint_without_any_part_would_be_noticed(step, tmp_path, digits, monkeypatch, left_out):
+def forget(trainer: Trainer, part: str, fresh: Trainer) -> None:
+    """Put one part of a resumed trainer back to where a fresh one begins."""
+    if part == "model":
+        trainer.jepa.load_state_dict(fresh.jepa.state_dict())
+    elif part == "target_encoder":
+        trainer.jepa.target_encoder.load_state_dict(fresh.jepa.target_encoder.state_dict())
+    elif part == "optimizers":
+        trainer.optimizers[0].load_state_dict(fresh.optimizers[0].state_dict())
+    elif part == "step":
+        trainer.step -= 1
+    elif part == "best":
+        trainer.validation.best = {}
+    else:
+        setattr(trainer, part, getattr(fresh, part))
+
+
+def test_a_checkpoint_without_any_part_would_be_noticed(step, tmp_path, digits, monkeypatch):
     """Resuming with a part reset must change the result; otherwise the tests above prove nothing."""
     spec = {**TINY, "validate_every": 5}
     plain_gradient, plain_step, plain_resume = Trainer.gradient, Trainer.train_step, Trainer.resume
@@ -132,29 +145,23 @@ def test_a_checkpoint_without_any_part_would_be_noticed(step, tmp_path, digits, 
             raise KeyboardInterrupt
         plain_step(self)
 
-    def forgetting(self):
-        fresh = Trainer(self.settings, open_store(digits), self.folder, self.world)
-        plain_resume(self)
-        if left_out == "model":
-            self.jepa.load_state_dict(fresh.jepa.state_dict())
-        elif left_out == "target_encoder":
-            self.jepa.target_encoder.load_state_dict(fresh.jepa.target_encoder.state_dict())
-        elif left_out == "optimizers":
-            self.optimizers[0].load_state_dict(fresh.optimizers[0].state_dict())
-        elif left_out == "step":
-            self.step -= 1
-        elif left_out == "best":
-            self.validation.best = {}
-        else:
-            setattr(self, left_out, getattr(fresh, left_out))
-
     monkeypatch.setattr(Trainer, "train_step", dying)
     with pytest.raises(KeyboardInterrupt):
         trained(step, tmp_path, digits, "killed", spec)
     monkeypatch.setattr(Trainer, "train_step", plain_step)
-    assert hashes(trained(step, tmp_path, digits, "copy", spec)) == whole
-    monkeypatch.setattr(Trainer, "resume", forgetting)
-    assert hashes(trained(step, tmp_path, digits, "killed", spec)) != whole
+    parts = ("model", "target_encoder", "optimizers", "step", "guard", "means", "watch", "best")
+    for part in (None, *parts):
+
+        def resume(self, part=part):
+            fresh = Trainer(self.settings, open_store(digits), self.folder, self.world)
+            plain_resume(self)
+            if part:
+                forget(self, part, fresh)
+
+        monkeypatch.setattr(Trainer, "resume", resume)
+        shutil.copytree(tmp_path / "killed-runs", tmp_path / f"{part}-runs")
+        resumed = hashes(trained(step, tmp_path, digits, f"{part}", spec))
+        assert (resumed == whole) == (part is None), part
 
 
 def test_the_loss_scale_of_fp16_is_resumed(store, tmp_path):
