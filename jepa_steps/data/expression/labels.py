@@ -7,20 +7,10 @@ import numpy as np
 
 from ...config.expression import ExpressionDataset
 from ...errors import InputError
+from .combinations import kept_whole, split_labels
 from .keys import find_gene_names, find_keys, nearest
 from .source import Column, ExpressionSource
-from .wording import (
-    CONTROLS,
-    TYPES,
-    alone,
-    doses_of,
-    entries,
-    is_control,
-    joins_names,
-    split_label,
-    types_of,
-    words,
-)
+from .wording import CONTROLS, TYPES, alone, doses_of, is_control, types_of, words
 
 CONTROL = "control"
 
@@ -84,7 +74,7 @@ def label_cells(source: ExpressionSource, dataset: ExpressionDataset) -> Cells:
     gene_column, genes = find_gene_names(source, dataset, pieces | set(label.values))
     known = set(genes) | {alone(text, controls) for text in label.values} - {None}
     known |= {piece for piece in pieces if is_control(piece, controls)}
-    parsed = _split(source, dataset, keys, label, known)
+    parsed = split_labels(source, dataset, keys, label, known)
     acting = [tuple(p for p in parts if not is_control(p, controls)) for parts in parsed]
     control = [not parts for parts in acting]
     if not any(control):
@@ -105,54 +95,11 @@ def label_cells(source: ExpressionSource, dataset: ExpressionDataset) -> Cells:
         "keys": {**keys, "gene": gene_column},
         "control_labels": {t: int(counts[i]) for i, t in enumerate(label.values) if control[i]},
         "combinations": combined,
-        "kept_whole": _kept_whole(label.values, parsed, known, controls),
+        "kept_whole": kept_whole(label.values, parsed, known, controls),
         "dropped_cells": dropped,
     }  # fmt: skip
     _drop_small(cells, dataset, source)
     return cells
-
-
-def _split(
-    source: ExpressionSource, dataset: ExpressionDataset, keys: dict, label: Column, known: set[str]
-) -> list[tuple[str, ...]]:
-    """Parts of each label. A plus between names that nothing confirms is an error: as one gene, the
-    label would carry its genes past every split."""
-    stated = _stated(source, keys, label)
-    parsed = [split_label(text, dataset.delimiter, known, stated.get(i, set()))
-              for i, text in enumerate(label.values)]  # fmt: skip
-    whole = [parts[0] for parts in parsed if len(parts) == 1]
-    unclear = [text for text in whole if joins_names(text) and text not in known]
-    if unclear and dataset.delimiter == "auto":
-        missing = next(piece for piece in words(min(unclear)) if piece not in known)
-        raise InputError(
-            f"{source.path}: {keys['perturbation']}: {len(unclear)} labels join names, e.g. "
-            f"{min(unclear)!r}, but {missing!r} is neither a gene of the table nor perturbed alone; set "
-            "delimiter: + to split them all the same, or none to take each label as one gene"
-        )
-    return parsed
-
-
-def _stated(source: ExpressionSource, keys: dict, label: Column) -> dict[int, set[int]]:
-    """How many parts the types or doses of a label's cells list, where several; by the label's code."""
-    stated: dict[int, set[int]] = {}
-    for column in (source.column(keys[what]) for what in ("type", "dose") if keys[what]):
-        pairs = np.stack([label.codes, column.codes])
-        for text, code in np.unique(pairs[:, pairs.min(axis=0) >= 0], axis=1).T.tolist():
-            if (count := entries(column.values[code])) > 1:
-                stated.setdefault(text, set()).add(count)
-    return stated
-
-
-def _kept_whole(
-    texts: list[str], parsed: list[tuple[str, ...]], known: set[str], controls: tuple[str, ...]
-) -> list[str]:
-    """Labels taken as one gene that hold the name of another, as those of its guides do."""
-    return sorted(
-        text
-        for text, parts in zip(texts, parsed, strict=True)
-        if len(parts) == 1 and text not in known and not is_control(text, controls)
-        and any(piece in known and not is_control(piece, controls) for piece in words(text))
-    )  # fmt: skip
 
 
 def _check_missing(label: Column, key: str, source: ExpressionSource, dataset) -> None:

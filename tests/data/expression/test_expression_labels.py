@@ -144,6 +144,13 @@ def test_a_part_of_which_nothing_is_known_needs_its_own_dose_or_type(column, tmp
     assert labelled(tmp_path, s).log["combinations"]["new+g1"] == ("new", "g1")
 
 
+def test_a_label_joined_by_two_signs_is_asked_about(tmp_path):
+    s = screen(labels=[*LABELS, "g1_g2+g3"])
+    s = {**s, "dose": ["1"] * len(s["dose"])}
+    with pytest.raises(InputError, match="'g1_g2' is neither a gene of the table nor perturbed alone"):
+        labelled(tmp_path, s)
+
+
 def test_labels_that_hold_the_name_of_another_gene_are_listed(tmp_path):
     log = labelled(tmp_path, screen(labels=[*LABELS, "guide2_g1", "new_one"])).log
     assert log["kept_whole"] == ["guide2_g1"] and "guide2_g1" not in log["combinations"]
