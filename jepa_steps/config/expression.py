@@ -112,7 +112,7 @@ class ExpressionDataset(Settings):
     non-targeting, NT, NegCtrl*, unperturbed, DMSO, vehicle."""
     delimiter: Literal["auto", "none", "+", "_", ";", ",", "|"] = "auto"
     """What joins the names of a combination. auto: any of these where every part is known (a gene
-    of the table, perturbed alone, or a control) or the label's doses or types are of as many parts."""
+    of the table, perturbed alone, or a control) or, with +, the doses or types are of as many parts."""
     perturbation_type: PerturbationType | None = None
     """Type of all perturbations where no column tells it; null = unspecified."""
     input: Literal["auto", "counts", "normalised", "log"] = "auto"

@@ -75,9 +75,7 @@ def detect_input(source: ExpressionSource, split: np.ndarray, dataset: Expressio
     looked, most, whole = 0, 0.0, True
     for a, x in islice(numbered(source), 64):
         _check_values(x, a, "unknown", split[a : a + x.shape[0]], source)
-        values = x[split[a : a + x.shape[0]] == 0].data
-        if len(values):
-            most, whole = max(most, float(values.max())), whole and not (values % 1).any()
+        most, whole = _extent(x[split[a : a + x.shape[0]] == 0].data, most, whole)
         looked += int((split[a : a + x.shape[0]] == 0).sum())
         if looked >= _DETECT:
             break
@@ -87,6 +85,11 @@ def detect_input(source: ExpressionSource, split: np.ndarray, dataset: Expressio
             "logarithms (below 20); set layer to the counts, or input: normalised to take log1p of these"
         )
     return "counts" if whole else "log"
+
+
+def _extent(values: np.ndarray, most: float, whole: bool) -> tuple[float, bool]:
+    """The maximum, and whether all are integers, of these values and those before."""
+    return max(most, float(values.max(initial=0))), whole and not (values % 1).any()
 
 
 def survey(
@@ -118,8 +121,8 @@ def survey(
     for a, x in numbered(source):
         rows = slice(a, a + x.shape[0])
         _check_values(x, a, kind, split[rows], source)
-        values = x[split[rows] == 0].data
-        most, whole = max(most, values.max(initial=0)), whole and not (values % 1).any()
+        if kind != "counts":
+            most, whole = _extent(x[split[rows] == 0].data, most, whole)
         if not columns.all():
             x = x.multiply(columns).tocsr()
             x.eliminate_zeros()

@@ -20,6 +20,7 @@ TYPES = {
 _TYPE_OF = {text: name for name, texts in TYPES.items() for text in texts}
 _NAME = re.compile(r"[A-Za-z0-9][\w.\-/ ]*")
 _JOINS = "+;,_|"
+_PLUS = re.compile(r"(?<![eE])\+")  # not that of 1e+1
 
 
 def words(text: str) -> Iterator[str]:
@@ -47,14 +48,14 @@ def is_control(text: str, controls: tuple[str, ...]) -> bool:
 def split_label(
     text: str, delimiter: str, known: set[str], stated: set[int] = frozenset()
 ) -> tuple[str, ...]:
-    """Names in a label, trimmed. ``auto`` splits only where every part is ``known``, or looks like a
-    name and the label's doses or types are of as many parts (``stated``)."""
+    """Names in a label, trimmed. ``auto`` splits only where every part is ``known``, and at + also
+    between names of which the label's doses or types list as many (``stated``)."""
     if delimiter == "none" or (delimiter == "auto" and text in known):
         return (text,)
     for sign in _JOINS if delimiter == "auto" else delimiter:
         parts = tuple(part.strip() for part in text.split(sign))
         if len(parts) > 1 and all(parts):
-            confirmed = len(parts) in stated and all(map(_NAME.fullmatch, parts))
+            confirmed = sign == "+" and len(parts) in stated and joins_names(text)
             if delimiter != "auto" or confirmed or all(part in known for part in parts):
                 return parts
     return (text,)
@@ -67,8 +68,9 @@ def joins_names(text: str) -> bool:
 
 
 def entries(text: str) -> int:
-    """How many types or doses a text lists, one a part; 0 where it is anything else."""
-    listed = _entries(text)
+    """How many types or doses a text lists with a plus between; 0 where it is anything else. Other
+    signs confirm nothing: a comma may be of a decimal."""
+    listed = [entry.strip() for entry in _PLUS.split(text)]
     if all(entry.casefold() in _TYPE_OF for entry in listed):
         return len(listed)
     try:
@@ -104,9 +106,5 @@ def _shared(column: Column, code: int, parts: int) -> list[str] | None:
     """One text a part; a single one holds for all. None where missing or of another number."""
     if code < 0:
         return None
-    texts = _entries(column.values[code])
+    texts = [t.strip() for t in re.split(rf"{_PLUS.pattern}|[;,|_]", column.values[code])]
     return texts * parts if len(texts) == 1 else texts if len(texts) == parts else None
-
-
-def _entries(text: str) -> list[str]:
-    return [entry.strip() for entry in re.split(r"(?<![eE])\+|[;,|_]", text)]

@@ -39,8 +39,8 @@ def test_labels_are_split_where_the_parts_are_known(text, parts):
     ("text", "stated", "parts"),
     [
         ("A+new", {2}, ("A", "new")),
-        ("x;y", {2}, ("x", "y")),
-        ("x;y", {3}, ("x;y",)),
+        ("x+y", {3}, ("x+y",)),
+        ("x;y", {2}, ("x;y",)),
         ("x+y+z", {2, 3}, ("x", "y", "z")),
         ("(+)-JQ1", {2}, ("(+)-JQ1",)),
         ("HLA_A", {2}, ("HLA_A",)),
@@ -52,7 +52,16 @@ def test_labels_are_split_where_doses_or_types_are_of_as_many_parts(text, stated
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("1", 1), ("1+1", 2), ("1e+1+2", 2), ("0.5;1_2", 3), ("CRISPRa+KO", 2), ("10_uM", 0), ("", 0)],
+    [
+        ("1", 1),
+        ("1+1", 2),
+        ("1e+1+2", 2),
+        ("0.5+1+2", 3),
+        ("2,5", 0),
+        ("CRISPRa+KO", 2),
+        ("10_uM", 0),
+        ("", 0),
+    ],
 )
 def test_types_and_doses_are_counted(text, count):
     assert entries(text) == count
