@@ -24,7 +24,7 @@ test: setup ## the fast tests
 	@pytest -n 2
 
 test-slow: setup ## Snakemake, DVC and several processes for real
-	@pytest -m slow -n 2 --dist loadgroup
+	@pytest -m slow -n 2 --dist loadfile
 
 faults: setup ## kill, starve and cut off training 50 times
 	@FAULTS=50 pytest -m slow tests/faults

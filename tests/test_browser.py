@@ -15,7 +15,7 @@ import report_factory as factory
 
 from jepa_steps import report
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 DRIVER, CHROMIUM = shutil.which("chromedriver"), shutil.which("chromium")
 if not (DRIVER and CHROMIUM):

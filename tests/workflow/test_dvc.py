@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import ROOT, TINY
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.slow
 
 ENV = {
     **os.environ,
@@ -189,7 +189,6 @@ def test_kill_9_and_resume(clone):
     assert [int(r.split(",")[0]) for r in rows] == list(range(10, 1501, 10))
 
 
-@pytest.mark.xdist_group("screen")
 @pytest.mark.skipif(not SCREEN.is_file(), reason="no ../shared/data/perturbseq_devel.h5ad")
 def test_a_screen_through_both_doors(tmp_path):
     """config/perturbseq.yaml, a short training and one floor of it, on the screen of PerturBench's tests."""
