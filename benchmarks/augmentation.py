@@ -14,9 +14,9 @@ import torch
 from PIL import Image, ImageEnhance
 
 from jepa_steps.config import Augment
-from jepa_steps.data.augment import Augmentation
-from jepa_steps.data.pixels import PixelNormalisation
-from jepa_steps.data.torchvision_source import import_datasets
+from jepa_steps.modalities.images.augment import Augmentation
+from jepa_steps.modalities.images.pixels import PixelNormalisation
+from jepa_steps.modalities.images.torchvision_source import import_datasets
 
 import_datasets()  # torchvision needs help beside a CPU-only torch
 from torchvision import transforms  # noqa: E402

@@ -14,9 +14,9 @@ import torch
 
 from jepa_steps import prepare
 from jepa_steps.config import parse_training
-from jepa_steps.data.store import open_store
 from jepa_steps.engine.distributed import World
 from jepa_steps.engine.loop import Trainer
+from jepa_steps.modalities.images.store import open_store
 
 # (image side, ours): the sizes of the published figures, I-JEPA's masks, predictor of 6 blocks.
 MODELS = {

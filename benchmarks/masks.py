@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from jepa_steps.data.masks import MultiBlockMasks
-from jepa_steps.data.torchvision_source import import_datasets
+from jepa_steps.modalities.images.torchvision_source import import_datasets
 
 import_datasets()  # lightly imports torchvision, which needs help beside a CPU-only torch
 from lightly.data.ijepa_collate import IJEPAMaskCollator  # noqa: E402

@@ -16,7 +16,7 @@ import time
 import common
 import torch
 
-from jepa_steps.config import JepaTraining
+from jepa_steps.config import ImageJepa
 from jepa_steps.engine.gradients import backward
 from jepa_steps.engine.record import Record
 from jepa_steps.engine.speed import Speed
@@ -48,7 +48,7 @@ def watching(trainer, batch) -> float:
     with torch.no_grad():
         tokens = trainer.jepa(batch[0])
     watch, every = Watch(), trainer.settings.watch_every
-    log_every = JepaTraining.model_fields["log_every"].default
+    log_every = ImageJepa.model_fields["log_every"].default
 
     def interval() -> None:
         for _ in range(log_every // every):

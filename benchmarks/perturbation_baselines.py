@@ -29,10 +29,10 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from jepa_steps.metrics.perturbation import baselines
-from jepa_steps.metrics.perturbation.ceiling import split_half
-from jepa_steps.metrics.perturbation.metrics import evaluate, mean_over_perturbations
-from jepa_steps.metrics.perturbation.pseudobulk import condition, group_means, training_table
+from jepa_steps.modalities.expression.effects import baselines
+from jepa_steps.modalities.expression.effects.ceiling import split_half
+from jepa_steps.modalities.expression.effects.metrics import evaluate, mean_over_perturbations
+from jepa_steps.modalities.expression.effects.pseudobulk import condition, group_means, training_table
 
 Table = dict[str, dict[str, float]]
 

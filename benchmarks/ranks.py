@@ -35,9 +35,9 @@ import common  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from jepa_steps.data.torchvision_source import import_datasets  # noqa: E402
 from jepa_steps.metrics import geometry, spectrum  # noqa: E402
 from jepa_steps.metrics.moments import moments  # noqa: E402
+from jepa_steps.modalities.images.torchvision_source import import_datasets  # noqa: E402
 
 RIVAL = find_spec("stable_pretraining") is not None
 DIM = 384

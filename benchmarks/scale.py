@@ -15,7 +15,7 @@ from torch.multiprocessing.spawn import spawn
 
 from jepa_steps.config import parse_training
 from jepa_steps.engine import checkpoint, flops
-from jepa_steps.model.jepa import image_jepa
+from jepa_steps.modalities.images.jepa import image_jepa
 
 PREDICTOR = {"dim": 384, "depth": 12, "heads": 12}
 MODELS = {

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jepa_steps.data.prepared import open_prepared
 
 from jepa_steps import evaluate, probe, train
-from jepa_steps.cli import read_json
 from jepa_steps.config import Experiment, ExpressionDataset, JepaRun, parse
-from jepa_steps.data.expression.prepare import prepare_expression
-from jepa_steps.data.prepared import open_prepared
 from jepa_steps.embed import embed_store
-from jepa_steps.evaluation.methods import FLOORLESS, MODEL
+from jepa_steps.files import read_json
 from jepa_steps.metrics.comparison import over_seeds, paired
-from jepa_steps.metrics.perturbation.metrics import METRICS, mean_over_perturbations
-from jepa_steps.metrics.perturbation.verdicts import Values, judge
+from jepa_steps.modalities.expression.effects.methods import FLOORLESS, MODEL
+from jepa_steps.modalities.expression.effects.metrics import METRICS, mean_over_perturbations
+from jepa_steps.modalities.expression.effects.verdicts import Values, judge
+from jepa_steps.modalities.expression.prepare import prepare
 
 SHOWN = ("pearson_delta", "pearson_delta_perturbed", "l2", "discrimination")
 
@@ -33,7 +33,7 @@ def changed(block: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def prepared(dataset: dict[str, Any], out: Path) -> Path:
     """The folder of a data set of cells."""
-    prepare_expression(parse(ExpressionDataset, dataset, str(out)), out)
+    prepare(parse(ExpressionDataset, dataset, str(out)), out)
     return out
 
 

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from jepa_steps.data.torchvision_source import import_datasets
 from jepa_steps.engine.flops import count
 from jepa_steps.engine.gradients import backward
 from jepa_steps.engine.optimizer import update_ema
 from jepa_steps.engine.precision import Precision
+from jepa_steps.modalities.images.torchvision_source import import_datasets
 
 import_datasets()  # timm and lightly import torchvision, which needs help beside a CPU-only torch
 from lightly.models.modules import IJEPAPredictorTIMM, MaskedVisionTransformerTIMM  # noqa: E402

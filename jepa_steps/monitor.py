@@ -11,7 +11,7 @@ embeddings and of tokens, shares of variance that labels and named groups explai
 label-free criteria order the snapshots), snapshots.csv (statistics over training) and figures.
 """
 
-import csv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +19,61 @@ import numpy as np
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
-from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
-from .config import ExpressionJepa, JepaRun, JepaTraining, Monitor, Training, parse, parse_training
-from .data.masks import MultiBlockMasks
-from .data.store import Splits, Store, evenly, open_store, read_array, read_splits
+from .cli import add_spec, parser, read_spec, run
+from .config import JepaRun, Monitor, Settings, parse
+from .config.experiments import parse_training
+from .data.splits import Splits, read_splits
+from .draws import evenly
 from .errors import InputError
 from .figures import training as figures
-from .figures.masks import masks
-from .figures.samples import masks_on_samples, neighbours
 from .figures.spectra import spectra_over_training
 from .figures.style import message, save
+from .files import read_array, read_json, read_table, rows_of, staged, write_csv, write_json
 from .metrics import diagnosis, selection, spectrum
 from .metrics.embedding import moment_statistics, norms, token_statistics
 from .metrics.evidence import Evidence
-from .metrics.moments import Picked, moments, token_moments
+from .metrics.moments import Moments, moments, token_moments
 from .metrics.nuisance import nuisance_share, nuisance_statistics
+from .metrics.remedies import given_by
 from .metrics.stages import stage
+from .modalities import optional_part
 
-COUNTED = 25_600  # samples behind shares of variance, and among which neighbours are sought
-SHOWN = 6  # images in a figure
+COUNTED = 25_600  # samples behind shares of variance
+PICTURES = ("masks", "samples", "neighbours")  # that kinds of data may draw
 _DESCRIBED = ("encoder", "token_rows", "snapshot_rows", "snapshot_fractions")
+
+
+@dataclass(frozen=True)
+class _Results:
+    """What earlier steps wrote of one experiment.
+
+    embed: embed.json. encoder: encoder.json. train: its settings. tables: columns of metrics.csv,
+    validation.csv and timing.csv. snapshots, views: the arrays of embed. conditions: of evaluation.json.
+    """
+
+    embed: dict[str, Any]
+    embeddings: np.ndarray
+    tokens: np.ndarray
+    snapshots: np.ndarray
+    views: np.ndarray
+    samples: Splits
+    encoder: dict[str, Any]
+    train: Settings
+    tables: dict[str, dict[str, list[float]]]
+    conditions: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """The same samples at every snapshot and at the end.
+
+    rows: of snapshots.csv. spectra: (share of training, singular values, n). probed: samples behind the
+    probe, by part; 0 where there is none.
+    """
+
+    rows: list[dict[str, Any]]
+    spectra: list[tuple[float, np.ndarray, int]]
+    probed: dict[str, int]
 
 
 # One BLAS thread: sums do not depend on the machine's number of cores.
@@ -52,102 +87,127 @@ def monitor(
     evaluation: Path | None = None,
 ) -> dict[str, Any]:
     """Run the step; returns what monitor.json holds."""
-    description = read_json(embed / "embed.json", *_DESCRIBED)
-    embeddings = read_array(embed / "embeddings.npy", "rows, dimensions")
-    tokens = read_array(embed / "tokens.npy", "samples, tokens, dimensions")
-    images = read_json(data / "manifest.json", "modality")["modality"] == "images"
-    store, samples = open_store(data) if images else None, read_splits(data / "splits.csv")
-    if len(samples.split) != len(embeddings):
-        raise InputError(f"{embed}: {len(embeddings)} embeddings, {len(samples.split)} rows in {data}")
-    encoder = read_json(train / "encoder.json", "train")
-    trained = parse_training(encoder["train"], str(train / "encoder.json"))
-    tables = {name: read_columns(train / f"{name}.csv") for name in ("metrics", "validation", "timing")}
-
-    training = np.flatnonzero(samples.split == 0)
-    some = evenly(training, COUNTED)
-    m = moments(Picked(embeddings, training))
-    seen = samples.split[np.array(description["token_rows"])] == 0
-    stages, spectra, probed = _over_training(embed, description, embeddings, samples)
-    evidence = Evidence(
-        pooled={**norms(Picked(embeddings, training)), **moment_statistics(m)},
-        tokens=token_statistics(token_moments(tokens[seen])),
-        ranks=spectrum.summary(m),
-        singular_values=spectrum.singular_values(m),
-        history=tables["metrics"],
-        validation=tables["validation"],
-        snapshots=stages,
-        probe_n=probed["val"],
-        nuisance=_nuisance(embeddings[some], some, samples),
-        conditions=read_json(evaluation).get("conditions") if evaluation else None,
-        settings=trained if isinstance(trained, JepaRun) else None,
-    )
-    found = diagnosis.diagnose(evidence, settings)
+    results = _read(embed, data, train, evaluation)
+    m = moments(rows_of(results.embeddings, np.flatnonzero(results.samples.split == 0)))
+    stages = _over_training(results)
+    evidence = _evidence(results, m, stages)
+    findings = diagnosis.diagnose(evidence, settings)
+    losses = results.tables["metrics"].get("loss", [])
     measured = ("pooled", "tokens", "ranks", "nuisance", "conditions")
-    losses = tables["metrics"].get("loss", [])
     result = {
-        **diagnosis.verdict(found, description["encoder"] == "jepa"),
-        "encoder": description["encoder"],
+        **diagnosis.verdict(findings, results.embed["encoder"] == "jepa"),
+        "encoder": results.embed["encoder"],
         **{name: getattr(evidence, name) for name in measured},
-        "prediction": _prediction(tables["validation"]),
+        "prediction": _prediction(results.tables["validation"]),
         "final_loss": losses[-1] if losses else None,
-        "selection": _selection(stages, probed, len(m.mean)),
+        "selection": _selection(stages, len(m.mean)),
     }
-    drawn = _figures(tables, stages, spectra, m.std)
-    drawn |= {
-        "masks": _mask_figure(trained, encoder),
-        "samples": _masked_samples(trained, encoder, store),
-        "neighbours": _neighbours(store, embeddings) if store else message("cells have no picture"),
-    }
+    drawn = _curves(results.tables, stages, m.std) | _pictures(results, data)
     with staged(out) as folder:
         write_json(folder / "monitor.json", result)
-        write_csv(folder / "snapshots.csv", stages[0], (row.values() for row in stages))
+        write_csv(folder / "snapshots.csv", stages.rows[0], (row.values() for row in stages.rows))
         for name, figure in drawn.items():
             save(figure, folder / f"{name}.svg")
     return result
 
 
-def _figures(tables: dict, stages: list, spectra: list, std: np.ndarray) -> dict[str, Figure]:
+def _read(embed: Path, data: Path, train: Path, evaluation: Path | None) -> _Results:
+    embeddings = read_array(embed / "embeddings.npy", "rows, dimensions")
+    samples = read_splits(data / "splits.csv")
+    if len(samples.split) != len(embeddings):
+        raise InputError(f"{embed}: {len(embeddings)} embeddings, {len(samples.split)} rows in {data}")
+    encoder = read_json(train / "encoder.json", "train", "modality")
+    return _Results(
+        read_json(embed / "embed.json", *_DESCRIBED),
+        embeddings,
+        read_array(embed / "tokens.npy", "samples, tokens, dimensions"),
+        read_array(embed / "snapshots.npy", "stages, samples, dimensions"),
+        read_array(embed / "views.npy", "stages, samples, views, dimensions"),
+        samples,
+        encoder,
+        parse_training(encoder["train"], str(train / "encoder.json"), encoder["modality"]),
+        {name: read_columns(train / f"{name}.csv") for name in ("metrics", "validation", "timing")},
+        read_json(evaluation).get("conditions") if evaluation else None,
+    )
+
+
+def _evidence(results: _Results, m: Moments, stages: _Stages) -> Evidence:
+    """What rules judge: of training samples the embeddings ``m`` and tokens, and the course of
+    training."""
+    samples, embeddings = results.samples, results.embeddings
+    training = np.flatnonzero(samples.split == 0)
+    of_training = samples.split[np.array(results.embed["token_rows"])] == 0
+    some = evenly(training, COUNTED)
+    return Evidence(
+        pooled={**norms(rows_of(embeddings, training)), **moment_statistics(m)},
+        tokens=token_statistics(token_moments(results.tokens[of_training])),
+        ranks=spectrum.summary(m),
+        singular_values=spectrum.singular_values(m),
+        history=results.tables["metrics"],
+        validation=results.tables["validation"],
+        snapshots=stages.rows,
+        probe_n=stages.probed["val"],
+        nuisance=_nuisance(embeddings[some], some, samples),
+        conditions=results.conditions,
+        settings=results.train if isinstance(results.train, JepaRun) else None,
+        remedies=given_by(optional_part(results.encoder["modality"], "remedies")),
+    )
+
+
+def _curves(tables: dict, stages: _Stages, std: np.ndarray) -> dict[str, Figure]:
     return {
         "losses": figures.losses(tables["metrics"], tables["validation"]),
         "rates": figures.rates(tables["metrics"]),
         "norms": figures.norms(tables["metrics"]),
         "throughput": figures.throughput(tables["timing"]),
-        "over_training": figures.over_training(stages),
-        "spectra": spectra_over_training(spectra),
+        "over_training": figures.over_training(stages.rows),
+        "spectra": spectra_over_training(stages.spectra),
         "std": figures.std_histogram(std),
     }
 
 
-def _over_training(
-    embed: Path, description: dict, embeddings: np.ndarray, samples: Splits
-) -> tuple[list[dict[str, Any]], list[tuple[float, np.ndarray, int]], dict[str, int]]:
-    """Of the same samples at every snapshot and at the end: rows of snapshots.csv, spectra (share of
-    training, singular values, n), and the numbers of samples behind the probe."""
-    rows = np.array(description["snapshot_rows"])
+def _pictures(results: _Results, data: Path) -> dict[str, Figure]:
+    """Pictures of the samples themselves, where their kind of data has any."""
+    modality = results.encoder["modality"]
+    module = optional_part(modality, "figures")
+    none = {name: message(f"no picture of {modality}") for name in PICTURES}
+    if module is None:
+        return none
+    return none | module.pictures(results.train, results.encoder, data, results.embeddings)
+
+
+def _over_training(results: _Results) -> _Stages:
+    samples, rows = results.samples, np.array(results.embed["snapshot_rows"])
     parts = {name: samples.split[rows] == code for code, name in enumerate(("train", "val"))}
     y = {name: samples.labels[rows[part]] for name, part in parts.items()}
-    labelled = all(len(v) and (v >= 0).all() for v in y.values()) and len(np.unique(y["train"])) > 1
-    labelled = labelled and np.isin(y["val"], y["train"]).mean() > 0.5  # else the classes are held out
-    snapshots = read_array(embed / "snapshots.npy", "stages, samples, dimensions")
-    views = read_array(embed / "views.npy", "stages, samples, views, dimensions")
-    labelled = labelled and len(snapshots) > 0  # the end alone orders nothing, and probe.json has it
-    each = [*zip(description["snapshot_fractions"], snapshots, strict=True), (1.0, embeddings[rows])]
+    # The end alone orders nothing, and probe.json has it.
+    labelled = len(results.snapshots) > 0 and _has_labels(y["train"], y["val"])
+    fractions = [*results.embed["snapshot_fractions"], 1.0]
+    embeddings = [*results.snapshots, results.embeddings[rows]]
     stages, spectra = [], []
-    for (fraction, z), views_nqD in zip(each, views, strict=True):
+    for fraction, z, views_nqD in zip(fractions, embeddings, results.views, strict=True):
         train, val = z[parts["train"]], z[parts["val"]]
         statistics, sigma = stage(train, views_nqD)
         share = nuisance_share(_nuisance(train, rows[parts["train"]], samples))
         probe = selection.probe_accuracy(train, y["train"], val, y["val"]) if labelled else None
         stages.append({"fraction": fraction, **statistics, "nuisance_share": share, "probe": probe})
         spectra.append((fraction, sigma, len(train)))
-    return stages, spectra, {name: int(part.sum()) if labelled else 0 for name, part in parts.items()}
+    n = {name: int(part.sum()) if labelled else 0 for name, part in parts.items()}
+    return _Stages(stages, spectra, n)
 
 
-def _selection(stages: list[dict[str, Any]], probed: dict[str, int], dim: int) -> dict[str, Any]:
+def _has_labels(train: np.ndarray, val: np.ndarray) -> bool:
+    """Whether all samples are labelled, and most classes of val are in train: else they are held out."""
+    labelled = all(len(y) and (y >= 0).all() for y in (train, val)) and len(np.unique(train)) > 1
+    return bool(labelled and np.isin(val, train).mean() > 0.5)
+
+
+def _selection(stages: _Stages, dim: int) -> dict[str, Any]:
     """How well label-free criteria order the snapshots; why none of them is a rank, where that is so."""
-    refused = stages[0]["trust"] == "refused"
-    reason = spectrum.refusal(stages[0]["n"], dim) if refused else None
-    return {"stages": len(stages), "n": probed, "no_rank": reason, **selection.agreement(stages)}
+    rows = stages.rows
+    refused = rows[0]["trust"] == "refused"
+    reason = spectrum.refusal(rows[0]["n"], dim) if refused else None
+    return {"stages": len(rows), "n": stages.probed, "no_rank": reason, **selection.agreement(rows)}
 
 
 def _prediction(validation: dict[str, list[float]]) -> dict[str, float] | None:
@@ -165,48 +225,16 @@ def _nuisance(z: np.ndarray, rows: np.ndarray, samples: Splits) -> dict[str, Any
     return nuisance_statistics(z, samples.nuisance[rows], samples.labels[rows])
 
 
-def _mask_figure(trained: Training, encoder: dict) -> Figure:
-    if not isinstance(trained, JepaTraining):
-        return message(_unmasked(trained))
-    side = encoder["image_size"] // trained.model.patch_size
-    return masks(trained, (side, side))
-
-
-def _unmasked(trained: Training) -> str:
-    if not isinstance(trained, ExpressionJepa):
-        return "a floor: nothing is hidden"
-    if trained.task == "perturbation":
-        return "nothing is hidden: the perturbed cell is predicted"
-    return f"{trained.hidden} of {trained.model.tokens} modules of genes are hidden at random"
-
-
-def _masked_samples(trained: Training, encoder: dict, store: Store | None) -> Figure:
-    """Context and targets of the last batch's masks on training images."""
-    if not isinstance(trained, JepaTraining):
-        return message(_unmasked(trained))
-    side, index = encoder["image_size"] // trained.model.patch_size, evenly(store.rows("train"), SHOWN)
-    sampler = MultiBlockMasks.of(trained.masks, (side, side), trained.seed)
-    drawn = sampler(trained.steps - 1, np.zeros(len(index), np.int64), index)
-    return masks_on_samples(store.images[index], drawn.context, drawn.targets, (side, side))
-
-
-def _neighbours(store: Store, embeddings: np.ndarray) -> Figure:
-    queries, pool = evenly(store.rows("test"), SHOWN), evenly(store.rows("train"), COUNTED)
-    return neighbours(store.images, embeddings, queries, pool, store.labels, store.manifest["classes"])
-
-
 def read_columns(path: Path) -> dict[str, list[float]]:
     """Columns of a table that train writes; lists are empty for floors.
 
     Raises:
-        InputError: missing file.
+        InputError: missing file, or text in place of a number.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; run jepa_steps.train first")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-        return {name: [float(row[name]) for row in rows] for name in reader.fieldnames or []}
+    try:
+        return {name: [float(text) for text in column] for name, column in read_table(path).items()}
+    except ValueError as error:
+        raise InputError(f"{path}: {error}, expected numbers; train again") from None
 
 
 def main(argv: list[str] | None = None) -> None:

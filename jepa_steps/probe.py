@@ -10,6 +10,7 @@ poolings, --tokens feeds the attentive probe. Data without labels get a probe.js
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,46 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from threadpoolctl import threadpool_limits
 
-from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
+from .cli import add_spec, parser, read_spec, run
 from .config import Probe, parse
-from .data import counter
-from .data.splits import assign
-from .data.store import Splits, read_array, read_splits
+from .data.splits import Splits, assign, read_splits
+from .draws import sample
 from .errors import InputError
 from .figures import probing
-from .figures.style import save
+from .figures.style import message, save
+from .files import read_array, read_json, staged, write_csv, write_json
 from .metrics import panel, probes
 from .metrics.scores import per_class
 
 AS_PREPARED = "as prepared"
-REDRAWN = "the cells of the test part, divided anew: 60 % train, 20 % val, 20 % test"
+REDRAWN = "the samples of the test part, divided anew: 60 % train, 20 % val, 20 % test"
 _PARTS = ("train", "val", "test")
 _CLASSES = ("class", "n", "precision", "recall", "f1")
+
+
+@dataclass(frozen=True)
+class _Probed:
+    """Which samples are probed, and by what they are resampled.
+
+    parts: sample numbers of train, val and test, labelled. how: where these parts are from.
+    groups: int64 (m,) of the test samples; named: whether the data set names them.
+    """
+
+    splits: Splits
+    parts: list[np.ndarray]
+    how: str
+    groups: np.ndarray
+    named: bool
+
+    @property
+    def labels(self) -> list[np.ndarray]:
+        """int64, of each part."""
+        return [self.splits.labels[part] for part in self.parts]
+
+    def split3(self, rows: np.ndarray, standardise: tuple[np.ndarray, np.ndarray]) -> probes.Split3:
+        """The parts of rows (N, D), less the mean and over the scale given, with their labels."""
+        mean, scale = standardise
+        return probes.Split3(*((rows[part] - mean) / scale for part in self.parts), *self.labels)
 
 
 def probe(
@@ -47,59 +73,54 @@ def probe(
     table, first = read_splits(splits), read_array(embeddings, "rows, dimensions")
     if len(table.labels) != len(first):
         raise InputError(f"{splits}: {len(table.labels)} rows for {len(first)} embeddings; embed again")
-    split, how = _probed_split(table)
-    parts = [_bounded(np.flatnonzero((split == c) & (table.labels >= 0)), c, settings) for c in range(3)]
-    if min(len(part) for part in parts) == 0 or len(np.unique(table.labels[parts[0]])) < 2:
+    probed = _probed(table, settings)
+    if min(map(len, probed.parts)) == 0 or len(np.unique(probed.labels[0])) < 2:
         with staged(out) as folder:
             return _unlabelled(folder)
-    train, _, test = parts
-    named = table.named_groups and how == AS_PREPARED
-    groups, y = table.groups[test] if named else test, [table.labels[part] for part in parts]
     # One BLAS thread: sums do not depend on the machine's number of cores.
     with threadpool_limits(1):
         candidates = _candidates(embeddings, first, poolings)
-        pooling, rows = panel.choose_pooling(candidates, table.labels, parts)
-        mean, scale = probes.standardisation(rows[train])
-        data = probes.Split3(*((rows[part] - mean) / scale for part in parts), *y)
-        predictions, found, linear = panel.judge(data, groups, settings)
-        known = _covariates(table, parts)
-        if known:
-            alone = probes.Split3(*probes.standardise(*known), *y)
-            predictions["covariates"], found["covariates"] = panel.judge_linear(alone, groups, settings)
-        if settings.attentive:
-            predictions["attentive"], found["attentive"] = _attentive(tokens, table, test, settings)
+        pooling, rows = panel.choose_pooling(candidates, table.labels, probed.parts)
+        scale = probes.standardisation(rows[probed.parts[0]])
+        data = probed.split3(rows, scale)
+        predictions, scores, linear = _judge(data, probed, tokens, settings)
         others = _others(rows, table, settings)
     result = {
-        "labels": int(max(part.max() for part in y)) + 1,
-        "n": {name: len(part) for name, part in zip(_PARTS, parts, strict=True)},
-        "parts": how,
-        "interval": panel.explain_intervals(groups, named, settings),
-        "groups": {"test": len(np.unique(groups)), "named": named},
+        "labels": int(max(y.max() for y in probed.labels)) + 1,
+        "n": {name: len(part) for name, part in zip(_PARTS, probed.parts, strict=True)},
+        "parts": probed.how,
+        "interval": panel.explain_intervals(probed.groups, probed.named, settings),
+        "groups": {"test": len(np.unique(probed.groups)), "named": probed.named},
         "pooling": pooling,
-        **found,
+        **scores,
         **others,
     }
-    classes = np.array(found["classes"])
-    fitted = probes.LinearProbe(mean, scale, linear, classes, pooling["chosen"])
+    fitted = probes.LinearProbe(*scale, linear, np.array(scores["classes"]), pooling["chosen"])
     with staged(out) as folder:
         write_json(folder / "probe.json", result)
         fitted.save(folder / "probe.safetensors")
-        _write_predictions(folder / "predictions.csv", table, test, predictions, named)
-        write_csv(folder / "classes.csv", _CLASSES, per_class(y[2], predictions["logistic"]))
-        save(probing.confusion(y[2], predictions["logistic"]), folder / "confusion.svg")
-        what = y[2] if table.perturbation is None else table.perturbation[test]
-        save(probing.components(data.test, what, _places(table, test)), folder / "components.svg")
+        _write_predictions(folder / "predictions.csv", probed, predictions)
+        _write_scores(folder, probed, predictions["logistic"], data.test)
     return result
+
+
+def _probed(table: Splits, settings: Probe) -> _Probed:
+    split, how = _probed_split(table)
+    labelled = [np.flatnonzero((split == code) & (table.labels >= 0)) for code in range(3)]
+    parts = [_bounded(labelled[0], settings), *labelled[1:]]
+    named = table.named_groups and how == AS_PREPARED
+    return _Probed(table, parts, how, table.groups[parts[2]] if named else parts[2], named)
 
 
 def _probed_split(table: Splits) -> tuple[np.ndarray, str]:
     """(split code int64 (n,) of each sample, -1 = left out; where it comes from).
 
-    Where whole perturbations are held out, none of test can be learned from training cells: then the
-    cells of the test part, which the encoder has never seen, are divided anew.
+    Where whole labels are held out, none of test can be learned from training samples: then the samples
+    of the test part, which the encoder has never seen, are divided anew.
     """
     test = table.split == 2
-    if table.batch is None or np.isin(table.labels[test], table.labels[table.split == 0]).all():
+    known = np.isin(table.labels[test], table.labels[table.split == 0]).all()
+    if known or not table.labels_held_out:
         return table.split, AS_PREPARED
     split, rows = np.full(len(table.split), -1), np.flatnonzero(test)
     undecided = np.full(len(rows), -1)
@@ -107,51 +128,59 @@ def _probed_split(table: Splits) -> tuple[np.ndarray, str]:
     return split, REDRAWN
 
 
-def _bounded(rows: np.ndarray, code: int, settings: Probe) -> np.ndarray:
+def _bounded(rows: np.ndarray, settings: Probe) -> np.ndarray:
     """Of training samples at most as many as the settings say."""
-    if code:
-        return rows
-    rows = counter.generator(settings.seed, "probe sample").permutation(rows)
-    return np.sort(rows[: settings.max_train])
+    return sample(rows, settings.max_train, settings.seed, "probe sample")
+
+
+def _judge(
+    data: probes.Split3, probed: _Probed, tokens: Path | None, settings: Probe
+) -> tuple[dict[str, Any], dict[str, Any], probes.Linear]:
+    """(predicted labels of test by probe, scores by probe, class scores of the linear probe): of the
+    embeddings, of the covariates alone where there are any, and of tokens where that is asked for."""
+    predictions, scores, linear = panel.judge(data, probed.groups, settings)
+    if known := _covariates(probed):
+        alone = probes.Split3(*probes.standardise(*known), *probed.labels)
+        names = list(probed.splits.covariates)
+        predictions["covariates"], entry = panel.judge_linear(alone, probed.groups, settings)
+        scores["covariates"] = {"names": names, **entry}
+    if settings.attentive:
+        predictions["attentive"], scores["attentive"] = _attentive(tokens, probed, settings)
+    return predictions, scores, linear
+
+
+def _covariates(probed: _Probed) -> list[np.ndarray]:
+    """One-hot codes float64 (n, K) of the covariates of each part's samples: what is known of them
+    without their values. Empty where all samples share them."""
+    codes = [c for c in probed.splits.covariates.values() if len(np.unique(c)) > 1]
+    wide = [np.eye(c.max() + 1) for c in codes]
+    one_hot = (np.hstack([w[c[p]] for w, c in zip(wide, codes, strict=True)]) for p in probed.parts)
+    return list(one_hot) if codes else []
 
 
 def _others(rows: np.ndarray, table: Splits, settings: Probe) -> dict[str, Any]:
-    """Scores of linear probes for a cell's context, for its batch, which embeddings should not tell,
-    and for the logarithm of its dose; none where there is one value, or test has contexts or batches
-    that training has not."""
-    found = {}
-    parts = [_bounded(np.flatnonzero(table.split == code), code, settings) for code in range(3)]
-    for name, codes in (("context", table.context), ("batch", table.batch)):
-        y = [] if codes is None else [codes[part] for part in parts]
-        if not y or len(np.unique(y[0])) < 2 or not np.isin(np.concatenate(y), y[0]).all():
+    """Scores of linear probes for each covariate, and of a regression for each target.
+
+    Left out are covariates with one value, and those of which test has values that training has not.
+    """
+    split = [np.flatnonzero(table.split == code) for code in range(3)]
+    parts = [_bounded(split[0], settings), *split[1:]]
+    covariates, targets = {}, {}
+    for name, codes in table.covariates.items():
+        y = [codes[part] for part in parts]
+        if len(np.unique(y[0])) < 2 or not np.isin(np.concatenate(y), y[0]).all():
             continue
         mean, scale = probes.standardisation(rows[parts[0]])
         data = probes.Split3(*((rows[part] - mean) / scale for part in parts), *y)
-        _, found[name] = panel.judge_linear(data, table.groups[parts[2]], settings)
-    dosed = [] if table.dose is None else [part[table.dose[part] > 0] for part in parts]
-    if dosed and min(len(np.unique(table.dose[part])) for part in dosed) > 2:
-        x = probes.standardise(*(rows[part] for part in dosed))
-        data = probes.Split3(*x, *(np.log10(table.dose[part])[:, None] for part in dosed))
-        found["dose"] = panel.judge_regression(data, table.groups[dosed[2]], settings)
-    return found
-
-
-def _places(table: Splits, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """What embeddings should not tell, for the figure: the batch of cells, the group of images."""
-    if table.nuisance is None:
-        return {}
-    if table.batch is not None:
-        return {"batch": table.batch[rows]}
-    return {"group": np.array(table.group_names)[table.groups[rows]]}
-
-
-def _covariates(table: Splits, parts: list[np.ndarray]) -> list[np.ndarray]:
-    """One-hot codes float64 (n, K) of the context and batch of each part's cells: what is known of
-    them without their expression. Empty where all cells share both, and of images."""
-    codes = [c for c in (table.context, table.batch) if c is not None and len(np.unique(c)) > 1]
-    wide = [np.eye(c.max() + 1) for c in codes]
-    one_hot = (np.hstack([w[c[p]] for w, c in zip(wide, codes, strict=True)]) for p in parts)
-    return list(one_hot) if codes else []
+        _, entry = panel.judge_linear(data, table.groups[parts[2]], settings)
+        covariates[name] = {**entry, "nuisance": name == table.nuisance_column}
+    for name, values in table.log_targets.items():
+        known = [part[~np.isnan(values[part])] for part in parts]
+        if min(len(np.unique(values[part])) for part in known) > 2:
+            x = probes.standardise(*(rows[part] for part in known))
+            data = probes.Split3(*x, *(values[part][:, None] for part in known))
+            targets[name] = panel.judge_regression(data, table.groups[known[2]], settings)
+    return {"of_covariates": covariates, "of_log_targets": targets}
 
 
 def _candidates(
@@ -177,7 +206,7 @@ def _candidates(
 
 
 def _attentive(
-    tokens: Path | None, table: Splits, test: np.ndarray, settings: Probe
+    tokens: Path | None, probed: _Probed, settings: Probe
 ) -> tuple[list[int | str], dict[str, Any]]:
     """(predicted labels of all test samples, "" where no tokens are stored; scores)."""
     if tokens is None:
@@ -185,6 +214,7 @@ def _attentive(
     stored = read_array(tokens, "samples, tokens, dimensions")
     description = read_json(tokens.parent / "embed.json", "token_rows")
     rows = np.array(description["token_rows"], dtype=np.int64)
+    table, test = probed.splits, probed.parts[2]
     labels, split = table.labels[rows], table.split[rows]
     parts = [np.flatnonzero((split == code) & (labels >= 0)) for code in range(3)]
     if len(stored) != len(rows) or min(len(part) for part in parts) == 0:
@@ -205,18 +235,35 @@ def _unlabelled(folder: Path) -> dict[str, Any]:
     write_csv(folder / "classes.csv", _CLASSES, [])
     save_file({}, folder / "probe.safetensors")
     for name in ("confusion.svg", "components.svg"):
-        save(probing.empty("no labels"), folder / name)
+        save(message("no labels"), folder / name)
     return result
 
 
-def _write_predictions(
-    path: Path, table: Splits, test: np.ndarray, predictions: dict, named: bool
-) -> None:
+def _write_predictions(path: Path, probed: _Probed, predictions: dict[str, Any]) -> None:
     """Per test sample: index, label, group (its number where groups have no names), predictions."""
+    table, test = probed.splits, probed.parts[2]
     names = [name for name in predictions if name != "majority"]
-    groups = [table.group_names[g] for g in table.groups[test]] if named else test.tolist()
+    groups = [table.group_names[g] for g in probed.groups] if probed.named else test.tolist()
     columns = zip(test, table.labels[test], groups, *(predictions[n] for n in names), strict=True)
     write_csv(path, ["index", "label", "group", *names], columns)
+
+
+def _write_scores(folder: Path, probed: _Probed, predicted: np.ndarray, rows: np.ndarray) -> None:
+    """classes.csv and figures of the linear probe: predicted labels (m,) and test embeddings (m, D)."""
+    table, test, y = probed.splits, probed.parts[2], probed.labels[2]
+    write_csv(folder / "classes.csv", _CLASSES, per_class(y, predicted))
+    save(probing.confusion(y, predicted), folder / "confusion.svg")
+    names = y if table.names is None else table.names[test]
+    save(probing.components(rows, names, _nuisance(table, test)), folder / "components.svg")
+
+
+def _nuisance(table: Splits, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """What embeddings should not tell, by name, for the figure."""
+    if table.nuisance is None:
+        return {}
+    if table.nuisance_column is not None:
+        return {table.nuisance_column: table.nuisance[rows]}
+    return {"group": np.array(table.group_names)[table.groups[rows]]}
 
 
 def main(argv: list[str] | None = None) -> None:

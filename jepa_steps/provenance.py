@@ -11,17 +11,17 @@ from typing import Any
 
 from . import __version__
 
-# The modules that read prepared tables, without those that decode images.
-_TABLES = ("data/__init__.py", "data/counter.py", "data/splits.py", "data/store.py")
+# What every step runs, beside what cannot change a result: command lines, errors, and the list of the kinds
+# of data, which would run all experiments again when one is added.
+_SHARED = ("files.py", "draws.py")
+# The tables that say what each sample is, without what draws batches from them.
+_TABLES = ("data/__init__.py", "data/splits.py")
 # What training measures of its own embeddings.
 _MEASURES = tuple(f"metrics/{name}.py" for name in ("__init__", "embedding", "embedding_rules"))
 _MEASURES += tuple(f"metrics/{name}.py" for name in ("evidence", "moments", "neighbours"))
 _MEASURES += ("metrics/nuisance.py", "metrics/remedies.py", "metrics/spectrum.py")
-_DATA = ("data", "data/expression")
-# What judges predicted perturbations.
-_EFFECTS = ("metrics", "metrics/perturbation")
-# What the figure of the masks draws from.
-_MASKS = ("data/masks.py", "engine/__init__.py", "engine/schedules.py")
+# What pictures of the samples draw from.
+_PICTURES = ("data", "engine/__init__.py", "engine/schedules.py")
 
 _SOURCES = (".py", ".html", ".css")
 _PACKAGE = Path(__file__).parent
@@ -29,34 +29,49 @@ _PACKAGE = Path(__file__).parent
 _PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow", "safetensors", "pydantic")
 _PACKAGES += ("matplotlib", "snakemake", "dvc")
 
-# Files and folders (not those in them) of the package that a rule runs, beside cli.py and errors.py; as
-# in dvc.yaml.
+# Files and folders of the package that a step runs; as in dvc.yaml.
 CODE: dict[str, tuple[str, ...]] = {
-    "prepare": ("prepare.py", "config", "data"),
-    "prepare_expression": ("prepare.py", "config", "data", "data/expression"),
-    "train": ("train.py", "config", "provenance.py", *_DATA, "model", "engine", *_MEASURES),
-    "embed": ("embed.py", "config", *_DATA, "model"),
-    "evaluate": ("evaluate.py", "evaluation", "config", *_DATA, "model", *_EFFECTS, "figures"),
-    "monitor": ("monitor.py", "config", *_TABLES, *_MASKS, "metrics", "figures"),
-    "rank": ("rank.py", "config", *_TABLES, "metrics", "figures"),
-    "probe": ("probe.py", "config", *_TABLES, "metrics", "figures"),
-    "report": ("report.py", "reporting", "templates", "config", *_TABLES, "metrics", "figures"),
+    "prepare": (*_SHARED, "prepare.py", "config", "data"),
+    "train": (*_SHARED, "train.py", "provenance.py", "config", "data", "model", "engine", *_MEASURES),
+    "embed": (*_SHARED, "embed.py", "config", "data", "model"),
+    "evaluate": (*_SHARED, "evaluate.py", "config", "data", "model", "metrics", "figures"),
+    "monitor": (*_SHARED, "monitor.py", "config", *_PICTURES, "metrics", "figures"),
+    "rank": (*_SHARED, "rank.py", "config", *_TABLES, "metrics", "figures"),
+    "probe": (*_SHARED, "probe.py", "config", *_TABLES, "metrics", "figures"),
+    "report": (
+        *_SHARED,
+        "report.py",
+        "reporting",
+        "templates",
+        "config",
+        *_TABLES,
+        "metrics",
+        "figures",
+    ),
 }
+# Steps that run nothing of a kind of data: they read tables and arrays.
+OF_NO_KIND = ("rank", "probe")
 
 
-def code_files(step: str, package: Path = _PACKAGE) -> list[Path]:
-    """The source files of a step, in a fixed order."""
+def code_files(step: str, *modalities: str, package: Path = _PACKAGE) -> list[Path]:
+    """The source files of a step on these kinds of data, in a fixed order.
+
+    A step runs the core, and of the kinds of data only those that it is given: a change in the folder of
+    one kind is a reason to run its experiments again, and no other's. What runs nothing of a kind has
+    none.
+    """
+    entries = CODE[step] + tuple(f"modalities/{m}" for m in modalities if step not in OF_NO_KIND)
     found: list[Path] = []
-    for entry in CODE[step]:
+    for entry in entries:
         path = package / entry
-        found += [path] if path.suffix else sorted(p for p in path.iterdir() if p.suffix in _SOURCES)
-    return found
+        found += [path] if path.suffix else sorted(p for p in path.rglob("*") if p.suffix in _SOURCES)
+    return list(dict.fromkeys(found))
 
 
-def code_digest(step: str, package: Path = _PACKAGE) -> str:
+def code_digest(step: str, *modalities: str, package: Path = _PACKAGE) -> str:
     """SHA-256 of names and contents of a step's source files, the first 16 hex digits."""
     digest = hashlib.sha256()
-    for file in code_files(step, package):
+    for file in code_files(step, *modalities, package=package):
         content = file.read_bytes()
         digest.update(f"{file.relative_to(package).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)

@@ -6,7 +6,7 @@
 
 Writes rank.json, spectrum.csv (singular values), spectrum.svg and correlation.svg. rank.json has of
 pooled embeddings, tokens and tokens less their position's mean: effective rank, RankMe and others,
-centred and raw (none where rows are fewer than 4 a dimension), uniformity, self-clustering, SIGReg
+centred and raw (none where rows are fewer than 4 per dimension), uniformity, self-clustering, SIGReg
 ratio; of views LiDAR and alignment; and what white noise of the same size would give. With --splits
 only the training part is used, as in the workflow; embed.json beside the tokens says which those are.
 """
@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .cli import add_spec, parser, read_json, read_spec, run, staged, write_csv, write_json
+from .cli import add_spec, parser, read_spec, run
 from .config import Rank, parse
-from .data import counter
-from .data.store import read_array, read_splits
+from .data.splits import read_splits
+from .draws import sample
 from .errors import InputError
 from .figures import spectra
 from .figures.style import save
+from .files import read_array, read_json, staged, write_csv, write_json
 from .metrics import chance, correlation, geometry, lidar, normality, spectrum
 from .metrics.embedding import moment_statistics, norms
 from .metrics.moments import Moments, moments, token_moments
@@ -44,7 +45,7 @@ def rank(
     split = read_splits(splits).split if splits else np.zeros(len(array), np.int64)
     if len(split) != len(array):
         raise InputError(f"{splits}: {len(split)} rows for {len(array)} embeddings")
-    rows = array[_bounded(np.flatnonzero(split == 0), settings.samples)]
+    rows = array[sample(np.flatnonzero(split == 0), settings.samples, 0, "rank sample")]
     if len(rows) < 2:
         raise InputError(f"{embeddings}: found {len(rows)} training rows, expected at least 2")
     n, dim = rows.shape
@@ -55,7 +56,7 @@ def rank(
     samples, positions, _ = tokens_STD.shape
     if samples > 1 and positions > 1:
         of_tokens = token_moments(tokens_STD)
-        index = _bounded(np.arange(samples * positions), settings.samples)
+        index = sample(np.arange(samples * positions), settings.samples, 0, "rank sample")
         part = tokens_STD.reshape(-1, dim)[index]
         centred = part - of_tokens.position_mean[index % positions]
         for name, each, its_rows in (
@@ -134,13 +135,6 @@ def _training_tokens(path: Path, split: np.ndarray, dim: int) -> np.ndarray:
             f"{len(tokens)} samples in {path.name} and {len(split)} embeddings; embed again"
         )
     return tokens[split[rows] == 0]
-
-
-def _bounded(rows: np.ndarray, most: int) -> np.ndarray:
-    """At most ``most`` of the rows, drawn at random, in their order."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.sort(counter.generator(0, "rank sample").permutation(len(rows))[:most])]
 
 
 def main(argv: list[str] | None = None) -> None:

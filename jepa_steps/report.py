@@ -8,20 +8,20 @@ data; writes report.html (self-contained, no outside requests, no script), summa
 the figures of the comparison, and for DVC: metrics.json and history.csv, merged over experiments.
 """
 
-import csv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .cli import parser, read_json, run, staged, write_csv, write_json
-from .config import kind, parse_training
+from .cli import parser, run
+from .config.experiments import parse_training
 from .errors import InputError
 from .figures import comparison
 from .figures.style import save
+from .files import read_json, read_table, staged, write_csv, write_json
 from .metrics.comparison import read_correct
-from .reporting import tables
+from .reporting import summary
 from .reporting.grouping import Row, group
 from .reporting.page import Page, render
 from .reporting.standing import GUESSES, floors, standings
@@ -39,13 +39,15 @@ def read_experiment(results: Path, name: str, manifests: dict[str, dict]) -> dic
     Raises:
         InputError: a step's result is missing or damaged.
     """
-    encoder = read_json(results / "train" / name / "encoder.json", "train", "data_sha256")
+    source = results / "train" / name / "encoder.json"
+    encoder = read_json(source, "train", "modality", "data_sha256")
     data = encoder["data_sha256"]["splits.csv"]
     folder = next((f for f, m in manifests.items() if m["sha256"]["splits.csv"] == data), None)
-    settings = parse_training(encoder["train"], str(results / "train" / name / "encoder.json"))
+    settings = parse_training(encoder["train"], str(source), encoder["modality"])
     return {
         "name": name,
-        "kind": kind(settings),
+        "kind": settings.kind,
+        "modality": encoder["modality"],
         "train": encoder["train"],
         "settings": settings,
         "data": data,
@@ -57,25 +59,23 @@ def read_experiment(results: Path, name: str, manifests: dict[str, dict]) -> dic
         "monitor": read_json(results / "monitor" / name / "monitor.json"),
         "rank": read_json(results / "rank" / name / "rank.json"),
         "probe": read_json(results / "probe" / name / "probe.json"),
-        "classes": _table(results / "probe" / name / "classes.csv"),
+        "classes": _table_rows(results / "probe" / name / "classes.csv"),
         **_predictions(results / "probe" / name / "predictions.csv"),
     }
 
 
-def _table(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run the step that writes it first") from None
+def _table_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a table, as text by column."""
+    table = read_table(path)
+    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
 
 
 def _predictions(path: Path) -> dict[str, Any]:
     """Of every test sample: index, label and group, and by probe the share of right predictions."""
     correct, groups = read_correct(path)
-    rows = [(row["index"], row["label"]) for row in _table(path)]
+    table = read_table(path, "index", "label", only=True)
     try:
-        index, label = np.array(rows, dtype=np.int64).reshape(-1, 2).T
+        index, label = (np.array(column, dtype=np.int64) for column in table.values())
     except ValueError as error:
         raise InputError(f"{path}: {error}, expected whole numbers; run the probe again") from None
     return {"index": index, "label": label, "group": groups, "correct": correct}
@@ -90,17 +90,17 @@ def report(results: Path, data: list[Path], names: list[str], out: Path) -> None
     # One BLAS thread: the products are small, and sums do not depend on the number of cores.
     with threadpool_limits(1):
         found = standings(rows, below)
-    flat = [tables.summary_row(row) for row in rows]
-    single = [tables.summary_row(Row(e["name"], e["kind"], e["data"], (e,))) for e in experiments]
+    flat = [summary.summary_row(row) for row in rows]
+    single = [summary.summary_row(Row(e["name"], e["kind"], e["data"], (e,))) for e in experiments]
     with staged(out) as folder:
         write_csv(folder / "summary.csv", flat[0], (row.values() for row in flat))
-        text = tables.markdown(_by_data(rows, below), found, tables.intervals(rows))
+        text = summary.markdown(_by_data(rows, below), found, summary.intervals(rows))
         (folder / "summary.md").write_text(text, encoding="utf-8")
-        write_json(folder / "metrics.json", {r["experiment"]: tables.metrics(r) for r in single})
+        write_json(folder / "metrics.json", {r["experiment"]: summary.metrics(r) for r in single})
         history = [
             [name, *(row[column] for column in _CURVES)]
             for name in names
-            for row in _table(results / "train" / name / "metrics.csv")
+            for row in _table_rows(results / "train" / name / "metrics.csv")
         ]
         write_csv(folder / "history.csv", ["experiment", *_CURVES], history)
         save(comparison.comparison(_scores(_by_data(rows, below))), folder / "comparison.svg")

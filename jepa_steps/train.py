@@ -27,33 +27,25 @@ if __name__ == "__main__":
 import torch
 from safetensors.torch import load_file, save_file
 
-from .cli import add_spec, parser, read_spec, run, staged, write_json
-from .config import (
-    ExpressionDataset,
-    ImageDataset,
-    JepaRun,
-    PcaEncoder,
-    Training,
-    check_fit,
-    parse_training,
-    resolved,
-)
+from .cli import add_spec, parser, read_spec, run
+from .config import JepaRun, PcaEncoder, Settings, resolved
+from .config.experiments import check_fit, parse_dataset, parse_training
 from .data.local import on_this_node
-from .data.prepared import Prepared, open_prepared
-from .data.store import Store
 from .engine import parallel
 from .engine.distributed import World, world
 from .engine.lease import lease
 from .engine.loop import SNAPSHOTS, Trainer
 from .engine.starts import Starts
 from .errors import InputError
+from .files import staged, write_json
+from .modalities import open_store, part
+from .modalities.contract import Store
 from .model.export import build, describe
 from .model.floors import principal_components
-from .model.inputs import inputs_of
 from .provenance import code_digest, facts
 
 
-def train_jepa(train: JepaRun, store: Prepared, out: Path, checkpoints: Path) -> None:
+def train_jepa(train: JepaRun, store: Store, out: Path, checkpoints: Path) -> None:
     """Train, then collect the results from the run folder into ``out``."""
     folder = checkpoints / run_digest(train, store)
     with world() as w:
@@ -109,7 +101,7 @@ def _gpus() -> list[str]:
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 
 
-def build_floor(train: Training, store: Prepared, out: Path) -> None:
+def build_floor(train: Settings, store: Store, out: Path) -> None:
     """Write an encoder that is not trained by prediction, in the same files."""
     starts = Starts(World(0, 1, torch.device("cpu")))
     description = describe(train, store)
@@ -132,8 +124,9 @@ def build_floor(train: Training, store: Prepared, out: Path) -> None:
         write_json(temporary / "summary.json", {**summary, **facts(_gpus())})
 
 
-def _fit_pca(store: Prepared, description: dict[str, Any], dim: int):
-    rows, inputs = store.rows("train"), inputs_of(description)
+def _fit_pca(store: Store, description: dict[str, Any], dim: int):
+    rows = store.rows("train")
+    inputs = part(description["modality"], "encoder").inputs(description)
     if dim > inputs.values:
         raise InputError(
             f"train.dim: found {dim}, expected at most {inputs.values} (values of a sample)"
@@ -142,12 +135,12 @@ def _fit_pca(store: Prepared, description: dict[str, Any], dim: int):
     return principal_components(blocks, dim)
 
 
-def run_digest(train: Training, store: Prepared) -> str:
+def run_digest(train: Settings, store: Store) -> str:
     """Name of the run folder: what must be equal for a checkpoint to be continued."""
     content = {
         "train": resolved(train),
         "data": store.manifest["sha256"],
-        "code": code_digest("train"),
+        "code": code_digest("train", store.manifest["modality"]),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -168,12 +161,13 @@ def main(argv: list[str] | None = None) -> None:
         help="copy the data there first; $NAMES are filled in",
     )
     args = p.parse_args(argv)
-    train = parse_training(*read_spec(args.spec))
     disk = os.path.expandvars(args.local_disk)
-    store = open_prepared(on_this_node(args.data, Path(disk)) if disk else args.data)
-    kind = ImageDataset if isinstance(store, Store) else ExpressionDataset
+    store = open_store(on_this_node(args.data, Path(disk)) if disk else args.data)
+    modality, settings = store.manifest["modality"], store.manifest["settings"]
+    train = parse_training(*read_spec(args.spec), modality)
+    dataset = parse_dataset(settings, f"{args.data}/manifest.json: settings", modality)
     try:
-        check_fit(kind.model_validate(store.manifest["settings"]), train, "--spec")
+        check_fit(modality, dataset, train, "--spec")
     except ValueError as error:
         raise InputError(str(error)) from None
     if isinstance(train, JepaRun):

@@ -2,25 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-from jepa_steps import cli, config
-from jepa_steps.data.store import open_store
-from jepa_steps.prepare import prepare
-
-ROOT = Path(__file__).parents[1]
-
-TINY = {
-    "encoder": "jepa",
-    "steps": 40,
-    "batch_size": 32,
-    "model": {"patch_size": 2, "dim": 32, "depth": 2, "heads": 1},
-    "predictor": {"dim": 16, "depth": 1, "heads": 1},
-    "masks": {"blocks": 2},
-    "optimizer": {"lr": 0.001},
-    "threads": 1,
-    "log_every": 10,
-    "checkpoint_every": 15,
-}
+from jepa_steps import cli
+from jepa_steps.config.experiments import parse_dataset
+from jepa_steps.modalities.images.prepare import prepare
+from jepa_steps.modalities.images.store import open_store
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +16,7 @@ def digits(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("data") / "digits"
     card = str(ROOT / "config" / "cards" / "digits.md")
     spec = {"source": "digits", "path": card, "image_size": 8, "channels": 1}
-    prepare(config.parse(config.ImageDataset, spec, "test"), out, workers=1)
+    prepare(parse_dataset(spec, "test", "images"), out, workers=1)
     return out
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from support import parse_training
 
-from jepa_steps.config import parse_training, resolved
+from jepa_steps.config import resolved
+from jepa_steps.modalities.expression.report import METRICS
 from jepa_steps.reporting.contents import FIGURES
-from jepa_steps.reporting.perturbations import METRICS
 
 MODEL = {"patch_size": 2, "dim": 64, "depth": 4, "heads": 2}
 N_TEST, CLASSES = 400, 10

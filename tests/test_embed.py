@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
 from safetensors.numpy import load_file
+from support import TINY
 
 from jepa_steps import embed, train
 from jepa_steps.config import Embed

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import TINY
+from support import TINY
 
 from jepa_steps import embed, monitor, train
 

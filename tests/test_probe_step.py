@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from jepa_steps import probe
-from jepa_steps.data.store import read_splits, write_splits
+from jepa_steps.data.splits import read_splits, write_splits
 from jepa_steps.errors import InputError
 from jepa_steps.metrics.comparison import read_correct
 from jepa_steps.metrics.probes import load_probe

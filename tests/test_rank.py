@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jepa_steps import probe, rank
-from jepa_steps.data.store import write_splits
+from jepa_steps.data.splits import write_splits
 from jepa_steps.metrics import geometry, lidar, spectrum
 from jepa_steps.metrics.moments import moments
 

@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, TINY
 from PIL import Image
+from support import ROOT, TINY
 
 from jepa_steps import config, embed, evaluate, monitor, prepare, probe, rank, report, train
 
@@ -107,7 +107,7 @@ def test_bad_image_folders(step, tmp_path, plant, says):
     folder, out = tmp_path / "photos", tmp_path / "out"
     plant(folder)
     spec = {"source": "folder", "path": str(folder), "image_size": 6}
-    refused(step(prepare, "--spec", spec, "--out", out, "--workers", 1), says)
+    refused(step(prepare, "images", "--spec", spec, "--out", out, "--workers", 1), says)
     assert not out.exists() or not list(out.iterdir())
     assert not list(tmp_path.glob(".out*"))
 
@@ -141,14 +141,14 @@ GREY = np.zeros((20, 6, 6), np.uint8)
 def test_bad_npz(step, tmp_path, arrays, says):
     path = save_npz(tmp_path / "a.npz", **arrays)
     spec = {"source": "npz", "path": str(path), "image_size": 6, "channels": 1}
-    refused(step(prepare, "--spec", spec, "--out", tmp_path / "out", "--workers", 1), says)
+    refused(step(prepare, "images", "--spec", spec, "--out", tmp_path / "out", "--workers", 1), says)
 
 
 def test_bad_idx(step, tmp_path):
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03" + b"\0\0\0\x09" * 3 + b"xx")
     spec = {"source": "idx", "path": str(tmp_path), "image_size": 6, "channels": 1}
     refused(
-        step(prepare, "--spec", spec, "--out", tmp_path / "out"),
+        step(prepare, "images", "--spec", spec, "--out", tmp_path / "out"),
         "train-images-idx3-ubyte: found 2 bytes",
     )
 
@@ -165,7 +165,8 @@ def test_skipping_stops_at_its_budget(step, tmp_path):
         "max_skipped": 0.1,
     }
     refused(
-        step(prepare, "--spec", spec, "--out", tmp_path / "out", "--workers", 1), "expected at most 2"
+        step(prepare, "images", "--spec", spec, "--out", tmp_path / "out", "--workers", 1),
+        "expected at most 2",
     )
 
 
@@ -321,7 +322,7 @@ def test_data_without_labels_go_through_all_steps(step, tmp_path):
         Image.fromarray(rng.integers(0, 255, (8, 8), np.uint8)).save(folder / f"{i}.png")
     data = tmp_path / "data"
     spec = {"source": "folder", "path": str(folder), "image_size": 8, "channels": 1}
-    assert step(prepare, "--spec", spec, "--out", data, "--workers", 1)[0] == 0
+    assert step(prepare, "images", "--spec", spec, "--out", data, "--workers", 1)[0] == 0
     results = run_all(step, tmp_path, data, TINY, "mine")
     code, _, err = step(
         report, "--results", results, "--experiments", "mine", "--out", results / "report"

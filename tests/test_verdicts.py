@@ -5,9 +5,10 @@ import json
 
 import numpy as np
 import pytest
+from support import parse_training
 
 from jepa_steps import embed, monitor, train
-from jepa_steps.config import parse_training, resolved
+from jepa_steps.config import resolved
 from jepa_steps.metrics.remedies import merge
 from jepa_steps.model.jepa import Jepa
 

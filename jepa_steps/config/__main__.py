@@ -12,9 +12,10 @@ from pathlib import Path
 import yaml
 
 from ..cli import parser, run
-from .presets import PRESETS
-from .reading import load_config, parse_training, resolved, schema
-from .tables import settings_page
+from ..modalities import MODALITIES
+from .experiments import PRESETS, load_config, parse_training, schema
+from .reading import resolved
+from .settings_page import settings_page
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -28,16 +29,15 @@ def main(argv: list[str] | None = None) -> None:
     args = p.parse_args(argv)
     if args.command == "check":
         config = load_config(args.file)
-        print(
-            f"{args.file}: data sets: {len(config.images)} of images, {len(config.expression)} of "
-            f"expression; {len(config.experiments)} experiments"
-        )
+        counts = ", ".join(f"{len(config.datasets(m))} of {m}" for m in MODALITIES)
+        print(f"{args.file}: data sets: {counts}; {len(config.experiments)} experiments")
     elif args.command == "schema":
         print(json.dumps(schema(), indent=2))
     elif args.command == "settings":
         print(settings_page(), end="")
     else:
-        block = resolved(parse_training(PRESETS[args.name], args.name))
+        modality, block = PRESETS[args.name]
+        block = resolved(parse_training(block, args.name, modality))
         yaml.safe_dump({"train": block}, sys.stdout, sort_keys=False)
 
 

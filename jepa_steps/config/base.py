@@ -1,7 +1,7 @@
 """What every block of settings has in common."""
 
 import difflib
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -31,7 +31,24 @@ class Settings(BaseModel):
         return value
 
 
+class AttentionSettings(Settings):
+    """Base of the blocks with a width ``dim`` that attention ``heads`` divide."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.dim % self.heads:
+            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}")
+        return self
+
+
 def ordered(name: str, pair: tuple[float, float], most: float | None = None) -> None:
+    """Raise ValueError where a range is not [low, high] with low <= high (<= most)."""
     if pair[0] > pair[1] or (most is not None and pair[1] > most):
         limit = f" and at most {most:g}" if most is not None else ""
         raise ValueError(f"{name}: found {list(pair)}, expected [low, high] with low <= high{limit}")
+
+
+def leaves_training_data(val: float, test: float) -> None:
+    """Raise ValueError where the shares of val and test leave too little to train on, or are 0."""
+    if val <= 0 or test <= 0 or val + test >= 0.9:
+        raise ValueError(f"val {val:g} and test {test:g}: expected both above 0 and a sum below 0.9")

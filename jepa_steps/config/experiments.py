@@ -1,26 +1,43 @@
-"""The whole of config.yaml, and what must fit together in it."""
+"""The whole of config.yaml, and what must fit together in it.
+
+An experiment has the blocks of its kind of data: ``modality`` says which, and is that of its data set
+where it is left out.
+"""
 
 import difflib
-from typing import Annotated
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, create_model, model_validator
 
+from ..modalities import MODALITIES, part
 from .base import NAME, Settings
-from .datasets import ImageDataset
-from .expression import ExpressionDataset
-from .judgement import Embed, Evaluate, Monitor, Probe, Rank
+from .embed import Embed
+from .evaluate import Evaluate
+from .floors import PcaEncoder, RawEncoder
+from .monitor import Monitor
+from .probe import Probe
+from .rank import Rank
+from .reading import parse, read_yaml
 from .resources import Resources
-from .training import JepaTraining, PcaEncoder, Training, UntrainedEncoder, kind
 
 Name = Annotated[str, Field(pattern=NAME)]
+PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
+    name: (modality, block)
+    for modality in MODALITIES
+    for name, block in part(modality, "settings").PRESETS.items()
+}
 
 
 class Experiment(Settings):
     """One encoder on one data set, and how it is judged."""
 
     dataset: str
-    """A key of images or of expression."""
-    train: Training
+    """Name of a data set."""
+    modality: str
+    """Kind of data; left out, that of the data set. DVC, which cannot look it up, needs it."""
+    train: Settings
     """How the encoder comes about."""
     embed: Embed = Embed()
     """How it is applied."""
@@ -36,66 +53,156 @@ class Experiment(Settings):
     """Where it is trained; the result is the same everywhere."""
 
 
-class Config(Settings):
+def _training(modality: str) -> Any:
+    """The type of a ``train`` block: the encoders of a kind of data, and the floors that all have."""
+    encoders = (*part(modality, "settings").ENCODERS, PcaEncoder, RawEncoder)
+    return Annotated[Union[encoders], Field(discriminator="encoder")]  # noqa: UP007, of a tuple
+
+
+def _experiment(modality: str) -> type[Experiment]:
+    """The type of an experiment on one kind of data."""
+    evaluate = part(modality, "settings").Evaluate
+    fields = Experiment.model_fields
+    return create_model(
+        f"{modality.capitalize()}Experiment",
+        __base__=Experiment,
+        __doc__=f"One encoder on a data set of {modality}, and how it is judged.",
+        modality=(Literal[modality], Field(description=fields["modality"].description)),
+        train=(_training(modality), Field(description=fields["train"].description)),
+        evaluate=(evaluate, Field(evaluate(), description=fields["evaluate"].description)),
+    )
+
+
+class _Config(Settings):
     """The whole of config.yaml."""
 
-    images: dict[Name, ImageDataset] = {}
-    """Data sets of images by name."""
-    expression: dict[Name, ExpressionDataset] = {}
-    """Perturb-seq data sets by name; no two data sets share one."""
-    experiments: dict[Name, Experiment] = {}
-    """Experiments by name. Without any, every data set is prepared."""
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_modalities(cls, value: Any) -> Any:
+        """Each experiment's kind of data, from the block that its data set stands in."""
+        if not isinstance(value, dict) or set(value) - set(cls.model_fields):
+            return value  # which another validator names
+        modality = _modality_by_name(value)
+        experiments = value.get("experiments")
+        if not isinstance(experiments, dict):
+            return value
+        filled = {
+            name: _filled(e, modality, f"experiments.{name}") if isinstance(e, dict) else e
+            for name, e in experiments.items()
+        }
+        return {**value, "experiments": filled}
 
     @model_validator(mode="after")
-    def _cross_references(self) -> "Config":
-        if not self.images and not self.expression:
-            raise ValueError("found no data set, expected at least one under images or expression")
-        if both := sorted(set(self.images) & set(self.expression)):
-            raise ValueError(
-                f"expression.{both[0]}: found the name under images too; rename one of them"
-            )
+    def _training_fits_the_data(self) -> "_Config":
         for name, experiment in self.experiments.items():
-            where = f"experiments.{name}"
-            dataset = self._dataset(experiment.dataset, f"{where}.dataset")
-            check_fit(dataset, experiment.train, where)
+            dataset = self.datasets(experiment.modality)[experiment.dataset]
+            check_fit(experiment.modality, dataset, experiment.train, f"experiments.{name}")
         return self
 
-    def _dataset(self, name: str, where: str) -> ImageDataset | ExpressionDataset:
-        both = {**self.images, **self.expression}
-        if name in both:
-            return both[name]
-        near = difflib.get_close_matches(name, both, 1, cutoff=0.5)
-        expected = f"did you mean {near[0]!r}?" if near else "expected a key of images or expression"
-        raise ValueError(f"{where}: found {name!r}, {expected} (there: {', '.join(both)})")
+    def datasets(self, modality: str) -> dict[str, Settings]:
+        """The data sets of a kind by name."""
+        return getattr(self, modality)
 
 
-def check_fit(dataset: ImageDataset | ExpressionDataset, train: Training, where: str) -> None:
-    """Raise ValueError where a training block cannot work on a data set."""
-    cells = isinstance(dataset, ExpressionDataset)
-    if train.encoder not in ("pca", "raw") and cells != train.encoder.startswith("bio-"):
-        what, fits = ("expression", "bio-") if cells else ("images", "")
-        raise ValueError(
-            f"{where}.train.encoder: found {train.encoder} on a data set of {what}, "
-            f"expected {fits}{kind(train)}"
+def _modality_by_name(value: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for modality in MODALITIES:
+        block = value.get(modality)
+        for name in block if isinstance(block, dict) else ():
+            if name in found:
+                raise ValueError(
+                    f"{modality}.{name}: found the name under {found[name]} too; rename one of them"
+                )
+            found[name] = modality
+    if not found and not any(value.get(modality) for modality in MODALITIES):
+        raise ValueError(f"found no data set, expected at least one under {' or '.join(MODALITIES)}")
+    return found
+
+
+def _filled(experiment: dict[str, Any], modality: dict[str, str], where: str) -> dict[str, Any]:
+    name, stated = experiment.get("dataset"), experiment.get("modality")
+    if not isinstance(name, str):
+        return {"modality": MODALITIES[0], **experiment}  # that dataset is wrong is said by its type
+    if name not in modality:
+        near = difflib.get_close_matches(name, modality, 1, cutoff=0.5)
+        expected = (
+            f"did you mean {near[0]!r}?" if near else f"expected a key of {' or '.join(MODALITIES)}"
         )
-    if not cells:
-        _check_images(dataset, train, where)
-
-
-def _check_images(dataset: ImageDataset, train: Training, where: str) -> None:
-    if isinstance(train, PcaEncoder):
-        pixels = dataset.image_size**2 * dataset.channels
-        if train.dim > pixels:
-            raise ValueError(f"{where}.train.dim: found {train.dim}, expected at most {pixels} pixels")
-    if isinstance(train, JepaTraining | UntrainedEncoder):
-        size, patch = dataset.image_size, train.model.patch_size
-        if size % patch or size // patch < 2:
-            raise ValueError(
-                f"{where}.train.model.patch_size: found {patch}, expected a divisor of image_size "
-                f"{size} that leaves at least 2 patches a side"
-            )
-    if isinstance(train, JepaTraining) and train.augment.saturation and dataset.channels != 3:
+        there = ", ".join(map(str, modality))
+        raise ValueError(f"{where}.dataset: found {name!r}, {expected} (there: {there})")
+    if stated is not None and stated != modality[name]:
         raise ValueError(
-            f"{where}.train.augment.saturation: found {train.augment.saturation} with "
-            f"{dataset.channels} channel(s), expected 0 (there is no colour to vary)"
+            f"{where}.modality: found {stated!r}, expected {modality[name]}, the kind of data of "
+            f"{name!r}"
         )
+    return {**experiment, "modality": modality[name]}
+
+
+Config = create_model(
+    "Config",
+    __base__=_Config,
+    __doc__=_Config.__doc__,
+    **{
+        modality: (
+            dict[Name, part(modality, "settings").Dataset],
+            Field({}, description=f"Data sets of {modality} by name; no two data sets share one."),
+        )
+        for modality in MODALITIES
+    },
+    experiments=(
+        dict[
+            Name,
+            Annotated[Union[tuple(map(_experiment, MODALITIES))], Field(discriminator="modality")],  # noqa: UP007
+        ],
+        Field({}, description="Experiments by name. Without any, every data set is prepared."),
+    ),
+)
+
+
+def check_fit(modality: str, dataset: Settings, train: Settings, where: str) -> None:
+    """Whether a training block can work on a data set of its kind.
+
+    Raises:
+        ValueError: it cannot; the text begins with ``where`` and the setting.
+    """
+    try:
+        part(modality, "settings").check(dataset, train)
+    except ValueError as error:
+        raise ValueError(f"{where}.{error}") from None
+
+
+def parse_training(value: Any, source: str, modality: str) -> Settings:
+    """Validate one ``train`` block: any encoder of a kind of data, or a floor.
+
+    Raises:
+        InputError: one line naming ``source`` and the field.
+    """
+    return parse(_train_block(modality), {"train": value}, source).train
+
+
+@cache
+def _train_block(modality: str) -> type[BaseModel]:
+    return create_model("Experiment", train=(_training(modality), ...))
+
+
+def parse_dataset(value: Any, source: str, modality: str) -> Settings:
+    """Validate the settings of one data set.
+
+    Raises:
+        InputError: one line naming ``source`` and the field.
+    """
+    return parse(part(modality, "settings").Dataset, value, source)
+
+
+def load_config(path: Path) -> Config:
+    """Read and validate a whole config file.
+
+    Raises:
+        InputError: one line naming the file and the field.
+    """
+    return parse(Config, read_yaml(path) or {}, str(path))
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of config.yaml."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}

@@ -48,6 +48,11 @@ class Objective(Settings):
         return self
 
     @property
+    def moving_target(self) -> bool:
+        """True where the target is a moving average of the encoder."""
+        return "ema_target" in self.kind
+
+    @property
     def regularised(self) -> bool:
         """True where a term couples the samples of the global batch."""
         return self.kind != "ema_target"

@@ -7,30 +7,39 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ..errors import InputError
-from .experiments import Config
-from .training import Training
 
 S = TypeVar("S", bound=BaseModel)
 
 
-def _line(error: ValidationError, source: str) -> str:
+def _line(error: ValidationError, value: Any, source: str) -> str:
     """One line: of the first problem file, field, found, expected; of others the fields."""
     first, *others = error.errors()
     message = first["msg"].removeprefix("Value error, ")
-    found = first["input"]
-    if not isinstance(found, dict) and first["type"] != "value_error":
+    found, path = first["input"], _field(first, value)
+    if first["type"] == "union_tag_invalid":
+        tag = first["ctx"]["discriminator"].strip("'")
+        path = f"{path}.{tag}" if path else tag
+        message = f"found {first['ctx']['tag']!r}, expected one of {first['ctx']['expected_tags']}"
+    elif not isinstance(found, dict) and first["type"] != "value_error":
         message += f", found {found!r}"
         if isinstance(found, str) and is_number(found):
             message += " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
-    path, also = _field(first), list(dict.fromkeys(map(_field, others)))
+    also = list(dict.fromkeys(_field(other, value) for other in others))
     more = f" (and {len(others)} more: {', '.join(also[:5])}{', …' * (len(also) > 5)})" if others else ""
     return f"{source}: {path + ': ' if path else ''}{message}{more}"
 
 
-def _field(error: Any) -> str:
-    """Where a problem is, as the file has it."""
-    tags = {"jepa", "bio-jepa", "untrained", "bio-untrained", "pca", "raw"}
-    return ".".join(str(p) for p in error["loc"] if p not in tags and p != "[key]")
+def _field(error: Any, value: Any) -> str:
+    """Where a problem is, as the file has it: without the names of what a block was taken for."""
+    path, inside = [], value
+    for step in error["loc"]:
+        if isinstance(inside, dict) and step not in inside:
+            if error["type"] == "missing" and step == error["loc"][-1]:
+                path.append(step)
+            continue
+        path.append(step)
+        inside = inside[step] if isinstance(inside, dict | tuple) else None
+    return ".".join(str(step) for step in path if step != "[key]")
 
 
 def is_number(text: str) -> bool:
@@ -48,10 +57,11 @@ def parse(model: type[S], value: Any, source: str) -> S:
     Raises:
         InputError: one line naming ``source``, the field, what was found and what was expected.
     """
+    plain = _frozen(value)
     try:
-        return model.model_validate(_frozen(value), strict=True)
+        return model.model_validate(plain, strict=True)
     except ValidationError as error:
-        raise InputError(_line(error, source)) from None
+        raise InputError(_line(error, plain, source)) from None
 
 
 def _frozen(value: Any) -> Any:
@@ -76,29 +86,6 @@ def read_yaml(path: Path) -> Any:
         where = f"line {mark.line + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise InputError(f"{path}: {where}not valid YAML: {problem}") from None
-
-
-def load_config(path: Path) -> Config:
-    """Read and validate a whole config file.
-
-    Raises:
-        InputError: one line naming the file and the field.
-    """
-    return parse(Config, read_yaml(path) or {}, str(path))
-
-
-class _Training(BaseModel):
-    train: Training
-
-
-def parse_training(value: Any, source: str) -> Training:
-    """Validate one ``train`` block (any encoder kind)."""
-    return parse(_Training, {"train": value}, source).train
-
-
-def schema() -> dict[str, Any]:
-    """JSON Schema of config.yaml."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
 
 
 def resolved(settings: BaseModel) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Settings that every training by prediction has, whatever it is trained on."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ from .objective import Objective, Optimizer
 
 class JepaRun(Settings):
     """How long, how often, with which numbers."""
+
+    kind: ClassVar[str] = "jepa"
 
     encoder: str
     seed: int = 0

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import draws
 from ..config import Masks
-from . import counter
 
 _ATTEMPTS = 8
 
@@ -75,9 +75,9 @@ class MultiBlockMasks:
         self.grid, self.blocks = grid, blocks
         self.scale, self.aspect, self.context_scale = scale, aspect, context_scale
         self.min_context = max(1, round(min_context * grid[0] * grid[1]))
-        self._sizes = counter.key(seed, "mask sizes")
-        self._places = [counter.key(seed, f"mask places {i}") for i in range(_ATTEMPTS)]
-        self._order, self._enter = counter.key(seed, "mask order"), counter.key(seed, "mask enter")
+        self._sizes = draws.key(seed, "mask sizes")
+        self._places = [draws.key(seed, f"mask places {i}") for i in range(_ATTEMPTS)]
+        self._order, self._enter = draws.key(seed, "mask order"), draws.key(seed, "mask enter")
 
     @classmethod
     def of(cls, settings: Masks, grid: tuple[int, int], seed: int) -> "MultiBlockMasks":
@@ -93,7 +93,7 @@ class MultiBlockMasks:
 
     def sizes(self, step: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """(h, w) of the target blocks and of the context block at an optimizer step."""
-        u_scale, u_aspect, u_context = counter.uniform(self._sizes, step, 0, 3)[0]
+        u_scale, u_aspect, u_context = draws.uniform(self._sizes, step, 0, 3)[0]
         scale = self.scale[0] + u_scale * (self.scale[1] - self.scale[0])
         aspect = self.aspect[0] + u_aspect * (self.aspect[1] - self.aspect[0])
         context = self.context_scale[0] + u_context * (self.context_scale[1] - self.context_scale[0])
@@ -121,7 +121,7 @@ class MultiBlockMasks:
 
     def _layout(self, stream, target, context, epoch, index):
         """One draw: (visible bool (B, N), corners int64 (B, M, 2) as (row, column))."""
-        u = counter.uniform(stream, epoch, index, 2 * (self.blocks + 1))
+        u = draws.uniform(stream, epoch, index, 2 * (self.blocks + 1))
         u = u.reshape(len(u), self.blocks + 1, 2)
         room = np.array([self.grid[0] - target[0] + 1, self.grid[1] - target[1] + 1])
         corners = (u[:, : self.blocks] * room).astype(np.int64)
@@ -150,8 +150,8 @@ class MultiBlockMasks:
         The order is drawn for the step; every sample enters it at a place of its own.
         """
         n = visible.shape[1]
-        order = np.argsort(counter.uniform(self._order, step, 0, n)[0])
-        enter = (counter.uniform(self._enter, epoch, index, 1)[:, 0] * n).astype(np.int64)
+        order = np.argsort(draws.uniform(self._order, step, 0, n)[0])
+        enter = (draws.uniform(self._enter, epoch, index, 1)[:, 0] * n).astype(np.int64)
         shuffled = visible[:, order]
         # Rank of each visible token, counted cyclically from the sample's own place.
         count = np.cumsum(shuffled, 1, dtype=np.int32)

@@ -1,8 +1,13 @@
-"""Train, val and test: stratified, seeded, and nothing that belongs together on both sides."""
+"""Train, val and test: how samples are divided, and ``splits.csv``, which says what each of them is."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from . import counter
+from .. import draws
+from ..errors import InputError
+from ..files import read_json, read_table, write_csv
 
 SPLITS = ("train", "val", "test")
 
@@ -42,7 +47,7 @@ def assign(
     code = np.zeros(len(strata), dtype=np.int64)
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
-        members = counter.generator(seed, "split", int(stratum) + 1).permutation(members)
+        members = draws.generator(seed, "split", int(stratum) + 1).permutation(members)
         n_val = _at_least_one(shares[1], len(members), keep=2)
         n_test = _at_least_one(shares[2], len(members), keep=n_val + 1)
         code[members[:n_val]] = 1
@@ -72,3 +77,114 @@ def across_splits(groups: np.ndarray, split: np.ndarray) -> list[list[int]]:
     order = np.argsort(groups, kind="stable")
     runs = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
     return [run.tolist() for run in runs if len(np.unique(split[run])) > 1]
+
+
+FIELDS = ("index", "split", "label", "source")
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What ``splits.csv`` says of every sample; ``columns`` of the manifest beside it tell what the
+    columns are that only some kinds of data have.
+
+    labels: int64 (n,), -1 = no label.
+    split: int64 (n,), 0 train, 1 val, 2 test.
+    groups: int64 (n,), numbers of the units that never cross splits; 0 to n - 1 without groups.
+    group_names: of these numbers, in order; empty where every sample is its own group.
+    covariates: int64 (n,) by column: what is known of a sample beside its values, such as its batch.
+    nuisance_column: the covariate that embeddings should not tell.
+    log_targets: float64 (n,) by column: decadic logarithms of positive numbers that a regression
+        predicts; NaN where there is none.
+    names: str (n,), the labels as text; None where they are told by their numbers.
+    labels_held_out: whether whole labels may be kept out of training, so that test has its own.
+    """
+
+    labels: np.ndarray
+    split: np.ndarray
+    groups: np.ndarray
+    group_names: tuple[str, ...] = ()
+    covariates: dict[str, np.ndarray] = field(default_factory=dict)
+    nuisance_column: str | None = None
+    log_targets: dict[str, np.ndarray] = field(default_factory=dict)
+    names: np.ndarray | None = None
+    labels_held_out: bool = False
+
+    @property
+    def named_groups(self) -> bool:
+        """Whether the data set has groups of its own."""
+        return bool(self.group_names)
+
+    @property
+    def nuisance(self) -> np.ndarray | None:
+        """int64 (n,), what embeddings should not tell: the nuisance column, or else the named groups;
+        None where all samples share one."""
+        if self.nuisance_column is not None:
+            codes = self.covariates[self.nuisance_column]
+            return codes if len(np.unique(codes)) > 1 else None
+        return self.groups if self.named_groups else None
+
+
+def read_splits(path: Path) -> Splits:
+    """What a ``splits.csv`` says; without a group column every sample is its own group.
+
+    Raises:
+        InputError: missing file, a malformed row, named by number, or a column that the manifest names
+            and the table lacks.
+    """
+    manifest = path.with_name("manifest.json")
+    roles = read_json(manifest).get("columns", {}) if manifest.is_file() else {}
+    table = read_table(path, "split", "label")
+    for number, (label, part) in enumerate(zip(table["label"], table["split"], strict=True), 2):
+        if not label.removeprefix("-").isdigit() or part not in SPLITS:
+            raise InputError(
+                f"{path}: line {number}: found label {label!r} and split {part!r}, expected the columns "
+                f"{', '.join(FIELDS)}, an integer label and a split of {', '.join(SPLITS)}"
+            )
+    covariates = roles.get("covariates", [])
+    named = [*covariates, *roles.get("log_targets", []), *filter(None, [roles.get("names")])]
+    if lacking := [name for name in named if name not in table]:
+        raise InputError(
+            f"{path}: found no column {lacking[0]!r}, which {manifest} names; prepare it again"
+        )
+    group_names, groups = _groups(table.get("group"), len(table["label"]))
+    return Splits(
+        np.array(table["label"], dtype=np.int64),
+        np.array([SPLITS.index(part) for part in table["split"]], dtype=np.int64),
+        groups,
+        group_names,
+        {name: np.unique(table[name], return_inverse=True)[1] for name in covariates},
+        roles.get("nuisance"),
+        {name: _logarithms(table[name]) for name in roles.get("log_targets", [])},
+        np.array(table[roles["names"]]) if roles.get("names") else None,
+        roles.get("labels_held_out", False),
+    )
+
+
+def _groups(column: list[str] | None, n: int) -> tuple[tuple[str, ...], np.ndarray]:
+    """(names, int64 (n,) their numbers); no names where every sample is its own group."""
+    names, codes = ((), np.arange(n)) if column is None else np.unique(column, return_inverse=True)
+    if len(names) == n:
+        return (), np.arange(n)
+    return tuple(str(name) for name in names), codes.astype(np.int64)
+
+
+def _logarithms(texts: list[str]) -> np.ndarray:
+    """Decadic logarithms float64 (n,) of positive numbers, NaN of all other texts."""
+    values = np.array([_number(text) for text in texts])
+    return np.log10(values, out=np.full(len(values), np.nan), where=values > 0)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
+
+
+def write_splits(
+    path: Path, split: np.ndarray, labels: np.ndarray, names: list[str], groups: np.ndarray | None
+) -> None:
+    """Write ``splits.csv``, one row per sample in the order of the store; groups if there are any."""
+    columns = [range(len(split)), (SPLITS[code] for code in split), labels, names]
+    header = FIELDS if groups is None else (*FIELDS, "group")
+    write_csv(path, header, zip(*columns, *([] if groups is None else [groups]), strict=True))

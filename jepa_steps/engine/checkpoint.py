@@ -5,7 +5,6 @@ last: a checkpoint without a matching manifest does not count. The previous one 
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any
 
 import torch
 
-from ..data.store import sha256
 from ..errors import InputError
+from ..files import atomic_write, sha256
 
 
 def save(folder: Path, step: int, state: dict[str, Any], keep: int = 2) -> None:
@@ -57,20 +56,3 @@ def remove_leftovers(folder: Path) -> None:
     """Drop temporary files of a killed run; for the one process that holds the folder's lock."""
     for leftover in folder.glob(".*"):
         leftover.unlink(missing_ok=True)
-
-
-def atomic_write(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a temporary file in the same folder, flush it to disk, rename it into place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .checkpoint import atomic_write
+from ..files import atomic_write
 
 _REMEDY = "lower optimizer.lr, lengthen optimizer.warmup, or look at these samples"
 

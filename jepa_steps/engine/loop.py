@@ -17,9 +17,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..config import JepaRun
-from ..data.prepared import Prepared
 from ..errors import InputError
+from ..metrics import remedies
+from ..modalities import optional_part, part
+from ..modalities.contract import Store
 from . import checkpoint, memory, parallel, schedules
+from .cost import StepCost, step_cost
 from .distributed import World
 from .gradients import backward
 from .guard import Guard
@@ -27,8 +30,8 @@ from .optimizer import optimizers, schedule, update_ema
 from .precision import Precision
 from .record import Means, Record, show
 from .signals import leave, stop_on_signal
-from .speed import Speed, summary
-from .tasks import task_of
+from .speed import Speed
+from .starts import Starts
 from .validation import Validation
 from .verdicts import Verdicts
 from .watch import Watch, columns
@@ -50,7 +53,7 @@ class Trainer:
         InputError: a batch that does not divide into ranks and pieces.
     """
 
-    def __init__(self, train: JepaRun, store: Prepared, folder: Path, world: World):
+    def __init__(self, train: JepaRun, store: Store, folder: Path, world: World):
         parts = world.size * train.accumulate
         if train.batch_size % parts:
             raise InputError(
@@ -60,14 +63,15 @@ class Trainer:
         torch.set_num_threads(train.threads)
         self.settings, self.folder, self.world = train, folder, world
         self.precision = Precision(train, world.device)
-        self.task = task_of(train, store, world)
+        modality = store.manifest["modality"]
+        self.task = part(modality, "task").task(train, store, world)
         self.jepa = self.task.jepa
         self.model = parallel.parallel(self.jepa, train, world)
         self.optimizers = optimizers(self.jepa, train.optimizer)
         self.parameters = [p for p in self.jepa.parameters() if p.requires_grad]
         self.validation = Validation(train, store, self.task, folder, world)
         self.guard = Guard(folder, train.skip_limit, train.diverged)
-        self.verdicts = Verdicts(train)
+        self.verdicts = Verdicts(train, remedies.given_by(optional_part(modality, "remedies")))
         self.means, self.watch = Means(), Watch()
         self.step, self.update_to_weight, self.waited = 0, 0.0, 0.0
         self._next: tuple[int, int, tuple[Tensor, ...]] | None = None
@@ -152,6 +156,7 @@ class Trainer:
             **columns(seen),
             "skipped": self.guard.skipped,
             **schedules.at(self.step - 1, self.settings),
+            **self.task.scheduled(self.step - 1),
         }
 
     def save_snapshot(self, fraction: float) -> None:
@@ -198,9 +203,13 @@ class Trainer:
         """Train to the end; returns the summary (speed, operations, memory)."""
         s, main, stop = self.settings, self.world.main, stop_on_signal()
         self.resume()
-        speed = Speed(self)
+        starts = Starts(self.world, self.step, self.folder)
         if main and self.step < s.steps:
-            speed.starts.check()
+            starts.check()
+        cost = step_cost(self.jepa, self.task.batch(0, 0), s, self.precision, self.world)
+        if main:
+            print(f"a step takes about {cost.memory_bytes / 2**20:,.0f} MiB a process", flush=True)
+        speed = Speed(cost, s.batch_size, self.world, self.step)
         record = Record(self.folder, self.step) if main else None
         snapshots = {round(f * s.steps): f for f in SNAPSHOTS}
         if self.step == 0:
@@ -208,12 +217,14 @@ class Trainer:
         bar = tqdm(total=s.steps, initial=self.step, unit="step", disable=not main or None, leave=False)
         while self.step < s.steps:
             before = self.step
-            with memory.explained(s, speed.predicted_bytes, self.world.size):
+            with memory.explained(s, cost.memory_bytes, self.world.size):
                 self.train_step()
             bar.update(self.step - before)
             last, stepped = self.step == s.steps, self.step > before
             if stepped and self.logs(self.step):
-                row, pace = self.metrics(), speed.lap()
+                row, pace = self.metrics(), speed.lap(self.step, self.waited)
+                self.waited = 0.0
+                starts.note(self.step)
                 if record:
                     record.write("metrics", row)
                     record.write("timing", {"step": self.step, **pace})
@@ -229,12 +240,32 @@ class Trainer:
             asked = -self.world.smallest(-stop["signal"])
             if asked and not last:
                 self.save()
-                speed.starts.note(self.step)
-                leave(asked, self.step, speed.starts.may_requeue(self.step), main)
+                starts.note(self.step)
+                leave(asked, self.step, starts.may_requeue(self.step), main)
         bar.close()
         if record:
             record.close()
-        return summary(self, speed)
+        return self.summary(cost, speed, starts)
+
+    def summary(self, cost: StepCost, speed: Speed, starts: Starts) -> dict[str, Any]:
+        """What summary.json holds of a finished run."""
+        s, jepa = self.settings, self.jepa
+        return {
+            "steps": s.steps,
+            "skipped": self.guard.skipped,
+            "epochs": s.steps * s.batch_size / len(self.task.rows),
+            "parameters": {
+                name: sum(p.numel() for p in part.parameters()) if part else 0
+                for name, part in (("encoder", jepa.encoder), ("predictor", jepa.predictor))
+            },
+            "best": self.validation.best,
+            "flops_per_step": cost.flops,
+            "ranks": self.world.size,
+            "device": str(self.world.device),
+            "precision": self.precision.name,
+            "this_run": speed.total(self.step),
+            "run": starts.total(self.step),
+        }
 
 
 def _norm(tensors: list[Tensor]) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from .checkpoint import atomic_write
+from ..files import atomic_write
 from .distributed import World
 
 TABLES = ("metrics", "validation", "timing")

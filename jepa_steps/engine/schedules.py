@@ -2,14 +2,13 @@
 
 import math
 
-from ..config import JepaRun, JepaTraining
+from ..config import JepaRun, Masks
 
 
 def at(step: int, train: JepaRun) -> dict[str, float]:
-    """Every scheduled value of optimizer step ``step`` (0-based), by its column in metrics.csv.
+    """Scheduled values of optimizer step ``step`` (0-based), by their columns in metrics.csv.
 
-    lr: learning rate. weight_decay: of matrices. ema_momentum: of the target encoder. Of images also
-    mask_blocks (whole number), mask_scale_low, mask_scale_high: the target blocks to draw.
+    lr: learning rate. weight_decay: of matrices. ema_momentum: of the target encoder.
     """
     o, steps = train.optimizer, train.steps
     warmup = round(o.warmup * steps)
@@ -18,19 +17,21 @@ def at(step: int, train: JepaRun) -> dict[str, float]:
         "lr": o.lr * warmup_decay(step, steps, warmup, o.min_lr_ratio, o.schedule),
         "weight_decay": cosine(step, steps, o.weight_decay, final),
         "ema_momentum": linear(step, steps, *train.objective.ema_momentum),
-        **(_masks(step, train) if isinstance(train, JepaTraining) else {}),
     }
 
 
-def _masks(step: int, train: JepaTraining) -> dict[str, float]:
-    m = train.masks
-    ramp = linear(step, round(m.ramp * train.steps), 0.0, 1.0)
-    first_blocks = m.blocks if m.first_blocks is None else m.first_blocks
-    first_scale = m.scale if m.first_scale is None else m.first_scale
+def target_blocks(step: int, steps: int, masks: Masks) -> dict[str, float]:
+    """The curriculum of masks at ``step`` of ``steps``, by its columns in metrics.csv.
+
+    mask_blocks (whole number), mask_scale_low, mask_scale_high: the target blocks to draw.
+    """
+    ramp = linear(step, round(masks.ramp * steps), 0.0, 1.0)
+    first_blocks = masks.blocks if masks.first_blocks is None else masks.first_blocks
+    first_scale = masks.scale if masks.first_scale is None else masks.first_scale
     return {
-        "mask_blocks": round(first_blocks + ramp * (m.blocks - first_blocks)),
-        "mask_scale_low": first_scale[0] + ramp * (m.scale[0] - first_scale[0]),
-        "mask_scale_high": first_scale[1] + ramp * (m.scale[1] - first_scale[1]),
+        "mask_blocks": round(first_blocks + ramp * (masks.blocks - first_blocks)),
+        "mask_scale_low": first_scale[0] + ramp * (masks.scale[0] - first_scale[0]),
+        "mask_scale_high": first_scale[1] + ramp * (masks.scale[1] - first_scale[1]),
     }
 
 

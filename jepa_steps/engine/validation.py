@@ -13,17 +13,16 @@ import torch
 from safetensors.torch import save_file
 
 from ..config import JepaRun, Monitor
-from ..data.prepared import Prepared
-from ..data.store import evenly
+from ..draws import evenly
 from ..errors import InputError
+from ..files import atomic_write
 from ..metrics.embedding import row_statistics
 from ..metrics.moments import moments
 from ..metrics.neighbours import knn_probe
 from ..metrics.spectrum import ENOUGH, effective_rank, refusal, singular_values, trust
-from .checkpoint import atomic_write
+from ..modalities.contract import Store, Task
 from .distributed import World
 from .parallel import weights
-from .tasks import CellTask, ImageTask
 
 # Direction in which a criterion improves.
 CRITERIA = {"rank": 1, "knn": 1, "loss": -1}
@@ -43,8 +42,8 @@ class Validation:
     def __init__(
         self,
         train: JepaRun,
-        store: Prepared,
-        task: ImageTask | CellTask,
+        store: Store,
+        task: Task,
         folder: Path,
         world: World,
     ):

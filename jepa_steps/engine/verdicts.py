@@ -6,6 +6,7 @@ from ..config import JepaRun, Monitor
 from ..errors import HopelessRun
 from ..metrics import embedding_rules as rules
 from ..metrics.evidence import Evidence
+from ..metrics.remedies import Remedies
 
 _RULES = {
     "collapse": rules.collapse,
@@ -20,12 +21,17 @@ _PATIENCE, _WARMUP = 3, 0.1
 class Verdicts:
     """Applies the monitor's rules, at its default thresholds, to the statistics of log rows.
 
+    Args:
+        train: settings of the run.
+        remedies: those of its kind of data.
+
     Attributes:
         rows: log rows in a row that each verdict was seen in; what a checkpoint keeps.
     """
 
-    def __init__(self, train: JepaRun):
-        self._train, self.rows = train, dict.fromkeys(train.stop_on, 0)
+    def __init__(self, train: JepaRun, remedies: Remedies):
+        self._train, self._remedies = train, remedies
+        self.rows = dict.fromkeys(train.stop_on, 0)
 
     def judge(self, step: int, taken: dict[str, Any]) -> None:
         """Take in one row's statistics (``Watch.take``).
@@ -35,7 +41,7 @@ class Verdicts:
         """
         if not taken or step < _WARMUP * self._train.steps:
             return
-        evidence = Evidence(**taken, settings=self._train, finished=False)
+        evidence = Evidence(**taken, settings=self._train, remedies=self._remedies, finished=False)
         for name in self.rows:
             finding = _RULES[name](evidence, Monitor())
             self.rows[name] = self.rows[name] + 1 if finding else 0

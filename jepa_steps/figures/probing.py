@@ -7,8 +7,6 @@ from matplotlib.figure import Figure
 from ..metrics.scores import confusion_matrix
 from .style import COLOURS, MARKERS, message, new
 
-empty = message
-
 
 def confusion(y: np.ndarray, predicted: np.ndarray) -> Figure:
     """Confusion matrix of the linear probe, rows normalised; numbers up to 12 classes."""

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..data import counter
+from .. import draws
 from .probes import Split3, standardisation
 
 _HEADS = 4
@@ -65,7 +65,7 @@ def attentive_probe(data: Split3, seed: int) -> tuple[np.ndarray, dict]:
 def _train(x: torch.Tensor, y: torch.Tensor, settings: list[tuple[float, float]], seed: int) -> _Heads:
     """Train a model for each (learning rate, weight decay) on tokens (n, T, D)."""
     (n, _, dim), classes, models = x.shape, int(y.max()) + 1, len(settings)
-    generator = counter.generator(seed, "attentive probe")
+    generator = draws.generator(seed, "attentive probe")
     # Equal starts: only the settings differ. Weights of 0 begin as mean pooling with equal chances;
     # random queries keep the heads from learning the same.
     query = torch.from_numpy(generator.normal(size=(_HEADS, dim)) / dim).float()

@@ -6,16 +6,16 @@ resampled; where every sample is its own group this is the plain bootstrap.
 Shapes: m test samples, G groups, S seeds, R resamples, K measures.
 """
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 from scipy.special import ndtr, stdtrit
 
-from ..data import counter
-from ..errors import InputError
+from .. import draws
+from ..files import read_table
 
 SIGNIFICANCE = 0.05
 _BLOCK = 2**23  # draws of groups held at once: 64 MB
@@ -44,13 +44,13 @@ def _blocks(
     which a report has hundreds on the same test samples."""
     if n * groups <= _BLOCK:
         return [_kept(draw, groups, n, purpose, seed)]
-    generator, step = counter.generator(seed, purpose), max(1, _BLOCK // groups)
+    generator, step = draws.generator(seed, purpose), max(1, _BLOCK // groups)
     return (draw(generator, min(step, n - a), groups) for a in range(0, n, step))
 
 
 @lru_cache(maxsize=4)
 def _kept(draw: Callable, groups: int, n: int, purpose: str, seed: int) -> np.ndarray:
-    return draw(counter.generator(seed, purpose), n, groups)
+    return draw(draws.generator(seed, purpose), n, groups)
 
 
 def _multiplicities(generator: np.random.Generator, n: int, groups: int) -> np.ndarray:
@@ -119,14 +119,14 @@ def paired(
         points, low, high: mean difference and its two-level 95 % bootstrap interval: test groups
         are resampled, and to each resample comes a draw of the error of each side's mean over seeds,
         by its t distribution, as a handful of seeds is too few to resample. One seed adds no error.
-        p: two-sided, of the null that the sign of each group's difference is arbitrary, by
-        ``flips`` random sign flips (Fisher's permutation test).
+        p: two-sided, of the null that the sign of each group's difference is arbitrary, exact
+        for few groups, else by ``flips`` random sign flips (``sign_flip``).
         n, groups: test samples and groups.
     """
     (sums_a, sizes), (sums_b, _) = _sums(np.stack(a), groups), _sums(np.stack(b), groups)
     difference, m = sums_a.mean(0) - sums_b.mean(0), sizes.sum()
     means = _resampled(difference[None], sizes, resamples, seed)[:, 0]
-    generator = counter.generator(seed, "bootstrap seeds")
+    generator = draws.generator(seed, "bootstrap seeds")
     for by_seed in (sums_a.sum(1) / m, sums_b.sum(1) / m):
         n = len(by_seed)
         if n > 1:
@@ -137,16 +137,34 @@ def paired(
         "points": 100 * float(difference.sum() / m),
         "low": float(low),
         "high": float(high),
-        "p": _sign_flip(difference, flips, seed),
+        "p": sign_flip(difference, seed, flips),
         "n": int(m),
         "groups": len(sizes),
     }
 
 
-def _sign_flip(difference: np.ndarray, flips: int, seed: int) -> float:
-    observed = abs(difference.sum()) * (1 - 1e-12)
-    blocks = _blocks(_signs, len(difference), flips, "sign flips", seed)
-    count = sum(int((np.abs(signs @ difference) >= observed).sum()) for signs in blocks)
+def sign_flip(sums: np.ndarray, seed: int, flips: int = 10_000) -> float:
+    """Two-sided p of the null that the sign of each group's difference is arbitrary (Fisher 1935).
+
+    Exact where there are at most ``flips`` sign patterns, by random ones otherwise.
+
+    Args:
+        sums: float64 (G,), a difference per group. 1 where there is one group, or no difference.
+    """
+    if len(sums) < 2 or not sums.any():
+        return 1.0
+    if 2 ** len(sums) <= flips:
+        exact = stats.permutation_test(
+            (sums,),
+            lambda x, axis: x.sum(axis),
+            permutation_type="samples",
+            vectorized=True,
+            n_resamples=flips,
+        )
+        return float(exact.pvalue)
+    observed = abs(sums.sum()) * (1 - 1e-12)
+    blocks = _blocks(_signs, len(sums), flips, "sign flips", seed)
+    count = sum(int((np.abs(signs @ sums) >= observed).sum()) for signs in blocks)
     return (count + 1) / (flips + 1)
 
 
@@ -176,18 +194,13 @@ def read_correct(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
     Raises:
         InputError: missing file or columns.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run the probe step first") from None
-    if rows and not {"index", "label", "group"} <= set(rows[0]):
-        raise InputError(
-            f"{path}: found columns {', '.join(rows[0])}, expected index, label, group first"
-        )
+    table = read_table(path, "index", "label", "group")
+    label = np.array(table["label"])
     columns: dict[str, list[np.ndarray]] = {}
-    for name in list(rows[0])[3:] if rows else []:
-        hits = [float(row[name] == row["label"]) if row[name] else np.nan for row in rows]
-        columns.setdefault(name.split("_")[0], []).append(np.array(hits))
-    groups = np.unique([row["group"] for row in rows], return_inverse=True)[1]
+    for name, predicted in table.items():
+        if name not in ("index", "label", "group"):
+            hits = np.where(np.array(predicted) == label, 1.0, 0.0)
+            hits[np.array(predicted) == ""] = np.nan
+            columns.setdefault(name.split("_")[0], []).append(hits)
+    groups = np.unique(table["group"], return_inverse=True)[1]
     return {name: np.mean(hits, axis=0) for name, hits in columns.items()}, groups.astype(np.int64)

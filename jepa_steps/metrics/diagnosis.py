@@ -3,9 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from ..config import Monitor
 from . import embedding_rules, training_rules
-from .evidence import Evidence, Finding
+from .evidence import Evidence, Finding, Limits
 
 # Causes before what follows from them: the verdict is the first error, else the first warning.
 RULES = (
@@ -26,7 +25,7 @@ RULES = (
 )
 
 
-def diagnose(evidence: Evidence, limits: Monitor) -> list[Finding]:
+def diagnose(evidence: Evidence, limits: Limits) -> list[Finding]:
     """All faults that the numbers show, errors first; empty = healthy."""
     found = [finding for rule in RULES if (finding := rule(evidence, limits))]
     return sorted(found, key=lambda finding: finding.severity != "error")

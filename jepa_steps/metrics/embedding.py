@@ -5,7 +5,8 @@ Shapes: S samples, N tokens, n rows, D dimensions.
 
 import numpy as np
 
-from .moments import Moments, Picked, TokenMoments, moments
+from ..files import Rows
+from .moments import Moments, TokenMoments, moments
 
 
 def row_statistics(rows: np.ndarray) -> dict[str, float | int]:
@@ -13,7 +14,7 @@ def row_statistics(rows: np.ndarray) -> dict[str, float | int]:
     return {**norms(rows), **moment_statistics(moments(rows))}
 
 
-def norms(rows: np.ndarray | Picked) -> dict[str, float]:
+def norms(rows: np.ndarray | Rows) -> dict[str, float]:
     """Mean and standard deviation of the norms of rows (n, D), read in blocks."""
     blocks = (np.asarray(rows[a : a + 4096], np.float64) for a in range(0, len(rows), 4096))
     found = np.concatenate([np.linalg.norm(block, axis=1) for block in blocks])

@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from ..config import Monitor
 from . import remedies, spectrum
-from .evidence import Evidence, Finding
+from .evidence import Evidence, Finding, Limits
 from .nuisance import nuisance_share
 
 
-def collapse(e: Evidence, limits: Monitor) -> Finding | None:
+def collapse(e: Evidence, limits: Limits) -> Finding | None:
     """All embeddings nearly equal."""
     if e.pooled is None or e.pooled["relative_spread"] >= limits.relative_spread:
         return None
@@ -24,7 +23,7 @@ def collapse(e: Evidence, limits: Monitor) -> Finding | None:
     )
 
 
-def positional_collapse(e: Evidence, limits: Monitor) -> Finding | None:
+def positional_collapse(e: Evidence, limits: Limits) -> Finding | None:
     """Tokens that code where they are, not what they show."""
     if e.tokens is None or e.tokens["position_share"] <= limits.position_share:
         return None
@@ -36,11 +35,11 @@ def positional_collapse(e: Evidence, limits: Monitor) -> Finding | None:
         f"{limits.position_share:.0%}, n = {e.tokens['samples']} samples, {e.tokens['n']} tokens){seen}",
         "The encoder codes where a token is, not what it shows. Hide less, so that the context can "
         "predict content, or compare whole views.",
-        e.patch(remedies.content_over_position),
+        e.patch(e.remedies.content_over_position),
     )
 
 
-def rank_k_collapse(e: Evidence, limits: Monitor) -> Finding | None:
+def rank_k_collapse(e: Evidence, limits: Limits) -> Finding | None:
     """Embeddings that lie in a subspace of k directions."""
     if e.singular_values is None or e.ranks is None:
         return None
@@ -59,7 +58,7 @@ def rank_k_collapse(e: Evidence, limits: Monitor) -> Finding | None:
     )
 
 
-def dimensional_collapse(e: Evidence, limits: Monitor) -> Finding | None:
+def dimensional_collapse(e: Evidence, limits: Limits) -> Finding | None:
     """Few directions carry nearly all the variance."""
     if e.ranks is None:
         return None
@@ -79,7 +78,7 @@ def dimensional_collapse(e: Evidence, limits: Monitor) -> Finding | None:
     )
 
 
-def high_correlation(e: Evidence, limits: Monitor) -> Finding | None:
+def high_correlation(e: Evidence, limits: Limits) -> Finding | None:
     """Dimensions that repeat each other."""
     if e.pooled is None or e.pooled["mean_abs_correlation"] <= limits.correlation:
         return None
@@ -95,7 +94,7 @@ def high_correlation(e: Evidence, limits: Monitor) -> Finding | None:
     )
 
 
-def dead_dimensions(e: Evidence, limits: Monitor) -> Finding | None:
+def dead_dimensions(e: Evidence, limits: Limits) -> Finding | None:
     """Dimensions that hardly vary."""
     if e.pooled is None or e.pooled["dead_share"] <= limits.dead_share:
         return None
@@ -112,7 +111,7 @@ def dead_dimensions(e: Evidence, limits: Monitor) -> Finding | None:
     )
 
 
-def nuisance_dominated(e: Evidence, limits: Monitor) -> Finding | None:
+def nuisance_dominated(e: Evidence, limits: Limits) -> Finding | None:
     """Embeddings that tell the batch rather than the label."""
     if e.nuisance is None:
         return None
@@ -130,11 +129,11 @@ def nuisance_dominated(e: Evidence, limits: Monitor) -> Finding | None:
         f"{e.nuisance['groups']} groups){e.when}{seen}",
         "The embedding tells which group or batch a sample is from before what it is. Augment away what "
         "groups differ in, or remove it when preparing the data.",
-        e.patch(remedies.vary_appearance),
+        e.patch(e.remedies.vary_nuisance),
     )
 
 
-def condition_ignored(e: Evidence, limits: Monitor) -> Finding | None:
+def condition_ignored(e: Evidence, limits: Limits) -> Finding | None:
     """Predictions that do not depend on the condition."""
     if e.conditions is None:
         return None

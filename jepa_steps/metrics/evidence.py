@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..config import JepaRun
-from .remedies import Remedy, merge, slower
+from .remedies import GENERAL, Remedies, Remedy, Settings, merge, slower
+
+Limits = Any  # thresholds by name, as ``config.Monitor`` has them
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Evidence:
         nuisance: ``nuisance_statistics``, if samples have named groups.
         conditions: ``condition_statistics``, if predictions have conditions.
         settings: of the training.
+        remedies: those of its kind of data.
         finished: False while training goes on; rules about its end wait.
     """
 
@@ -58,7 +60,8 @@ class Evidence:
     probe_n: int = 0
     nuisance: dict[str, Any] | None = None
     conditions: dict[str, Any] | None = None
-    settings: JepaRun | None = None
+    settings: Settings | None = None
+    remedies: Remedies = GENERAL
     finished: bool = True
 
     @property

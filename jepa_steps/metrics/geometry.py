@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..data import counter
-from ..data.store import release
+from .. import draws
+from ..files import release
 
 BLOCK = 1024
 WALKS = 20  # independent samples of pairs, at least, behind a standard error
@@ -70,7 +70,7 @@ def _random_pairs(rows: np.ndarray, t: float, pairs: int, seed: int) -> tuple[fl
     n = len(rows)
     if n < 2:
         raise ValueError("no pairs")
-    draw, norm = counter.generator(seed, "random pairs"), np.concatenate(list(_norms(rows)))
+    draw, norm = draws.generator(seed, "random pairs"), np.concatenate(list(_norms(rows)))
     walks, means = max(WALKS, -(-pairs // (n - 1))), []
     for _ in range(walks):
         i = draw.permutation(n)[: -(-pairs // walks) + 1]

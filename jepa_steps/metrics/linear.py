@@ -51,7 +51,7 @@ class Axes:
     power: np.ndarray
 
 
-def principal_axes(x: np.ndarray) -> Axes:
+def second_moment_axes(x: np.ndarray) -> Axes:
     """Axes of rows (n, D), by an eigendecomposition of the smaller of x'x and xx'.
 
     Raises:
@@ -82,7 +82,7 @@ def ridge(x: np.ndarray, y: np.ndarray, strengths: Iterable[float]) -> dict[floa
         y: float64 (n, K).
     """
     x_mean, y_mean = x.mean(0), y.mean(0)
-    axes = principal_axes(x - x_mean)
+    axes = second_moment_axes(x - x_mean)
     moment, energy = axes.rows.T @ (y - y_mean), axes.power * len(x)
     found = {}
     for strength in strengths:
@@ -108,7 +108,7 @@ def logistic(
     Raises:
         InputError: not converged.
     """
-    axes, target = principal_axes(x), np.eye(int(y.max()) + 1, dtype=x.dtype)[:, y].T
+    axes, target = second_moment_axes(x), np.eye(int(y.max()) + 1, dtype=x.dtype)[:, y].T
     classes = target.shape[1]
     weights = np.zeros((classes, len(axes.power) + 1))
     if near is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.store import release
+from ..files import Rows, release
 
 # Spread below this share of the root mean square is rounding: float64 sums, float32 embeddings.
 ROUNDING = 1e-11
@@ -111,23 +111,7 @@ class TokenMoments:
         )
 
 
-@dataclass(frozen=True)
-class Picked:
-    """Rows of an array by number, int64 (n,), read when they are sliced."""
-
-    array: np.ndarray
-    index: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, some: slice) -> np.ndarray:
-        block = self.array[self.index[some]]
-        release(self.array)
-        return block
-
-
-def moments(rows: "np.ndarray | Picked", block: int = 2048) -> Moments:
+def moments(rows: np.ndarray | Rows, block: int = 2048) -> Moments:
     """Moments of rows (n, D), read in blocks so that memory does not grow with n."""
     return _streamed(Moments, rows, block)
 

@@ -9,7 +9,7 @@ Shapes: n rows, D dimensions, S directions.
 
 import numpy as np
 
-from ..data import counter
+from .. import draws
 from .moments import ROUNDING
 
 T = np.linspace(0, 3, 17)  # integration points; the negative half is the mirror image
@@ -52,6 +52,6 @@ def sigreg_ratio(rows: np.ndarray, directions: int = 256, seed: int = 0) -> floa
     centred = rows - rows.mean(0)
     scale = np.sqrt((centred**2).sum() / max(len(rows) - 1, 1) / rows.shape[1])
     flat = scale <= ROUNDING * np.sqrt((rows**2).mean())
-    u = counter.generator(seed, "sigreg directions").standard_normal((rows.shape[1], directions))
+    u = draws.generator(seed, "sigreg directions").standard_normal((rows.shape[1], directions))
     u /= np.linalg.norm(u, axis=0)
     return epps_pulley(centred * 0 if flat else centred / scale, u) / null_mean(rows.shape[1])

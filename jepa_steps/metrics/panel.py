@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..config import Probe
 from . import comparison, probes
 from .neighbours import knn_probe
 from .scores import scores
+
+Settings = Any  # of the probes, as ``config.Probe`` has them
 
 
 def choose_pooling(
@@ -38,7 +39,7 @@ def choose_pooling(
 
 
 def judge(
-    data: probes.Split3, groups: np.ndarray, settings: Probe
+    data: probes.Split3, groups: np.ndarray, settings: Settings
 ) -> tuple[dict[str, np.ndarray], dict[str, Any], probes.Linear]:
     """Run all probes of pooled embeddings.
 
@@ -79,7 +80,7 @@ def judge(
 
 
 def judge_linear(
-    data: probes.Split3, groups: np.ndarray, settings: Probe
+    data: probes.Split3, groups: np.ndarray, settings: Settings
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """(predicted labels (m,), scores and choices) of the linear probe alone, with the majority's
     accuracy beside them.
@@ -100,7 +101,7 @@ def judge_linear(
     }
 
 
-def judge_regression(data: probes.Split3, groups: np.ndarray, settings: Probe) -> dict[str, Any]:
+def judge_regression(data: probes.Split3, groups: np.ndarray, settings: Settings) -> dict[str, Any]:
     """R2 and choices of the ridge regression of one target; always predicting the mean has R2 0.
 
     Args:
@@ -114,14 +115,14 @@ def judge_regression(data: probes.Split3, groups: np.ndarray, settings: Probe) -
     return {**choice, "r2_interval": interval.tolist(), "n": n}
 
 
-def judge_tokens(data: probes.Split3, groups: np.ndarray, settings: Probe) -> tuple[np.ndarray, dict]:
+def judge_tokens(data: probes.Split3, groups: np.ndarray, settings: Settings) -> tuple[np.ndarray, dict]:
     """(predicted labels (m,), scores and choices) of the attentive probe.
 
     Args:
         data: token embeddings float32 (n, T, D) of each part, and labels.
         groups: int64 (m,) of the test samples.
     """
-    from .attentive import attentive_probe  # torch takes seconds to import
+    from .attentive import attentive_probe
 
     classes, train_y = np.unique(data.train_y, return_inverse=True)
     known = np.isin(data.val_y, classes)  # a class that train lacks cannot be predicted
@@ -145,7 +146,7 @@ def _of_all_classes(chances: np.ndarray, classes: np.ndarray, y: np.ndarray) -> 
     return whole
 
 
-def _few_label(data: probes.Split3, settings: Probe) -> dict[int, np.ndarray]:
+def _few_label(data: probes.Split3, settings: Settings) -> dict[int, np.ndarray]:
     """Predicted labels (draws, m) by labels a class, of the sizes that every class can fill."""
     drawn = {
         k: probes.few_label_probe(data, k, settings.few_draws, settings.seed)
@@ -160,13 +161,13 @@ def _over_draws(right: np.ndarray) -> dict[str, Any]:
     return {"accuracy": float(right.mean()), "std_over_draws": spread, "draws": len(right)}
 
 
-def intervals(shares: np.ndarray, groups: np.ndarray, settings: Probe) -> list[list[float]]:
+def intervals(shares: np.ndarray, groups: np.ndarray, settings: Settings) -> list[list[float]]:
     """Intervals of the means of shares (K, m) in [0, 1]; with one test group all is possible."""
     found = comparison.intervals(shares, groups, settings.bootstrap, settings.seed)
     return found.clip(0, 1).tolist()
 
 
-def explain_intervals(groups: np.ndarray, named: bool, settings: Probe) -> str:
+def explain_intervals(groups: np.ndarray, named: bool, settings: Settings) -> str:
     """How the intervals were obtained."""
     unit = f"{len(np.unique(groups))} test groups" if named else f"{len(groups)} test samples"
     return f"95 % bootstrap over {unit}, {settings.bootstrap} resamples, expanded percentiles"

@@ -16,9 +16,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax
 
-from ..cli import read_json
-from ..data import counter
+from .. import draws
 from ..errors import InputError
+from ..files import read_json
 from .linear import Linear, logistic, probabilities, ridge
 
 _RIDGE_STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -181,7 +181,7 @@ def regression_probe(data: Split3) -> tuple[np.ndarray, dict]:
 
 def few_label_rows(labels: np.ndarray, per_class: int, seed: int, draw: int) -> np.ndarray | None:
     """Row numbers of ``per_class`` random rows of each class; None if a class has too few."""
-    generator = counter.generator(seed, "few labels", per_class, draw)
+    generator = draws.generator(seed, "few labels", per_class, draw)
     rows = []
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)

@@ -6,15 +6,17 @@ into those settings it is a valid configuration.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
-from ..config import ExpressionJepa, JepaRun
-
 Patch = dict[str, Any]
-Remedy = Callable[[JepaRun], Patch]
+Settings = Any  # of a training run, as ``config.JepaRun`` and its kinds have them
+Remedy = Callable[[Settings], Patch]
 
 
-def _round(value: float) -> float:
+def rounded(value: float) -> float:
+    """Two significant digits: nobody pastes 0.00033333333333333335."""
     return float(f"{value:.2g}")
 
 
@@ -28,36 +30,36 @@ def merge(*patches: Patch) -> Patch:
     return result
 
 
-def slower(s: JepaRun, factor: float = 3.0) -> Patch:
+def slower(s: Settings, factor: float = 3.0) -> Patch:
     """The learning rate over ``factor``, a longer warm-up, a tighter clip."""
     o = s.optimizer
     return {
         "optimizer": {
-            "lr": _round(o.lr / factor),
+            "lr": rounded(o.lr / factor),
             "warmup": min(1.0, max(0.1, 2 * o.warmup)),
-            "clip_norm": _round(o.clip_norm / 2),
+            "clip_norm": rounded(o.clip_norm / 2),
         }
     }
 
 
-def faster(s: JepaRun) -> Patch:
+def faster(s: Settings) -> Patch:
     """Three times the learning rate."""
-    return {"optimizer": {"lr": _round(min(1.0, 3 * s.optimizer.lr))}}
+    return {"optimizer": {"lr": rounded(min(1.0, 3 * s.optimizer.lr))}}
 
 
-def full_precision(s: JepaRun) -> Patch:
+def full_precision(s: Settings) -> Patch:
     """float32 instead of half precision."""
     return {} if s.precision == "fp32" else {"precision": "fp32"}
 
 
-def more_samples(s: JepaRun, least: int = 128) -> Patch:
+def more_samples(s: Settings, least: int = 128) -> Patch:
     """A batch large enough for statistics over it, still a multiple of its pieces."""
     if not s.objective.regularised or s.batch_size >= least:
         return {}
     return {"batch_size": s.batch_size * math.ceil(least / s.batch_size)}
 
 
-def more_spread(s: JepaRun) -> Patch:
+def more_spread(s: Settings) -> Patch:
     """Against equal embeddings: a stronger variance term, or a calmer moving average."""
     o = s.objective
     if o.kind == "sigreg":
@@ -65,7 +67,7 @@ def more_spread(s: JepaRun) -> Patch:
     elif o.kind == "ema_target":
         start, end = o.ema_momentum
         momentum = [min(round((1 + start) / 2, 6), end), end]
-        lr = _round(s.optimizer.lr / 3)
+        lr = rounded(s.optimizer.lr / 3)
         return {"objective": {"ema_momentum": momentum}, "optimizer": {"lr": lr}}
     else:
         change = {"objective": {"variance": 2 * o.variance or 25.0}}
@@ -74,7 +76,7 @@ def more_spread(s: JepaRun) -> Patch:
     return merge(change, more_samples(s))
 
 
-def more_directions(s: JepaRun) -> Patch:
+def more_directions(s: Settings) -> Patch:
     """Against few directions: a stronger covariance term, or a faster moving average."""
     o = s.objective
     if o.kind == "sigreg":
@@ -91,7 +93,7 @@ def more_directions(s: JepaRun) -> Patch:
     return merge({"objective": change}, more_samples(s))
 
 
-def fewer_dimensions(s: JepaRun, dead_share: float) -> Patch:
+def fewer_dimensions(s: Settings, dead_share: float) -> Patch:
     """A width without the dead dimensions, or a stronger variance term where there is one."""
     if s.objective.kind != "ema_target":
         return more_spread(s)
@@ -100,68 +102,60 @@ def fewer_dimensions(s: JepaRun, dead_share: float) -> Patch:
     return {"model": {"dim": max(unit, width)}}
 
 
-def content_over_position(s: JepaRun) -> Patch:
-    """Make content pay: compare whole views of two crops, or hide less."""
+def content_over_position(s: Settings) -> Patch:
+    """Make content pay."""
     o = s.objective
-    if o.level == "pooled":
-        return more_spread(s)
-    if "ema_target" in o.kind:
-        if isinstance(s, ExpressionJepa):
-            return (
-                more_directions(s) if s.task == "perturbation" else {"hidden_share": s.hidden_share / 2}
-            )
-        blocks, (low, high) = s.masks.blocks, s.masks.scale
-        smaller = {"scale": [_round(0.7 * low), _round(0.7 * high)]}
-        return {"masks": {"blocks": blocks - 1} if blocks > 1 else smaller}
-    return two_crops(s)
+    return more_directions(s) if o.moving_target and o.level == "tokens" else more_spread(s)
 
 
-def two_crops(s: JepaRun) -> Patch:
-    """Compare the means of two crops of an image behind a projector (vicreg and sigreg)."""
-    if isinstance(s, ExpressionJepa):
-        return more_spread(s)
-    augment: Patch = {"target": "own"}
-    if s.augment.crop_scale[0] > 0.5:
-        augment["crop_scale"] = [0.5, 1.0]
-    projector = s.objective.projector or 4 * s.model.dim
-    return {"objective": {"level": "pooled", "projector": projector}, "augment": augment}
-
-
-def another_task(s: JepaRun) -> Patch:
+def another_task(s: Settings, two_views: Remedy) -> Patch:
     """For embeddings that training made worse."""
     if s.objective.kind in ("vicreg", "sigreg") and s.objective.level == "tokens":
-        return two_crops(s)
+        return two_views(s)
     return {"steps": 2 * s.steps}
 
 
-def longer(s: JepaRun, factor: float) -> Patch:
+def longer(s: Settings, factor: float) -> Patch:
     """More steps; the schedules stretch with them."""
     return {"steps": math.ceil(s.steps * max(factor, 2.0))}
 
 
-def more_regularisation(s: JepaRun) -> Patch:
-    """Against overfitting: weight decay and, of images, a wider range of crops."""
+def more_decay(s: Settings) -> Patch:
+    """Against overfitting: weight decay."""
     o = s.optimizer
-    change: Patch = {"weight_decay": min(1.0, _round(3 * o.weight_decay) or 0.05)}
+    change: Patch = {"weight_decay": min(1.0, rounded(3 * o.weight_decay) or 0.05)}
     if o.kind == "adam":
         change["kind"] = "adamw"
-    if isinstance(s, ExpressionJepa):
-        return {"optimizer": change}
-    low, high = s.augment.crop_scale
-    return {
-        "optimizer": change,
-        "augment": {"crop_scale": [min(high, max(0.05, _round(0.7 * low))), high]},
-    }
+    return {"optimizer": change}
 
 
-def vary_appearance(s: JepaRun) -> Patch:
-    """Augment away what tells batches apart: brightness and contrast; cells have none to vary."""
-    if isinstance(s, ExpressionJepa):
-        return {}
-    wider = {name: max(0.4, getattr(s.augment, name)) for name in ("brightness", "contrast")}
-    return {"augment": wider}
-
-
-def deeper_predictor(s: JepaRun) -> Patch:
+def deeper_predictor(s: Settings) -> Patch:
     """A predictor with room to use a condition."""
     return {"predictor": {"depth": max(2, 2 * s.predictor.depth)}}
+
+
+def nothing(s: Settings) -> Patch:
+    """For kinds of data in which no setting helps."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Remedies:
+    """What helps depends on the kind of data; these do for one that says nothing.
+
+    content_over_position: against tokens that code where they are. two_views: instead of hidden tokens.
+    more_regularisation: against overfitting. vary_nuisance: against embeddings that tell the group.
+    """
+
+    content_over_position: Remedy = content_over_position
+    two_views: Remedy = more_spread
+    more_regularisation: Remedy = more_decay
+    vary_nuisance: Remedy = nothing
+
+
+GENERAL = Remedies()
+
+
+def given_by(module: ModuleType | None) -> Remedies:
+    """Those of the ``remedies.py`` of a kind of data."""
+    return GENERAL if module is None else module.REMEDIES

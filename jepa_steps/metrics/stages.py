@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.store import evenly
+from ..draws import evenly
 from . import geometry, lidar, normality, spectrum
 from .embedding import row_statistics
 from .moments import moments

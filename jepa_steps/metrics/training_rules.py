@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 
-from ..config import JepaRun, Monitor
+from ..config.run import JepaRun
 from . import remedies
-from .evidence import Evidence, Finding
+from .evidence import Evidence, Finding, Limits
 
 # Loss of predicting zero for a layer-normed target: E x^2 and E smooth_l1(x) of a standard normal x.
 _ZERO = {"l2": 1.0, "smooth_l1": 0.425}
 
 
-def nan_loss(e: Evidence, limits: Monitor) -> Finding | None:
+def nan_loss(e: Evidence, limits: Limits) -> Finding | None:
     """Batches that gave no finite loss or gradient."""
     skipped, steps = e.history.get("skipped", []), e.history.get("step", [])
     if not skipped or skipped[-1] <= _allowed(e.settings, steps[-1]):
@@ -32,12 +32,12 @@ def nan_loss(e: Evidence, limits: Monitor) -> Finding | None:
     )
 
 
-def _allowed(s: JepaRun | None, steps: float) -> float:
+def _allowed(s: remedies.Settings | None, steps: float) -> float:
     """Batches that the search for the loss scale of fp16 passes over in a sound run."""
     return 10 + steps / 1000 if s is not None and s.precision == "fp16" else 0
 
 
-def divergence(e: Evidence, limits: Monitor) -> Finding | None:
+def divergence(e: Evidence, limits: Limits) -> Finding | None:
     """A loss that ends far above its minimum and above where it began."""
     loss, s = e.history.get("loss", []), e.settings
     if len(loss) < 5:
@@ -59,7 +59,7 @@ def divergence(e: Evidence, limits: Monitor) -> Finding | None:
     )
 
 
-def no_learning(e: Evidence, limits: Monitor) -> Finding | None:
+def no_learning(e: Evidence, limits: Limits) -> Finding | None:
     """Embeddings no better than the untrained encoder's; without labels, a loss that stays."""
     probes = [row["probe"] for row in e.snapshots if row.get("probe") is not None]
     loss = e.history.get("loss", [])
@@ -76,24 +76,24 @@ def no_learning(e: Evidence, limits: Monitor) -> Finding | None:
             f"error of the difference {error:.3f}, n = {e.probe_n})"
         )
         advice = (
-            "Training did not make the embeddings better. Train longer, or compare two crops instead of "
-            "tokens; check that each target belongs to its context's image."
+            "Training did not make the embeddings better. Train longer, or compare two views instead of "
+            "tokens; check that each target belongs to its context's sample."
         )
-        build = e.calmer or remedies.another_task
+        build = e.calmer or (lambda s: remedies.another_task(s, e.remedies.two_views))
     elif len(loss) >= 5 and e.past_half and _end(loss) > (1 - limits.loss_drop) * max(loss[:3]):
         severity = "warning"
         evidence = (
             f"loss {max(loss[:3]):.3g} in the first rows, {_end(loss):.3g} in the last (limit: "
             f"a drop of {limits.loss_drop:.0%}; {len(loss)} rows, {e.history['step'][-1]:g} steps)"
         )
-        advice = "Change the learning rate; look at the images and at the masks."
+        advice = "Change the learning rate; look at the samples and at what is hidden."
         build = e.calmer or remedies.faster
     else:
         return None
     return Finding("no learning", severity, evidence, advice, e.patch(build))
 
 
-def overfitting(e: Evidence, limits: Monitor) -> Finding | None:
+def overfitting(e: Evidence, limits: Limits) -> Finding | None:
     """A validation loss that moves away from the training loss.
 
     Compares growth, not levels: a moving target moves both losses.
@@ -114,7 +114,7 @@ def overfitting(e: Evidence, limits: Monitor) -> Finding | None:
         f"step {steps[-third]:g} on (limit {limits.overfitting:g} times; {len(ratio)} validations)",
         "The encoder learns the training images by heart. Decay weights more, vary images more, or take "
         "an earlier encoder with select.",
-        e.patch(remedies.more_regularisation),
+        e.patch(e.remedies.more_regularisation),
     )
 
 
@@ -129,7 +129,7 @@ def _validation_over_training(e: Evidence) -> list[float]:
     return result
 
 
-def small_batch(e: Evidence, limits: Monitor) -> Finding | None:
+def small_batch(e: Evidence, limits: Limits) -> Finding | None:
     """Variance and covariance terms over too few samples."""
     s = e.settings
     if s is None or not s.objective.regularised or s.batch_size >= limits.batch:
@@ -145,7 +145,7 @@ def small_batch(e: Evidence, limits: Monitor) -> Finding | None:
     )
 
 
-def under_trained(e: Evidence, limits: Monitor) -> Finding | None:
+def under_trained(e: Evidence, limits: Limits) -> Finding | None:
     """A run that ended before its encoder had settled."""
     if not e.finished or not e.history.get("step"):
         return None
@@ -182,7 +182,7 @@ def _initial_share(s: JepaRun) -> float:
     return float(np.exp(np.log(momentum.clip(min=1e-300)).sum()))
 
 
-def _still_improving(e: Evidence, limits: Monitor) -> list[str]:
+def _still_improving(e: Evidence, limits: Limits) -> list[str]:
     """Texts on what was getting better in the last quarter."""
     found, loss = [], e.history.get("loss", [])
     probes = [row["probe"] for row in e.snapshots if row.get("probe") is not None]

@@ -1,45 +1,49 @@
-"""Conditional predictor: from the tokens of a cell and a perturbation to those of the perturbed cell.
+"""Conditional predictor: from the tokens of a sample and a condition to those of the sample under it.
 
-Shapes: B cells, K context tokens, M target blocks, T tokens a block, N tokens, C = 3 condition tokens,
-S entries of a perturbation, D encoder width, E predictor width.
+Shapes: B samples, K context tokens, M target blocks, T tokens per block, N tokens, C = 3 condition
+tokens, D encoder width, E predictor width.
 """
+
+import math
 
 import torch
 from torch import Tensor, nn
 
-from .perturbation import PerturbationEmbedding
-from .tokenizers import gather_tokens
-from .transformer import Transformer, initialise, sincos_positions
+from .positions import sincos_positions
+from .tokens import gather_tokens
+from .transformer import Transformer, initialise
 
 
 class ConditionalPredictor(nn.Module):
-    """Context plus the change: genes' own shifts, which add up, and what a transformer adds to them.
+    """Context plus the change: shifts, which add up, and what a transformer adds to them.
 
-    Type and dose scale the shifts channel by channel (FiLM, Perez et al. 2018). The transformer sees
+    The first condition token is the sum of the shifts of all that is done; the second and the third, its
+    kind and its strength, scale them channel by channel (FiLM, Perez et al. 2018). The transformer sees
     condition tokens, context tokens and queries; three condition tokens, since attention over a single
-    one is the constant 1, whatever the cell. Inside, LayerNorm makes the sum of two genes as large as
+    one is the constant 1, whatever the sample. Inside, LayerNorm makes the sum of two shifts as large as
     one, so that combinations need the shifts beside it.
 
     Args:
-        grid: tokens (rows, columns).
+        grid: tokens along each axis.
         dim: encoder width D.
-        embedding: of perturbations, at width E.
+        width: predictor width E.
         depth: blocks; 0 leaves the shifts alone.
+        condition: embeds the condition that ``forward`` is told as tokens float (B, C, E).
     """
 
     def __init__(
         self,
-        grid: tuple[int, int],
+        grid: tuple[int, ...],
         dim: int,
-        embedding: PerturbationEmbedding,
+        width: int,
         depth: int,
         heads: int,
-        mlp_ratio: float = 4.0,
+        mlp_ratio: float,
+        condition: nn.Module,
     ):
         super().__init__()
-        width = embedding.genes.embedding_dim
-        self.embedding = embedding
-        self.shift = nn.Linear(width, grid[0] * grid[1] * dim, bias=False)
+        self.embedding = condition
+        self.shift = nn.Linear(width, math.prod(grid) * dim, bias=False)
         self.transformer = None
         if not depth:
             nn.init.zeros_(self.shift.weight)
@@ -56,19 +60,21 @@ class ConditionalPredictor(nn.Module):
     def forward(
         self, context_BKD: Tensor, context_BK: Tensor, targets_BMT: Tensor, *condition: Tensor
     ) -> Tensor:
-        """Predicted tokens (B, M, T, D) of the perturbed cell.
+        """Predicted tokens (B, M, T, D) of the sample under the condition.
 
         Args:
-            context_BKD: all tokens of the unperturbed cell, in order (K = N).
+            context_BKD: all tokens of the sample without the condition, in order (K = N).
             context_BK: int64, their positions.
             targets_BMT: int64, positions that are predicted.
-            condition: what ``PerturbationEmbedding`` takes.
+            condition: what the embedding of the condition takes.
         """
         B, M, T = targets_BMT.shape
         index_BT = targets_BMT.flatten(1)
         condition_BCE = self.embedding(*condition)
-        genes_BE, kinds_BE, dose_BE = condition_BCE.unbind(1)
-        change_BND = self.shift(genes_BE * (1 + kinds_BE + dose_BE)).view(B, -1, context_BKD.shape[-1])
+        shift_BE, kind_BE, strength_BE = condition_BCE.unbind(1)
+        change_BND = self.shift(shift_BE * (1 + kind_BE + strength_BE)).view(
+            B, -1, context_BKD.shape[-1]
+        )
         predicted_BTD = gather_tokens(context_BKD + change_BND, index_BT)
         if self.transformer is not None:
             context_BKE = self.enter(context_BKD) + self.positions[context_BK]

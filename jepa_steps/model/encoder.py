@@ -3,9 +3,14 @@
 Shapes: B samples, N tokens, K kept tokens, D width.
 """
 
+import math
+
+import numpy as np
+import torch
 from torch import Tensor, nn
 
-from .transformer import Transformer, initialise, sincos_positions
+from .positions import sincos_positions
+from .transformer import Transformer, initialise
 
 
 class TokenEncoder(nn.Module):
@@ -24,6 +29,11 @@ class TokenEncoder(nn.Module):
         initialise(self)
         tokenizer.scale_input()
 
+    @property
+    def tokens(self) -> int:
+        """N, tokens of a sample."""
+        return math.prod(self.grid)
+
     def forward(self, x: Tensor, keep_BK: Tensor | None = None) -> Tensor:
         """Token embeddings (B, K, D) of the tokens in ``keep_BK``, or of all N tokens."""
         positions = self.positions if keep_BK is None else self.positions[keep_BK]
@@ -32,3 +42,8 @@ class TokenEncoder(nn.Module):
     def layers(self, x: Tensor, count: int) -> list[Tensor]:
         """Token embeddings (B, N, D) of the last ``count`` blocks, all but the last before the end."""
         return self.transformer.layers(self.tokenizer(x) + self.positions, count)
+
+
+def as_tensor(samples: np.ndarray | Tensor) -> Tensor:
+    """A tensor, or a copy of an array as one."""
+    return samples if isinstance(samples, Tensor) else torch.from_numpy(np.array(samples))

@@ -6,7 +6,8 @@ tokens = encoder.encode(images)      # uint8 (B, H, W, C) or expression float32 
 embedding = encoder.embed(images)    # -> float32 (B, D)
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,54 +17,38 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..cli import read_json
-from ..config import (
-    ExpressionJepa,
-    JepaRun,
-    PcaEncoder,
-    RawEncoder,
-    Training,
-    UntrainedCells,
-    parse_training,
-    resolved,
-)
-from ..data.expression.modules import modules_of
-from ..data.prepared import Prepared
+from ..config import Embed, JepaRun, PcaEncoder, RawEncoder, Settings, resolved
+from ..config.experiments import parse_training
 from ..errors import InputError
-from .expression import build_cell_encoder
+from ..files import read_json
+from ..modalities import part
+from ..modalities.contract import Store
 from .floors import PcaProjection, RawInput
-from .inputs import ImageInputs, describe_inputs, inputs_of
-from .jepa import build_encoder
 
 FORMAT = 1
 
 
-def build(train: Training, config: dict[str, Any]) -> nn.Module:
-    """The module of any encoder kind, with initial weights, for the inputs that ``encoder.json``
+def build(train: Settings, description: dict[str, Any]) -> nn.Module:
+    """The module of any encoder, with initial weights, for the inputs that ``encoder.json``
     describes."""
-    inputs = inputs_of(config)
+    modality = part(description["modality"], "encoder")
     if isinstance(train, RawEncoder):
         return RawInput()
     if isinstance(train, PcaEncoder):
-        return PcaProjection(inputs.values, train.dim)
-    if isinstance(inputs, ImageInputs):
-        return build_encoder(train.model, inputs.size, inputs.channels, train.seed)
-    modules = config["modules"] and [np.array(columns) for columns in config["modules"]]
-    return build_cell_encoder(train.model, train.seed, inputs.values, modules)
+        return PcaProjection(modality.inputs(description).values, train.dim)
+    return modality.encoder(train, description)
 
 
-def describe(train: Training, store: Prepared) -> dict[str, Any]:
+def describe(train: Settings, store: Store) -> dict[str, Any]:
     """What ``encoder.json`` holds: all that loading needs beside the weights."""
-    config = {
+    modality = store.manifest["modality"]
+    return {
         "format": FORMAT,
-        **describe_inputs(store),
+        "modality": modality,
+        **part(modality, "encoder").describe(train, store),
         "train": resolved(train),
         "data_sha256": store.manifest["sha256"],
     }
-    if isinstance(train, ExpressionJepa | UntrainedCells):
-        modules = modules_of(store, train.model)
-        config["modules"] = modules and [columns.tolist() for columns in modules]
-    return config
 
 
 class Encoder:
@@ -71,15 +56,17 @@ class Encoder:
 
     Attributes:
         config: contents of encoder.json.
-        preprocess: from plain samples to what ``module`` takes: ``ImageInputs`` or ``CellInputs``.
+        preprocess: from plain samples to what ``module`` takes; see ``contract.Inputs``.
         module: the torch module, in eval mode, gradients off.
         trained: False for floors.
-        grid: tokens (rows, columns) of a sample; None for floors that give one vector.
+        grid: tokens of a sample along each axis; None for floors that give one vector.
+        tokens: N, their number; 1 for such floors.
     """
 
     def __init__(self, config: dict[str, Any], weights: dict[str, Tensor], device: str = "cpu"):
-        self.config, self.preprocess = config, inputs_of(config, device)
-        train = parse_training(config["train"], "encoder.json")
+        self.config = config
+        self.preprocess = part(config["modality"], "encoder").inputs(config, device)
+        train = parse_training(config["train"], "encoder.json", config["modality"])
         self.module = build(train, config)
         try:
             self.module.load_state_dict(weights)
@@ -87,7 +74,8 @@ class Encoder:
             raise InputError(f"weights do not fit encoder.json: {error}".replace("\n", " ")) from None
         self.module.eval().requires_grad_(False).to(device)
         self.trained = isinstance(train, JepaRun)
-        self.grid: tuple[int, int] | None = getattr(self.module, "grid", None)
+        self.grid: tuple[int, ...] | None = getattr(self.module, "grid", None)
+        self.tokens = math.prod(self.grid or ())
 
     @torch.no_grad()
     def encode(self, samples: np.ndarray | Tensor, keep: np.ndarray | None = None) -> Tensor:
@@ -100,6 +88,11 @@ class Encoder:
     def embed(self, samples: np.ndarray | Tensor, pooling: str = "mean") -> Tensor:
         """One embedding a sample, float32 (B, D); see ``poolings``."""
         return self.poolings(samples, [pooling])[pooling]
+
+    def embedded(self, store: Store, rows: np.ndarray, settings: Embed) -> np.ndarray:
+        """Pooled embeddings float32 (n, D) of samples int64 (n,) of a store, batch by batch."""
+        parts = (store.samples(some) for some in batches(rows, settings.batch_size))
+        return np.concatenate([self.embed(part, settings.pooling).numpy() for part in parts])
 
     @torch.no_grad()
     def poolings(self, samples: np.ndarray | Tensor, names: Iterable[str]) -> dict[str, Tensor]:
@@ -129,13 +122,13 @@ def load_encoder(folder: str | Path, device: str = "cpu") -> Encoder:
         InputError: missing, damaged or mismatched files.
     """
     folder = Path(folder)
-    config = read_json(folder / "encoder.json", "train")
+    config = read_json(folder / "encoder.json", "train", "modality")
     return Encoder(config, load_weights(folder / "encoder.safetensors"), device)
 
 
 def load_snapshots(folder: Path) -> list[tuple[float, Encoder]]:
     """The encoder at fractions of its training, (fraction, encoder) in order; [] for floors."""
-    config = read_json(folder / "encoder.json", "train")
+    config = read_json(folder / "encoder.json", "train", "modality")
     weights: dict[float, dict[str, Tensor]] = {}
     for name, tensor in load_weights(folder / "snapshots.safetensors").items():
         fraction, key = name.split("/", 1)
@@ -153,3 +146,8 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
+
+
+def batches(rows: Any, size: int) -> Iterator[Any]:
+    """Pieces of at most ``size`` rows, in order."""
+    return (rows[a : a + size] for a in range(0, len(rows), size))

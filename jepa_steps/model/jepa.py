@@ -2,20 +2,19 @@
 
 Everything that needs gradients runs through ``forward``, so that DDP synchronises all of it.
 
-Shapes: B samples of this rank, C x H x W pixels, K context tokens, M target blocks, T tokens a
+Shapes: B samples of this rank, K context tokens, M target blocks, T tokens a
 block, N tokens of the grid, D width, P width after the projector (D without one).
 """
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..config import JepaTraining, Model, Objective
+from ..config import JepaRun, Objective
 from .encoder import TokenEncoder
 from .gather import gather_rows
 from .objectives import (
@@ -26,40 +25,9 @@ from .objectives import (
     sigreg_loss,
     unit_directions,
 )
-from .predictor import MaskedPredictor
 from .projector import Projector
-from .tokenizers import PatchTokenizer, gather_tokens
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Initial weights drawn inside depend on ``seed`` only, and leave torch's generator alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
-def build_encoder(model: Model, image_size: int, channels: int, seed: int) -> TokenEncoder:
-    """The encoder of images with initial weights that depend on ``seed`` only."""
-    with seeded(seed):
-        tokenizer = PatchTokenizer(image_size, model.patch_size, channels, model.dim)
-        return TokenEncoder(tokenizer, model.depth, model.heads, model.mlp_ratio)
-
-
-def image_jepa(train: JepaTraining, image_size: int, channels: int) -> "Jepa":
-    """The module that is trained on images: hidden blocks of tokens, or pooled views, are predicted."""
-    encoder = build_encoder(train.model, image_size, channels, train.seed)
-    predictor, p = None, train.predictor
-    with seeded(train.seed + 1):
-        if train.objective.level == "tokens":
-            predictor = MaskedPredictor(
-                encoder.grid, encoder.dim, p.dim, p.depth, p.heads,
-                train.model.mlp_ratio, p.context == "shared",
-            )  # fmt: skip
-        jepa = Jepa(encoder, predictor, train.objective, train.seed)
-    for transformer in [part.transformer for part in (encoder, predictor) if part is not None]:
-        transformer.recompute = train.recompute
-    return jepa
+from .seeded import seeded
+from .tokens import gather_tokens
 
 
 class Views(NamedTuple):
@@ -220,3 +188,18 @@ def _at(tokens_BND: Tensor, targets_BMT: Tensor) -> Tensor:
     """Token embeddings (B, M, T, D) at the target positions."""
     B, M, T = targets_BMT.shape
     return gather_tokens(tokens_BND, targets_BMT.flatten(1)).view(B, M, T, -1)
+
+
+def build_jepa(train: JepaRun, encoder: TokenEncoder, predictor: Callable[[], nn.Module | None]) -> Jepa:
+    """The trained module around an encoder, with initial weights that depend on ``train.seed`` only.
+
+    Args:
+        predictor: builds the predictor; its weights are drawn after the encoder's.
+    """
+    with seeded(train.seed + 1):
+        built = predictor()
+        jepa = Jepa(encoder, built, train.objective, train.seed)
+    for transformer in [getattr(part, "transformer", None) for part in (encoder, built)]:
+        if transformer is not None:
+            transformer.recompute = train.recompute
+    return jepa

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data import counter
+from .. import draws
 
 
 def full(x: Tensor) -> Tensor:
@@ -100,5 +100,5 @@ def sigreg_loss(x_RD: Tensor, directions_DS: Tensor) -> Tensor:
 
 def unit_directions(dim: int, count: int, seed: int, step: int) -> Tensor:
     """Random unit vectors (dim, count), float32; a function of the arguments only."""
-    draws = counter.generator(seed, "directions", step).standard_normal((dim, count))
-    return torch.from_numpy((draws / np.linalg.norm(draws, axis=0)).astype(np.float32))
+    vectors = draws.generator(seed, "directions", step).standard_normal((dim, count))
+    return torch.from_numpy((vectors / np.linalg.norm(vectors, axis=0)).astype(np.float32))

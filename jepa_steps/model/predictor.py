@@ -7,7 +7,8 @@ E predictor width.
 import torch
 from torch import Tensor, nn
 
-from .transformer import Transformer, initialise, sincos_positions
+from .positions import sincos_positions
+from .transformer import Transformer, initialise
 
 
 class MaskedPredictor(nn.Module):
@@ -16,7 +17,7 @@ class MaskedPredictor(nn.Module):
     Every target block is predicted on its own: attention joins the context with one block.
 
     Args:
-        grid: tokens (rows, columns).
+        grid: tokens along each axis.
         dim: encoder width D.
         width: predictor width E.
         shared_context: encode the context once for all blocks instead of once a block; its tokens
@@ -25,12 +26,12 @@ class MaskedPredictor(nn.Module):
 
     def __init__(
         self,
-        grid: tuple[int, int],
+        grid: tuple[int, ...],
         dim: int,
         width: int,
         depth: int,
         heads: int,
-        mlp_ratio: float = 4.0,
+        mlp_ratio: float,
         shared_context: bool = False,
     ):
         super().__init__()

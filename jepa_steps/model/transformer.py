@@ -97,17 +97,3 @@ def initialise(module: nn.Module) -> None:
                 for number, block in enumerate(m.blocks, 1):
                     block.attention.proj.weight.div_((2.0 * number) ** 0.5)
                     block.mlp[-1].weight.div_((2.0 * number) ** 0.5)
-
-
-def sincos_positions(grid: tuple[int, int], dim: int) -> Tensor:
-    """Fixed 2-D sine-cosine codes (MAE, He et al. 2022, appendix): float32 (N, dim), row-major.
-
-    Half of the channels code the row, half the column; ``dim`` must be a multiple of 4.
-    """
-    frequency = 1.0 / 10000 ** (torch.arange(dim // 4, dtype=torch.float64) / (dim // 4))
-    rows, cols = torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing="ij")
-    parts = []
-    for place in (rows, cols):
-        angle = place.reshape(-1, 1).double() * frequency
-        parts += [angle.sin(), angle.cos()]
-    return torch.cat(parts, 1).float()

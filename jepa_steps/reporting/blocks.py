@@ -5,9 +5,10 @@ import shlex
 from collections import Counter
 from typing import Any
 
-from ..config import ExpressionDataset, ImageDataset, parse
+from ..config.experiments import parse_dataset
+from ..modalities import part
 from .differences import as_yaml, changes
-from .grouping import dig, one_token
+from .grouping import dig, listed, one_token
 from .numbers import date, duration, hours, number, percent, scaled, size
 
 Facts = list[tuple[str, str]]
@@ -16,6 +17,26 @@ Facts = list[tuple[str, str]]
 def settings(e: dict[str, Any]) -> str:
     """What differs from the defaults, as YAML."""
     return as_yaml({"train": changes(e["settings"])}, compact=True)
+
+
+def data(e: dict[str, Any]) -> dict[str, Any] | None:
+    """What an experiment was trained and judged on, as its kind of data tells it; None without a
+    manifest.
+
+    Keys: facts; leaky (why the split leaks, where the settings allow it, or None); leaks (groups of
+    copies in several parts), examples of them, torn_groups (groups in several parts); audited (what was
+    checked, for a split without a leak); classes (rows of name and counts by part; few or none).
+    """
+    if e["manifest"] is None:
+        return None
+    return part(e["modality"], "report").describe(e["manifest"], e["data_folder"])
+
+
+def evaluation(e: dict[str, Any]) -> dict[str, Any] | None:
+    """What is predicted, beside its baselines; see ``modalities.contract.Evaluated``. None where
+    nothing is."""
+    found = e["evaluation"]
+    return None if found["task"] is None else part(e["modality"], "report").evaluation(found)
 
 
 def training(e: dict[str, Any]) -> Facts:
@@ -105,7 +126,7 @@ def ranks(e: dict[str, Any]) -> dict[str, Any]:
     if noise:
         cells = [number(noise.get(path[-1]), form) for _, path, form in RANKS]
         rows.append(("white noise", [*cells, "–"], f"{noise['n']:,} × {noise['dim']}", "ok", None))
-    lidar, what = rank.get("lidar") or {}, e["embed"].get("views", "views")
+    lidar, what = rank.get("lidar") or {}, e["embed"].get("views") or "views"
     views = f"of at most {lidar.get('max')}, {lidar.get('n')} × {lidar.get('q')} {what}"
     views += "; few: no more than dimensions" if lidar.get("trust") == "few" else ""
     level = f"white noise {number(noise.get('uniformity'), '.2f')}"
@@ -171,14 +192,18 @@ PROBES = {
     "knn": "weighted kNN",
     "attentive": "attentive",
     "majority": "majority class",
-    "covariates": "context and batch alone (logistic)",
+    "covariates": "{} alone (logistic)",
 }
 
 
 def probes(e: dict[str, Any]) -> dict[str, Any]:
     """Every probe with its interval, few labels, the worst classes, what was chosen on val."""
     p = e["probe"]
-    rows = [(label, p[name]) for name, label in PROBES.items() if p.get(name)]
+    rows = [
+        (label.format(listed(p[name].get("names", []))), p[name])
+        for name, label in PROBES.items()
+        if p.get(name)
+    ]
     few = [(k, point) for k, point in (p.get("few_label") or {}).items()]
     names = dig(e, "manifest", "classes") or []
     classes = sorted(e["classes"], key=lambda row: float(row["recall"]))[:5]
@@ -190,8 +215,8 @@ def probes(e: dict[str, Any]) -> dict[str, Any]:
         "worst": worst,
         "pooling": pooling.get("chosen"),
         "parts": p.get("parts"),
-        "dose": p.get("dose"),
-        "others": [(name, p[name]) for name in ("context", "batch") if p.get(name)],
+        "covariates": list((p.get("of_covariates") or {}).items()),
+        "log_targets": list((p.get("of_log_targets") or {}).items()),
         "reason": p.get("reason"),
         "more_classes": len(e["classes"]) - len(worst),
     }
@@ -235,14 +260,15 @@ def commands(e: dict[str, Any]) -> list[str]:
     revision = dig(e, "training", "commit", "hash")
     lines = [f"git checkout {revision}"] if revision else []
     if e["manifest"]:
-        cells = e["manifest"]["modality"] == "expression"
-        what, more = (ExpressionDataset, ["--modality", "expression"]) if cells else (ImageDataset, [])
-        dataset = parse(what, e["manifest"]["settings"], f"{folder}/manifest.json")
-        lines.append(_command("prepare", changes(dataset), *more, "--out", folder))
-    spec = changes(e["settings"])
-    lines.append(_command("train", spec, "--data", folder, "--out", f"results/train/{name}"))
+        modality = e["modality"]
+        dataset = parse_dataset(e["manifest"]["settings"], f"{folder}/manifest.json", modality)
+        lines.append(
+            _command("prepare", modality, "--spec", json.dumps(changes(dataset)), "--out", folder)
+        )
+    spec = json.dumps(changes(e["settings"]))
+    lines.append(_command("train", "--spec", spec, "--data", folder, "--out", f"results/train/{name}"))
     return lines
 
 
-def _command(step: str, spec: dict[str, Any], *arguments: str) -> str:
-    return shlex.join(["python", "-m", f"jepa_steps.{step}", "--spec", json.dumps(spec), *arguments])
+def _command(step: str, *arguments: str) -> str:
+    return shlex.join(["python", "-m", f"jepa_steps.{step}", *arguments])

@@ -4,13 +4,12 @@ from typing import NamedTuple
 
 
 class Drawing(NamedTuple):
-    """A figure of one experiment: file below results/, with {} for the experiment; some are of images
-    only."""
+    """A figure of one experiment: file below results/, with {} for the experiment. Without a title here,
+    it is the kind of data that has one, or shows no such figure."""
 
     path: str
-    title: str
-    caption: str
-    of_images: bool = False
+    title: str = ""
+    caption: str = ""
 
 
 FIGURES: dict[str, tuple[Drawing, ...]] = {
@@ -34,21 +33,10 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
         Drawing(
             "monitor/{}/throughput.svg",
             "Throughput",
-            "Samples a second, model FLOP utilisation, share of the time spent drawing batches.",
+            "Samples per second, model FLOP utilisation, share of the time spent drawing batches.",
         ),
-        Drawing(
-            "monitor/{}/masks.svg",
-            "Masks",
-            "Context (blue), targets (orange) and tokens in neither, in the first, the middle and the "
-            "last batch; blocks x share of the tokens.",
-            of_images=True,
-        ),
-        Drawing(
-            "monitor/{}/samples.svg",
-            "Masks on images",
-            "What the encoder sees of six training images in the last batch, and what it predicts.",
-            of_images=True,
-        ),
+        Drawing("monitor/{}/masks.svg"),
+        Drawing("monitor/{}/samples.svg"),
     ),
     "embeddings": (
         Drawing(
@@ -61,13 +49,7 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
             "Two principal components",
             "Test embeddings, standardised, by class and, where the data have groups, by group.",
         ),
-        Drawing(
-            "monitor/{}/neighbours.svg",
-            "Nearest neighbours",
-            "Test images, evenly spaced, and the five nearest training images by cosine; ≠ marks "
-            "another class.",
-            of_images=True,
-        ),
+        Drawing("monitor/{}/neighbours.svg"),
         Drawing(
             "rank/{}/correlation.svg",
             "Correlation of dimensions",
@@ -91,14 +73,7 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
             "Singular values of the centred embeddings over their root mean square.",
         ),
     ),
-    "effects": (
-        Drawing(
-            "evaluate/{}/effects.svg",
-            "Predicted effects",
-            "Every held-out perturbation as a dot, the mean as a ring; the model in colour, baselines "
-            "grey, replicates of the same perturbation (the ceiling) as a dashed line.",
-        ),
-    ),
+    "evaluation": (Drawing("evaluate/{}/evaluation.svg"),),
     "probes": (
         Drawing(
             "probe/{}/confusion.svg",

@@ -105,6 +105,11 @@ def dig(tree: Any, *path: str) -> Any:
     return tree
 
 
+def listed(names: list[str]) -> str:
+    """Names as a sentence has them: a, b and c."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
 def one_token(e: dict[str, Any]) -> bool:
     """Whether a sample is a single token: then there are no positions to tell."""
     tokens = e["monitor"]["tokens"] or {}

@@ -10,7 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .. import __version__
-from . import blocks, marks, numbers, perturbations, prepared, tables, words
+from ..modalities import part
+from . import blocks, marks, numbers, summary, words
 from .contents import FIGURES
 from .grouping import Row, dig
 from .standing import GUESSES
@@ -40,14 +41,14 @@ def render(page: Page, results: Path, folder: Path) -> str:
     )
     names = ("number", "percent", "scaled", "size", "duration", "hours", "date")
     environment.filters |= {name: getattr(numbers, name) for name in names}
-    modules = {"blocks": blocks, "marks": marks, "perturbations": perturbations, "prepared": prepared}
+    modules = {"blocks": blocks, "marks": marks}
     environment.globals |= {"dig": dig, **modules}
     origins = [blocks.provenance(e) for e in page.experiments]
     return environment.get_template("report.html").render(
         version=__version__,
         cards=[words.card(row, page.standings) for row in page.rows if row.trained],
         datasets=_by_data(page),
-        how=tables.intervals(page.rows),
+        how=summary.intervals(page.rows),
         between=[s for s in page.standings if s["kind"] == "jepa"],
         experiments=[
             {
@@ -71,7 +72,7 @@ def _by_data(page: Page) -> list[dict[str, Any]]:
         rows = [row for row in page.rows if row.data == data]
         guesses = [(f, GUESSES[f.kind]) for f in page.floors if f.data == data and f.kind in GUESSES]
         name = rows[0].members[0]["data_folder"] or data[:12]
-        table = [{"row": row, **tables.summary_row(row)} for row in rows]
+        table = [{"row": row, **summary.summary_row(row)} for row in rows]
         start = marks.start([r["logistic_low"] for r in table if r["logistic_low"] is not None])
         found.append({"name": name, "rows": table, "start": start, "guesses": guesses})
     return found
@@ -86,17 +87,19 @@ def _by_versions(origins: list[dict[str, Any]]) -> list[tuple[tuple, list[str]]]
 
 
 def _figures(e: dict[str, Any], results: Path) -> dict[str, list[dict[str, str]]]:
-    """The experiment's figures by block; one that a step did not make is left out."""
-    images = dig(e, "manifest", "modality") != "expression"
+    """The experiment's figures by block; left out are those that no step made, and those that its kind
+    of data has no words for."""
+    of_kind = dict(part(e["modality"], "report").PICTURES)
+    if evaluation := blocks.evaluation(e):
+        of_kind["evaluation"] = evaluation["figure"]
     found: dict[str, list[dict[str, str]]] = {}
     for block, drawings in FIGURES.items():
-        shown = [d for d in drawings if images or not d.of_images]
-        paths = [(results / d.path.format(e["name"]), d) for d in shown]
-        found[block] = [
-            {"uri": data_uri(path), "title": d.title, "caption": d.caption}
-            for path, d in paths
-            if path.is_file()
-        ]
+        found[block] = []
+        for drawing in drawings:
+            path = results / drawing.path.format(e["name"])
+            text = (drawing.title, drawing.caption) if drawing.title else of_kind.get(path.stem)
+            if text and path.is_file():
+                found[block].append({"uri": data_uri(path), "title": text[0], "caption": text[1]})
     return found
 
 

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 
 from ..metrics.comparison import holm, paired, verdict
-from .grouping import Row
+from .grouping import Row, listed
 
 MEASURES = {"logistic": "all labels", "few10": "10 labels a class"}
 # Floors that every probe step measures beside its embeddings: no experiments of their own.
 GUESSES = {
     "majority": "always the same guess",
-    "covariates": "what is known without the expression; above it, what expression adds",
+    "covariates": "what is known beside the sample's values; above it, what these add",
 }
 KINDS = {
     "majority": "majority class",
-    "covariates": "context and batch alone",
+    "covariates": "{} alone",
     "raw": "raw input",
     "pca": "PCA",
     "untrained": "untrained encoder",
@@ -39,14 +39,15 @@ def _guess(rows: list[Row], data: str, kind: str, several: bool) -> Row | None:
         return None
     score = first["probe"][kind]
     right = first["label"] == score["class"] if kind == "majority" else first["correct"][kind]
+    kind_name = KINDS[kind].format(listed(score.get("names", [])))
     member = {
-        "name": KINDS[kind],
+        "name": kind_name,
         "index": first["index"],
         "correct": {"logistic": right.astype(float)},
         "probe": {"logistic": score},
     }
     folder = (first["data_folder"] or data[:12]).rsplit("/", 1)[-1]
-    return Row(f"{KINDS[kind]}, {folder}" if several else KINDS[kind], kind, data, (member,))
+    return Row(f"{kind_name}, {folder}" if several else kind_name, kind, data, (member,))
 
 
 def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:
@@ -80,4 +81,6 @@ def _compare(row: Row, floor: Row, measure: str) -> dict[str, Any] | None:
 def floor_label(floor: Row, against: list[Row]) -> str:
     """What kind of floor it is; its name where the data have several of the kind."""
     alike = [f for f in against if (f.data, f.kind) == (floor.data, floor.kind)]
-    return KINDS[floor.kind] if len(alike) == 1 else floor.label
+    if len(alike) > 1:
+        return floor.label
+    return floor.members[0]["name"] if floor.kind in GUESSES else KINDS[floor.kind]

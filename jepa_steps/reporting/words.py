@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from .blocks import evaluation
 from .differences import as_yaml
-from .grouping import Row, dig, one_token
+from .grouping import Row, dig, listed, one_token
 from .marks import reach
-from .perturbations import effects
 from .standing import GUESSES, KINDS, MEASURES
 
 PLAIN = {
@@ -32,11 +32,11 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
 
     Keys: level ("good", "warn", "bad"), title (a few words), sentence, findings (each fault once,
     with the seeds it was found in), vitals (the numbers behind "healthy"), standings by measure, half
-    (points that their axis reaches to each side), effects (predicted perturbations, by seed).
+    (points that their axis reaches to each side), evaluations (what is predicted, by seed).
     """
     mine = [s for s in standings if s["row"] is row and s["kind"] in KINDS]
     findings = _findings(row)
-    predicted = [f for f in map(effects, row.members) if f]
+    predicted = [f for f in map(evaluation, row.members) if f]
     level, title, sentence = _fault(findings, row) if findings else _healthy(mine)
     if not findings and predicted and not predicted[0]["leaky"]:
         level, sentence = _with_predictions(level, sentence, predicted[0])
@@ -49,7 +49,7 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
         "sentence": sentence,
         "findings": findings,
         "vitals": _vitals(row),
-        "effects": predicted,
+        "evaluations": predicted,
         "standings": {label: found for label, found in by_measure.items() if found},
         "half": reach(ends),
     }
@@ -89,24 +89,24 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     if not standings:
         return "good", "Healthy", f"{sound}. There is no labelled floor to compare it with."
     if {s["kind"] for s in standings} <= set(GUESSES):
-        only = _list(list(dict.fromkeys(s["floor"] for s in standings)))
+        only = listed(list(dict.fromkeys(s["floor"] for s in standings)))
         return "warn", "Healthy", f"{sound}. There is no floor but {only}."
     says: dict[str, dict[str, str]] = {}
     for s in standings:
         says.setdefault(s["floor"], {})[s["measure"]] = s["says"]
     below = [_where_below(floor, said) for floor, said in says.items() if "below" in said.values()]
     if below:
-        return "warn", "Healthy, but worse than a floor", f"{sound}, yet {_list(below)}."
+        return "warn", "Healthy, but worse than a floor", f"{sound}, yet {listed(below)}."
     ties = [floor for floor, said in says.items() if "beats" not in said.values()]
     if ties:
         return (
             "warn",
             "Healthy, but no better than a floor",
-            f"{sound}, yet {_list(ties)} serves as well.",
+            f"{sound}, yet {listed(ties)} serves as well.",
         )
     full, few = MEASURES.values()
     only_few = [floor for floor, said in says.items() if said.get(full) == "ties"]
-    but = f"; {_list(only_few)} only with {few}" if only_few else ""
+    but = f"; {listed(only_few)} only with {few}" if only_few else ""
     return "good", "Healthy and useful", f"{sound}, and a linear probe on them beats every floor{but}."
 
 
@@ -117,15 +117,11 @@ def _where_below(floor: str, said: dict[str, str]) -> str:
 
 
 def _with_predictions(level: str, sentence: str, predicted: dict[str, Any]) -> tuple[str, str]:
-    """Held-out perturbations count, too: no metric in which a simple baseline is beaten is a warning."""
+    """What is predicted counts, too: no metric in which a simple baseline is beaten is a warning."""
     says = [v["says"] for v in predicted["verdicts"]]
     beats, below = says.count("beats"), says.count("below")
-    text = f"Of {len(says)} metrics of held-out perturbations it beats the best baseline in {beats}"
+    text = f"Of {len(says)} metrics of {predicted['units']} it beats the best baseline in {beats}"
     return level if beats and not below else "warn", f"{sentence} {text}, is below it in {below}."
-
-
-def _list(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
 def _vitals(row: Row) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, TINY
+from support import ROOT, TINY
 
 SCRIPT = ROOT / "tests" / "cluster" / "slurm.sh"
 REPRODUCIBLE = ("encoder.safetensors", "snapshots.safetensors", "best.safetensors")

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
-from slurm_cluster import (
+from cluster.slurm_cluster import (
     SCRIPT,
     TRAIN,
     Run,
@@ -29,6 +28,7 @@ from slurm_cluster import (
     until,
     whole,
 )
+from safetensors.torch import load_file
 
 FIXTURES = (cluster, prepared, quiet, whole)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import ROOT, TINY
+from support import ROOT, TINY
 
 from jepa_steps import launch, train
 from jepa_steps.engine import distributed, lease, signals

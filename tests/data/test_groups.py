@@ -9,9 +9,9 @@ from PIL import Image
 
 from jepa_steps import prepare
 from jepa_steps.data import groups
-from jepa_steps.data.splits import SPLITS, across_splits, assign
-from jepa_steps.data.store import open_store, read_splits
+from jepa_steps.data.splits import SPLITS, across_splits, assign, read_splits
 from jepa_steps.errors import InputError
+from jepa_steps.modalities.images.store import open_store
 
 
 def test_what_is_together_is_connected_through_copies():
@@ -92,7 +92,9 @@ SPEC = {"source": "folder", "image_size": 6, "groups": r"(donor\d+)-"}
 def test_groups_of_a_folder_are_found_in_file_names(step, tmp_path):
     folder = photos(tmp_path / "p", [[f"donor{i}" for i in range(10)]])
     out = tmp_path / "out"
-    code, _, err = step(prepare, "--spec", {**SPEC, "path": str(folder)}, "--out", out, "--workers", 1)
+    code, _, err = step(
+        prepare, "images", "--spec", {**SPEC, "path": str(folder)}, "--out", out, "--workers", 1
+    )
     assert code == 0, err
     table, audit = read_splits(out / "splits.csv"), open_store(out).manifest["groups"]
     assert table.named_groups and table.group_names == tuple(f"donor{i}" for i in range(10))
@@ -114,7 +116,7 @@ def test_given_folders_that_share_a_donor_stop_prepare(step, tmp_path):
     donors = [["donor1", "donor2", "donor5"], ["donor5", "donor6"]]
     folder = photos(tmp_path / "p", donors, ("train", "test"))
     call = ("--spec", {**SPEC, "path": str(folder)}, "--out", tmp_path / "out", "--workers", 1)
-    code, _, err = step(prepare, *call)
+    code, _, err = step(prepare, "images", *call)
     assert code == 2 and err.count("\n") == 1
     assert "1 of 4 groups" in err and "'donor5' in train and test" in err
     assert not (tmp_path / "out").exists()
@@ -123,7 +125,7 @@ def test_given_folders_that_share_a_donor_stop_prepare(step, tmp_path):
 def test_a_file_without_a_group_is_named(step, tmp_path):
     folder = photos(tmp_path / "p", [["donor1", "donor2", "control", "donor3"]])
     call = ("--spec", {**SPEC, "path": str(folder)}, "--out", tmp_path / "out", "--workers", 1)
-    code, _, err = step(prepare, *call)
+    code, _, err = step(prepare, "images", *call)
     assert code == 2 and err.count("\n") == 1
     assert "control-0.png" in err and "finds no group" in err
 
@@ -140,7 +142,7 @@ def test_groups_of_an_npz(step, tmp_path, kind):
     names = np.repeat(np.arange(8), 5).astype({int: int, str: "U2", bytes: "S2"}[kind])
     spec = npz(tmp_path / "a.npz", groups=names)
     out = tmp_path / "out"
-    assert step(prepare, "--spec", spec, "--out", out, "--workers", 1)[0] == 0
+    assert step(prepare, "images", "--spec", spec, "--out", out, "--workers", 1)[0] == 0
     table = read_splits(out / "splits.csv")
     assert table.group_names == tuple("01234567")
     assert np.array_equal(table.groups, np.repeat(np.arange(8), 5))
@@ -153,7 +155,7 @@ def test_groups_of_an_npz(step, tmp_path, kind):
 )
 def test_bad_groups_of_an_npz(step, tmp_path, names, says):
     spec = npz(tmp_path / "a.npz", groups=names)
-    code, _, err = step(prepare, "--spec", spec, "--out", tmp_path / "out", "--workers", 1)
+    code, _, err = step(prepare, "images", "--spec", spec, "--out", tmp_path / "out", "--workers", 1)
     assert code == 2 and err.count("\n") == 1 and says in err
 
 
@@ -165,7 +167,7 @@ def test_given_parts_of_an_npz_share_groups(step, tmp_path):
     for names, code in ((np.arange(36) // 4, 0), (np.arange(36) // 5, 2)):
         np.savez(tmp_path / "a.npz", **arrays, groups=names)
         call = ("--spec", spec, "--out", tmp_path / f"out{code}", "--workers", 1)
-        assert step(prepare, *call)[0] == code
+        assert step(prepare, "images", *call)[0] == code
 
 
 def test_without_groups_every_sample_is_its_own(digits):
@@ -177,5 +179,5 @@ def test_without_groups_every_sample_is_its_own(digits):
 
 def test_too_few_groups_are_counted(step, tmp_path):
     spec = npz(tmp_path / "a.npz", groups=np.repeat([0, 1], 20))
-    code, _, err = step(prepare, "--spec", spec, "--out", tmp_path / "out", "--workers", 1)
+    code, _, err = step(prepare, "images", "--spec", spec, "--out", tmp_path / "out", "--workers", 1)
     assert code == 2 and "40 images in 2 parts that stay together" in err

@@ -9,18 +9,18 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from conftest import TINY
+from support import TINY, parse_training
 from torch.nn.parallel import DistributedDataParallel
 
-from jepa_steps.config import parse, parse_training
-from jepa_steps.config.expression_model import ExpressionJepa
-from jepa_steps.data.expression.encoding import Vocabulary
-from jepa_steps.data.expression.labels import Part
+from jepa_steps.config import parse
 from jepa_steps.data.masks import MultiBlockMasks
 from jepa_steps.engine.gradients import backward
 from jepa_steps.engine.precision import Precision
-from jepa_steps.model.expression import cell_jepa
-from jepa_steps.model.jepa import image_jepa
+from jepa_steps.modalities.expression.encoding import Vocabulary
+from jepa_steps.modalities.expression.jepa import cell_jepa
+from jepa_steps.modalities.expression.preparation.labels import Part
+from jepa_steps.modalities.expression.training import ExpressionJepa
+from jepa_steps.modalities.images.jepa import image_jepa
 
 POOLED = {"level": "pooled", "projector": 24}
 OBJECTIVES = {

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from support import TINY, parse_training
 
-from jepa_steps.config import parse_training
 from jepa_steps.data.masks import MultiBlockMasks
 from jepa_steps.engine import memory
-from jepa_steps.model.jepa import image_jepa
+from jepa_steps.modalities.images.jepa import image_jepa
 
 
 def predicted(rows: int, **changes) -> tuple[int, int]:

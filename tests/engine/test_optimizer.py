@@ -2,12 +2,11 @@ import copy
 
 import pytest
 import torch
-from conftest import TINY
+from support import TINY, parse_training
 
-from jepa_steps.config import parse_training
 from jepa_steps.engine.optimizer import optimizers, schedule, update_ema
 from jepa_steps.errors import InputError
-from jepa_steps.model.jepa import image_jepa
+from jepa_steps.modalities.images.jepa import image_jepa
 
 KINDS = ["adamw", "adam", "sgd", "lamb", "muon"]
 

@@ -2,9 +2,8 @@ import itertools
 import math
 
 import pytest
-from conftest import TINY
+from support import TINY, parse_training
 
-from jepa_steps.config import parse_training
 from jepa_steps.engine import schedules
 from jepa_steps.engine.schedules import cosine, linear, warmup_decay
 
@@ -51,7 +50,7 @@ def plan(**changes):
 
 
 def test_without_a_curriculum_masks_stay_as_set():
-    rows = [schedules.at(s, plan()) for s in range(100)]
+    rows = [schedules.target_blocks(s, 100, plan().masks) for s in range(100)]
     assert {(r["mask_blocks"], r["mask_scale_low"], r["mask_scale_high"]) for r in rows} == {
         (2, 0.15, 0.2)
     }
@@ -59,7 +58,8 @@ def test_without_a_curriculum_masks_stay_as_set():
 
 def test_a_curriculum_grows_blocks_and_scale_and_then_stays():
     masks = {"blocks": 8, "first_blocks": 1, "scale": [0.25, 0.3], "first_scale": [0.05, 0.1]}
-    rows = [schedules.at(s, plan(masks={**masks, "ramp": 0.5})) for s in range(100)]
+    train = plan(masks={**masks, "ramp": 0.5})
+    rows = [schedules.target_blocks(s, 100, train.masks) for s in range(100)]
     blocks = [r["mask_blocks"] for r in rows]
     assert blocks[0] == 1 and blocks[49:] == [8] * 51 and blocks == sorted(blocks)
     assert rows[0]["mask_scale_low"] == pytest.approx(0.05)

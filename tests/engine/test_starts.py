@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from test_train import trained
+from engine.test_train import trained
 
 from jepa_steps.engine.distributed import World
 from jepa_steps.engine.loop import Trainer

@@ -12,17 +12,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, TINY
 from safetensors.torch import load_file
+from support import ROOT, TINY, parse_training
 
 from jepa_steps import load_encoder, train
-from jepa_steps.config import parse_training
-from jepa_steps.data.batches import Batches
-from jepa_steps.data.store import open_store
 from jepa_steps.engine.distributed import World
 from jepa_steps.engine.lease import lease
 from jepa_steps.engine.loop import Trainer
 from jepa_steps.errors import InputError
+from jepa_steps.modalities.images.batches import Batches
+from jepa_steps.modalities.images.store import open_store
 from jepa_steps.model.export import load_snapshots
 
 REPRODUCIBLE = ("encoder.safetensors", "encoder.json", "snapshots.safetensors", "best.safetensors")

@@ -5,10 +5,9 @@ import csv
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from support import TINY, parse_training
 
 from jepa_steps import train
-from jepa_steps.config import parse_training
 from jepa_steps.engine.distributed import World
 from jepa_steps.engine.loop import Trainer
 from jepa_steps.engine.verdicts import Verdicts
@@ -17,6 +16,7 @@ from jepa_steps.errors import HopelessRun
 from jepa_steps.metrics import spectrum
 from jepa_steps.metrics.embedding import moment_statistics, token_statistics
 from jepa_steps.metrics.moments import moments, token_moments
+from jepa_steps.metrics.remedies import GENERAL
 
 CPU = World(0, 1, torch.device("cpu"))
 
@@ -132,11 +132,11 @@ def test_a_verdict_must_last_and_its_count_survives_a_checkpoint():
         watch.settle(True)
         return watch.take(CPU)
 
-    verdicts = Verdicts(settings)
+    verdicts = Verdicts(settings, GENERAL)
     verdicts.judge(5, seen(flat))  # too early to judge
     for tokens in (flat, flat, sound, flat, flat):
         verdicts.judge(50, seen(tokens))
-    resumed = Verdicts(settings)
+    resumed = Verdicts(settings, GENERAL)
     resumed.rows = verdicts.rows
     with pytest.raises(HopelessRun, match="collapse in 3 log rows"):
         resumed.judge(60, seen(flat))

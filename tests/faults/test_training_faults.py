@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, TINY
+from support import ROOT, TINY
 
 from jepa_steps.engine import signals
 

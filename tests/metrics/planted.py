@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+from support import parse_training
 
-from jepa_steps.config import JepaRun, parse_training
+from jepa_steps.config import JepaRun
 from jepa_steps.metrics import spectrum
 from jepa_steps.metrics.embedding import row_statistics, token_statistics
 from jepa_steps.metrics.evidence import Evidence
 from jepa_steps.metrics.moments import moments, token_moments
 from jepa_steps.metrics.nuisance import condition_statistics, nuisance_statistics
+from jepa_steps.modalities import part
 
 POOLED = {"level": "pooled", "projector": 64}
 SETTINGS = {
@@ -126,6 +128,7 @@ def healthy(seed: int, **changes) -> Evidence:
         nuisance=nuisance_statistics(tokens.mean(1), groups, labels),
         conditions=condition_statistics(predictions, targets + effect[conditions], conditions),
         settings=s,
+        remedies=part("expression" if s.encoder.startswith("bio-") else "images", "remedies").REMEDIES,
     )
     return replace(evidence, **changes)
 

@@ -2,8 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import ROOT
-from planted import (
+from metrics.planted import (
     CELLS,
     PLANTED,
     SETTINGS,
@@ -14,11 +13,14 @@ from planted import (
     planted,
     settings,
 )
+from support import ROOT, parse_training
 
-from jepa_steps.config import ImageDataset, Monitor, check_fit, parse_training, resolved
+from jepa_steps.config import Monitor, resolved
+from jepa_steps.config.experiments import check_fit
 from jepa_steps.metrics.diagnosis import RULES, diagnose, verdict
 from jepa_steps.metrics.evidence import Evidence
 from jepa_steps.metrics.remedies import merge
+from jepa_steps.modalities.images.settings import ImageDataset
 
 LIMITS = Monitor()
 DIGITS = ImageDataset(source="digits", path="x", image_size=8, channels=1)
@@ -83,7 +85,7 @@ def test_remedies_are_valid_changes_of_the_runs_own_settings(name, run):
         merged = merge(resolved(s), finding.remedy["train"])
         cured = parse_training(merged, f"{name}, {run}")
         if run not in CELLS:
-            check_fit(DIGITS, cured, name)
+            check_fit("images", DIGITS, cured, name)
         if not (run == "sigreg" and finding.name == "no learning"):  # its rate is at the limit
             assert cured != s, finding
 

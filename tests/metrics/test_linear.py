@@ -16,7 +16,7 @@ SHORT = STEEP[:9]
 
 @pytest.mark.parametrize("x", [STEEP, SHORT], ids=["tall", "wide"])
 def test_axes_are_a_rotation_of_the_rows(x):
-    axes = linear.principal_axes(x)
+    axes = linear.second_moment_axes(x)
     assert np.allclose(axes.basis.T @ axes.basis, np.eye(len(axes.power)))
     assert np.allclose(axes.rows @ axes.basis.T, x, atol=1e-9)
     assert np.allclose(axes.power, (axes.rows**2).mean(0), atol=1e-9 * axes.power.max())
@@ -95,5 +95,5 @@ def test_not_converged_is_an_error(monkeypatch):
 def test_too_wide_and_too_many_is_an_error(monkeypatch):
     monkeypatch.setattr(linear, "_WIDEST", 11)
     with pytest.raises(InputError, match="found 400 embeddings of 12 values"):
-        linear.principal_axes(X)
-    assert len(linear.principal_axes(X[:11]).power) == 11
+        linear.second_moment_axes(X)
+    assert len(linear.second_moment_axes(X[:11]).power) == 11

@@ -7,10 +7,10 @@ import pytest
 import torch
 from scipy.stats import entropy
 
-from jepa_steps.data.store import read_array
+from jepa_steps.files import read_array, rows_of
 from jepa_steps.metrics import spectrum
 from jepa_steps.metrics.embedding import norms, row_statistics, token_statistics
-from jepa_steps.metrics.moments import Picked, moments, token_moments
+from jepa_steps.metrics.moments import moments, token_moments
 from jepa_steps.model.objectives import covariance_loss, variance_loss
 
 RNG = np.random.default_rng(0)
@@ -231,7 +231,7 @@ def test_rows_picked_from_a_map_take_memory_of_a_block_only(tmp_path):
     index = np.arange(0, 100_000, 2)
     expected, length = moments(array[index]), norms(array[index])
     tracemalloc.start()
-    picked = Picked(array, index)
+    picked = rows_of(array, index)
     m, n = moments(picked), norms(picked)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -1,14 +1,15 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import TINY
+from support import TINY, parse_training
 
-from jepa_steps.config import parse_training
 from jepa_steps.data.masks import MultiBlockMasks
+from jepa_steps.modalities.images.encoder import build_encoder
+from jepa_steps.modalities.images.jepa import image_jepa
+from jepa_steps.modalities.images.tokenizer import PatchTokenizer
 from jepa_steps.model.encoder import TokenEncoder
-from jepa_steps.model.jepa import build_encoder, image_jepa
-from jepa_steps.model.tokenizers import PatchTokenizer
-from jepa_steps.model.transformer import Transformer, sincos_positions
+from jepa_steps.model.positions import sincos_positions
+from jepa_steps.model.transformer import Transformer
 
 
 def tiny(**changes):
@@ -34,7 +35,7 @@ def test_visible_tokens_are_embedded_as_in_the_whole():
 
 
 def test_encoding_shape_and_that_hidden_pixels_do_not_leak():
-    encoder = build_encoder(tiny().model, 8, 1, 0)
+    encoder = build_encoder(tiny(), 8, 1)
     x = torch.randn(2, 1, 8, 8)
     assert encoder(x).shape == (2, 16, 32)
     keep = torch.tensor([[0, 1, 4]] * 2)
@@ -59,11 +60,11 @@ def test_depth_scaling_survives_initialisation():
 
 def test_initial_weights_depend_on_the_seed_only():
     torch.manual_seed(5)
-    a = build_encoder(tiny().model, 8, 1, 0).state_dict()
+    a = build_encoder(tiny(), 8, 1).state_dict()
     torch.manual_seed(6)
-    b = build_encoder(tiny().model, 8, 1, 0).state_dict()
+    b = build_encoder(tiny(), 8, 1).state_dict()
     assert all(torch.equal(a[k], b[k]) for k in a)
-    c = build_encoder(tiny().model, 8, 1, 1).state_dict()
+    c = build_encoder(tiny(seed=1), 8, 1).state_dict()
     assert not torch.equal(a["tokenizer.embed.weight"], c["tokenizer.embed.weight"])
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from conftest import ROOT
+from support import ROOT
 
 from jepa_steps.reporting.words import PLAIN
 

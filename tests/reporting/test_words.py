@@ -2,8 +2,9 @@
 
 import pytest
 import yaml
+from support import parse_training
 
-from jepa_steps.config import parse_training, resolved
+from jepa_steps.config import resolved
 from jepa_steps.reporting import numbers, words
 from jepa_steps.reporting.differences import as_yaml, changes
 from jepa_steps.reporting.grouping import Row

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, TINY
+from support import ROOT, TINY
 
 pytestmark = pytest.mark.slow
 

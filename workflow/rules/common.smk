@@ -7,8 +7,10 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-import jepa_steps.config as settings
+from jepa_steps.config import reading
+from jepa_steps.config.experiments import Config
 from jepa_steps.errors import InputError
+from jepa_steps.modalities import MODALITIES, part
 from jepa_steps.provenance import code_digest
 from jepa_steps.reporting.contents import read_files
 
@@ -16,26 +18,14 @@ from jepa_steps.reporting.contents import read_files
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; set -euo pipefail; ')
 config_files = " + ".join(map(str, workflow.configfiles)) or "config"
 try:
-    checked = settings.parse(settings.Config, config, config_files)
+    checked = reading.parse(Config, config, config_files)
 except InputError as error:
     raise WorkflowError(str(error))
 # What is read by now stays to the end: without this a tenth of planning a sweep is spent on looking
 # through it for garbage, again and again.
 gc.freeze()
-for block in ("images", "expression", "experiments"):
+for block in (*MODALITIES, "experiments"):
     config.setdefault(block, {})
-
-# What prepare writes.
-IMAGES = ("images.npy", "splits.csv", "manifest.json")
-CELLS = (
-    "data.npy",
-    "indices.npy",
-    "indptr.npy",
-    "dense.npy",
-    "splits.csv",
-    "genes.csv",
-)
-CELLS += ("gene_features.npy", "perturbations.json", "audit.json", "manifest.json")
 
 
 def spec(block):
@@ -47,11 +37,32 @@ def spec(block):
     return read
 
 
+def modality_of(wildcards):
+    """The kind of data of an experiment."""
+    return checked.experiments[wildcards.experiment].modality
+
+
+def code(step):
+    """A function of the wildcards: the digest of what a step runs on an experiment's kind of data."""
+    digests = {modality: code_digest(step, modality) for modality in MODALITIES}
+    return lambda wildcards: digests[modality_of(wildcards)]
+
+
+def files_of(modality):
+    """What prepare writes of a kind of data."""
+    return part(modality, "settings").FILES
+
+
 def prepared(wildcards):
     """The prepared files of an experiment's data set."""
-    dataset = config["experiments"][wildcards.experiment]["dataset"]
-    names = CELLS if dataset in config["expression"] else IMAGES
-    return [f"data/{dataset}/{name}" for name in names]
+    folder = dataset_of(wildcards)
+    return [f"{folder}/{name}" for name in files_of(modality_of(wildcards))]
+
+
+def splits(wildcards):
+    """The table of an experiment's samples, and the manifest, which says what its columns are."""
+    folder = dataset_of(wildcards)
+    return [f"{folder}/splits.csv", f"{folder}/manifest.json"]
 
 
 def dataset_of(wildcards):
@@ -104,40 +115,33 @@ def reported():
     return results + [f"{folder}/manifest.json" for folder in data_folders()]
 
 
+def datasets():
+    """(kind of data, name) of every data set, in the order of the config."""
+    return [(modality, name) for modality in MODALITIES for name in config[modality]]
+
+
 def data_folders():
     """The data sets that experiments use, in the order of the config."""
     used = {experiment["dataset"] for experiment in config["experiments"].values()}
-    both = (*config["images"], *config["expression"])
-    return [f"data/{name}" for name in both if name in used]
+    return [f"data/{name}" for _, name in datasets() if name in used]
 
 
-# Settings of data sets that name files.
-SOURCES = (
-    "path",
-    "cells",
-    "gene_features_path",
-)
-
-
-def files_of_expression(wildcards):
-    """The expression, and the tables of cells and gene features where there are some."""
-    block = config["expression"][wildcards.dataset]
-    return [block[key] for key in SOURCES if block.get(key)]
+def sources(modality, name):
+    """Paths that prepare reads of a data set, by the setting that names them."""
+    return part(modality, "settings").sources(checked.datasets(modality)[name])
 
 
 def check_sources():
     """Stop with one line where a data set is still to be prepared and its file is not there."""
     if workflow.storage_settings.default_storage_provider:
         return
-    for kind in ("images", "expression"):
-        for name, block in config[kind].items():
-            for key in SOURCES:
-                path = block.get(key)
-                if path and not Path(path).exists() and not Path("data", name).exists():
-                    raise WorkflowError(
-                        f"{config_files}: {kind}.{name}.{key}: found no {path} in {Path.cwd()}; put it "
-                        "there, or give an absolute path"
-                    )
+    for modality, name in datasets():
+        for key, path in sources(modality, name).items():
+            if not Path(path).exists() and not Path("data", name).exists():
+                raise WorkflowError(
+                    f"{config_files}: {modality}.{name}.{key}: found no {path} in {Path.cwd()}; put it "
+                    "there, or give an absolute path"
+                )
 
 
 check_sources()
@@ -147,10 +151,7 @@ def targets():
     """The report; without experiments, every data set prepared."""
     if config["experiments"]:
         return ["results/report/report.html"]
-    return [
-        f"data/{name}/manifest.json"
-        for name in (*config["images"], *config["expression"])
-    ]
+    return [f"data/{name}/manifest.json" for _, name in datasets()]
 
 
 def one_of(names):

@@ -25,7 +25,7 @@ rule embed:
     resources:
         mem_mb=growing(lambda w: 4000),
     params:
-        code=code_digest("embed"),
+        code=code("embed"),
         spec=spec("embed"),
         data=dataset_of,
     shell:

@@ -12,11 +12,11 @@ rule evaluate:
             "predictions.npy",
         ),
         report(
-            "results/evaluate/{experiment}/effects.svg",
-            caption="../report/effects.rst",
-            category="Perturbations",
+            "results/evaluate/{experiment}/evaluation.svg",
+            caption="../report/evaluation.rst",
+            category="Predictions",
             subcategory="{experiment}",
-            labels={"figure": "predicted effects"},
+            labels={"figure": "predictions beside baselines"},
         ),
     log:
         "logs/evaluate/{experiment}.log",
@@ -26,7 +26,7 @@ rule evaluate:
     resources:
         mem_mb=growing(lambda w: 4000),
     params:
-        code=code_digest("evaluate"),
+        code=code("evaluate"),
         spec=spec("evaluate"),
         data=dataset_of,
     shell:

@@ -95,7 +95,7 @@ rule monitor:
     group:
         "judge"
     params:
-        code=code_digest("monitor"),
+        code=code("monitor"),
         spec=spec("monitor"),
         data=dataset_of,
     shell:

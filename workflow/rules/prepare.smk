@@ -1,38 +1,26 @@
-# One step, one module; a rule for each modality, since their files differ.
+# One step, one module; a rule for each kind of data, since their files differ.
 
 
-rule prepare:
-    input:
-        source=lambda w: config["images"][w.dataset]["path"],
-    output:
-        multiext("data/{dataset}/", *IMAGES),
-    log:
-        "logs/prepare/{dataset}.log",
-    wildcard_constraints:
-        dataset=one_of(config["images"]),
-    threads: 8  # where there are as many
-    params:
-        code=code_digest("prepare"),
-        spec=lambda w: json.dumps(config["images"][w.dataset]),
-    shell:
-        "python -m jepa_steps.prepare --spec {params.spec:q} --out data/{wildcards.dataset} "
-        "--workers {threads} 2>&1 | tee {log:q}"
+for modality in MODALITIES:
 
-
-rule prepare_expression:
-    input:
-        files_of_expression,
-    output:
-        multiext("data/{dataset}/", *CELLS),
-    log:
-        "logs/prepare/{dataset}.log",
-    wildcard_constraints:
-        dataset=one_of(config["expression"]),
-    resources:
-        mem_mb=1000,
-    params:
-        code=code_digest("prepare_expression"),
-        spec=lambda w: json.dumps(config["expression"][w.dataset]),
-    shell:
-        "python -m jepa_steps.prepare --modality expression --spec {params.spec:q} "
-        "--out data/{wildcards.dataset} 2>&1 | tee {log:q}"
+    rule:
+        name:
+            f"prepare_{modality}"
+        input:
+            lambda w, modality=modality: list(sources(modality, w.dataset).values()),
+        output:
+            multiext("data/{dataset}/", *files_of(modality)),
+        log:
+            "logs/prepare/{dataset}.log",
+        wildcard_constraints:
+            dataset=one_of(config[modality]),
+        threads: 8  # where there are as many
+        resources:
+            mem_mb=1000,
+        params:
+            code=code_digest("prepare", modality),
+            spec=lambda w, modality=modality: json.dumps(config[modality][w.dataset]),
+            modality=modality,
+        shell:
+            "python -m jepa_steps.prepare {params.modality} --spec {params.spec:q} "
+            "--out data/{wildcards.dataset} --workers {threads} 2>&1 | tee {log:q}"

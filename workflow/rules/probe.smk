@@ -4,7 +4,7 @@ rule probe:
         poolings="results/embed/{experiment}/poolings.safetensors",
         tokens="results/embed/{experiment}/tokens.npy",
         description="results/embed/{experiment}/embed.json",
-        splits=lambda w: f"{dataset_of(w)}/splits.csv",
+        splits=splits,
     output:
         multiext(
             "results/probe/{experiment}/",
@@ -36,5 +36,5 @@ rule probe:
         spec=spec("probe"),
     shell:
         "python -m jepa_steps.probe --spec {params.spec:q} --embeddings {input.embeddings:q} "
-        "--poolings {input.poolings:q} --tokens {input.tokens:q} --splits {input.splits:q} "
+        "--poolings {input.poolings:q} --tokens {input.tokens:q} --splits {input.splits[0]:q} "
         "--out results/probe/{wildcards.experiment} 2>&1 | tee {log:q}"

@@ -7,7 +7,7 @@ rule rank:
             "views.npy",
             "embed.json",
         ),
-        splits=lambda w: f"{dataset_of(w)}/splits.csv",
+        splits=splits,
     output:
         "results/rank/{experiment}/rank.json",
         "results/rank/{experiment}/spectrum.csv",
@@ -34,5 +34,5 @@ rule rank:
         spec=spec("rank"),
     shell:
         "python -m jepa_steps.rank --spec {params.spec:q} --embeddings {input.embed[0]:q} "
-        "--tokens {input.embed[1]:q} --views {input.embed[2]:q} --splits {input.splits:q} "
+        "--tokens {input.embed[1]:q} --views {input.embed[2]:q} --splits {input.splits[0]:q} "
         "--out results/rank/{wildcards.experiment} 2>&1 | tee {log:q}"

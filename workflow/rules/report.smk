@@ -30,7 +30,7 @@ rule report:
     log:
         "logs/report.log",
     params:
-        code=code_digest("report"),
+        code=code_digest("report", *MODALITIES),
         experiments=list(config["experiments"]),
         data=data_folders(),
     shell:

@@ -33,7 +33,7 @@ rule train:
         slurm_extra=lambda w: f"--ntasks-per-node={processes_per_node(w)} "
         "--signal=USR2@180 --open-mode=append",
     params:
-        code=code_digest("train"),
+        code=code("train"),
         spec=spec("train"),
         data=dataset_of,
     shell:

@@ -1,0 +1,18 @@
+"""Settings of the step evaluate, as every kind of data that predicts something has them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .base import Settings
+
+
+class Evaluate(Settings):
+    """How predictions are judged. A kind of data that is predicted adds its own settings."""
+
+    bootstrap: Annotated[int, Field(ge=100)] = 2000
+    """Resamples of the test units behind each 95 % interval."""
+    seed: int = 0
+    """Seed of samples and resamples."""
+    threads: Annotated[int, Field(ge=1)] = 1
+    """CPU threads; part of the settings because sums depend on it to the bit."""

@@ -1,0 +1,37 @@
+"""Settings of the encoders that are not trained: floors for those that are."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from .base import Settings
+
+
+class UntrainedEncoder(Settings):
+    """Floor: the same architecture with its initial weights. Each kind of data adds its ``model``."""
+
+    kind: ClassVar[str] = "untrained"
+
+    encoder: str
+    seed: int = 0
+    """Seed of the weights."""
+
+
+class PcaEncoder(Settings):
+    """Floor: principal components of the input, fitted on the training part."""
+
+    kind: ClassVar[str] = "pca"
+
+    encoder: Literal["pca"]
+    """pca: a linear code of the sample's values."""
+    dim: Annotated[int, Field(ge=1)]
+    """Components kept; choose the trained encoder's dim for a fair comparison."""
+
+
+class RawEncoder(Settings):
+    """Floor: the normalised values of the sample themselves."""
+
+    kind: ClassVar[str] = "raw"
+
+    encoder: Literal["raw"]
+    """raw: no encoder."""

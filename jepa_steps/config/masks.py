@@ -1,0 +1,35 @@
+"""Settings of what is hidden."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from .base import Range, Settings, Share, ordered
+
+
+class Masks(Settings):
+    """Multi-block masks (I-JEPA)."""
+
+    blocks: Annotated[int, Field(ge=1, le=16)] = 4
+    """Target blocks an image."""
+    scale: Range = (0.15, 0.2)
+    """Share of the tokens a target block covers, [low, high]."""
+    aspect: Range = (0.75, 1.5)
+    """Height/width of a target block, [low, high]."""
+    context_scale: Range = (0.85, 1.0)
+    """Share of the tokens of the context block, before targets are taken out of it."""
+    min_context: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Layouts that leave a smaller share of the tokens visible are redrawn."""
+    first_blocks: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Curriculum: target blocks at the first step; null = blocks."""
+    first_scale: Range | None = None
+    """Curriculum: scale at the first step; null = scale."""
+    ramp: Share = 0.5
+    """Curriculum: share of the steps after which blocks and scale are reached."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> "Masks":
+        ordered("scale", self.scale, 0.9)
+        ordered("aspect", self.aspect)
+        ordered("context_scale", self.context_scale, 1.0)
+        return self

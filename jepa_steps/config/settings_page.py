@@ -1,0 +1,74 @@
+"""Every setting as Markdown tables: docs/settings.md."""
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from ..modalities import MODALITIES, part
+from .embed import Embed
+from .evaluate import Evaluate
+from .experiments import Experiment
+from .floors import PcaEncoder, RawEncoder
+from .monitor import Monitor
+from .objective import Objective, Optimizer
+from .probe import Probe
+from .rank import Rank
+from .resources import Resources
+from .run import JepaRun
+
+BLOCKS: dict[str, type[BaseModel]] = {
+    "experiments.NAME": Experiment,
+    **{name: block for m in MODALITIES for name, block in part(m, "settings").BLOCKS.items()},
+    "train.objective": Objective,
+    "train.optimizer": Optimizer,
+    "train, floor: principal components": PcaEncoder,
+    "train, floor: the input itself": RawEncoder,
+    "embed": Embed,
+    "evaluate, of any kind of data": Evaluate,
+    "monitor": Monitor,
+    "rank": Rank,
+    "probe": Probe,
+    "resources": Resources,
+}
+# What every training by prediction has, in a table of its own.
+_RUN = {"train: any run": JepaRun}
+HEAD = """# Every setting
+
+Blocks of a config: data sets and training by kind of data, then what all kinds share; `train` to
+`resources` stand below `experiments.NAME`. Made by `python -m jepa_steps.config settings`.
+"""
+
+
+def settings_page() -> str:
+    """docs/settings.md: a heading and a table of name, default, meaning for every block."""
+    blocks = {**_RUN, **BLOCKS}
+    return "\n".join([HEAD, *(f"## {name}\n\n{_table(block)}" for name, block in blocks.items())])
+
+
+def _table(block: type[BaseModel]) -> str:
+    lines = ["| setting | default | what and why |", "|---|---|---|"]
+    run = issubclass(block, JepaRun) and block is not JepaRun
+    shared = (
+        {n for n, f in JepaRun.model_fields.items() if f.default == block.model_fields[n].default}
+        if run
+        else set()
+    )
+    for name, field in block.model_fields.items():
+        if name in shared - {"encoder"}:
+            continue
+        meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+        lines.append(f"| `{name}` | {_default(field.default)} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(value: object) -> str:
+    if value is PydanticUndefined:
+        return "required"
+    if isinstance(value, Objective) and value != Objective():
+        return ", ".join(
+            f"{name}: {_default(v)}" for name, v in value if v != getattr(Objective(), name)
+        )
+    if isinstance(value, BaseModel):
+        return "see its table"
+    if value is None:
+        return "null"
+    return str(list(value) if isinstance(value, tuple) else value).lower()

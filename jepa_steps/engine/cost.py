@@ -1,0 +1,36 @@
+"""What a training step costs: operations, memory, and the peak speed they are measured against."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..config import JepaRun
+from ..model.jepa import Jepa
+from . import flops, memory
+from .distributed import World
+from .precision import Precision
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """flops: forward and backward operations of an optimizer step, over all ranks. memory_bytes: of one
+    process. peak_flops: FLOP/s of one device, and peak_source, how that was obtained."""
+
+    flops: int
+    memory_bytes: int
+    peak_flops: float
+    peak_source: str
+
+
+def step_cost(
+    jepa: Jepa, batch: tuple[Tensor, ...], train: JepaRun, precision: Precision, world: World
+) -> StepCost:
+    """Measured on two samples of ``batch``: operations and activations grow with the samples."""
+    two = tuple(part[:2] for part in batch)
+
+    def loss() -> Tensor:
+        with precision.autocast():
+            return jepa.loss(jepa(*two), alone=True)[0]
+
+    count = flops.count(jepa, loss) * train.batch_size // 2
+    return StepCost(count, memory.predicted(jepa, loss, train, world.size), *flops.peak(world.device))

@@ -1,0 +1,216 @@
+"""Reading and writing results: atomic, checked.
+
+Part of the code digest of every step.
+"""
+
+import csv
+import gzip
+import hashlib
+import json
+import mmap
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from .errors import InputError
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """A temporary folder beside ``out``; its files move into ``out`` only when all are written."""
+    out.mkdir(parents=True, exist_ok=True)
+    temporary = out.parent / f".{out.name}.{os.getpid()}.partial"
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in sorted(temporary.iterdir()):
+            file.chmod(0o644)  # safetensors writes for the owner only; results are shared
+            os.replace(file, out / file.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented JSON; non-finite numbers are refused rather than written as invalid JSON."""
+    path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Comma-separated UTF-8 with one header row and line feeds on every platform."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def read_json(path: Path, *keys: str) -> Any:
+    """JSON of a file; with ``keys`` an object that has these.
+
+    Raises:
+        InputError: missing file, invalid JSON, or a key that it lacks.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run the step that writes it first") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: not valid JSON: {error}") from None
+    lacking = [key for key in keys if not isinstance(found, dict) or key not in found]
+    if lacking:
+        raise InputError(
+            f"{path}: found no {lacking[0]!r}, as of another version; run the step that writes it again"
+        )
+    return found
+
+
+def open_text(path: Path) -> TextIO:
+    """A UTF-8 text file, compressed where its name ends in .gz."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    return opener(path, "rt", encoding="utf-8", newline="")
+
+
+def csv_rows(path: Path, delimiter: str = ",") -> Iterator[list[str]]:
+    """Rows of a delimited text file, without empty ones.
+
+    Raises:
+        InputError: a file that is missing or cannot be read.
+    """
+    try:
+        with open_text(path) as file:
+            yield from filter(None, csv.reader(file, delimiter=delimiter))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run the step that writes it first") from None
+    except (OSError, UnicodeDecodeError, EOFError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def read_table(path: Path, *required: str, only: bool = False) -> dict[str, list[str]]:
+    """Columns of a .csv with one header row, as text by name.
+
+    Args:
+        required: columns that it must have; only: leave out all others.
+
+    Raises:
+        InputError: a file that is missing or cannot be read, lacks one of these columns, or has a row of
+            another length.
+    """
+    rows = csv_rows(path)
+    header = next(rows, [])
+    if lacking := [name for name in required if name not in header]:
+        raise InputError(
+            f"{path}: found the columns {', '.join(header) or '(none)'}, without {lacking[0]!r}; "
+            f"expected {', '.join(required)}"
+        )
+    wanted = [(header.index(name), []) for name in (required if only else header)]
+    shared: dict[str, str] = {}  # one object per distinct text: a million rows take little memory
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            raise InputError(
+                f"{path}: line {number}: found {len(row)} values, expected {len(header)}, one per column"
+            )
+        for place, column in wanted:
+            column.append(shared.setdefault(row[place], row[place]))
+    return {header[place]: column for place, column in wanted}
+
+
+def map_array(path: Path) -> np.ndarray:
+    """A memory-mapped, read-only array.
+
+    Raises:
+        InputError: missing or damaged file, or one that holds objects.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not a readable .npy file: {error}") from None
+
+
+def read_array(path: Path, axes: str) -> np.ndarray:
+    """A memory-mapped array of finite numbers; ``axes`` names its dimensions: "rows, dimensions".
+
+    Raises:
+        InputError: missing or damaged file, other dimensions, text, or values that are not finite.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: found a folder, expected an .npy file in it")
+    array = map_array(path)
+    if array.ndim != len(axes.split(", ")) or array.dtype.kind not in "fiu":
+        raise InputError(
+            f"{path}: found shape {array.shape} of {array.dtype}, expected numbers ({axes})"
+        )
+    for a in range(0, len(array), 4096):
+        finite = np.isfinite(array[a : a + 4096]).reshape(len(array[a : a + 4096]), -1).all(1)
+        if not finite.all():
+            raise InputError(
+                f"{path}: row {a + int(finite.argmin())} holds NaN or infinity; training diverged"
+            )
+        release(array)
+    return array
+
+
+def release(array: object) -> None:
+    """Give back the pages of a read-only memory map that were read; they count as resident memory."""
+    if isinstance(array, np.memmap) and array.mode == "r":
+        array._mmap.madvise(mmap.MADV_DONTNEED)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def atomic_write(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a temporary file in the same folder, flush it to disk, rename it into place."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a matrix by number, read when they are sliced: for going through many in blocks.
+
+    read: rows int64 (b,) -> (b, D). index: int64 (n,). width: D.
+    """
+
+    read: Callable[[np.ndarray], Any]
+    index: np.ndarray
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.index), self.width
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, some: slice) -> Any:
+        return self.read(self.index[some])
+
+
+def rows_of(array: np.ndarray, index: np.ndarray) -> Rows:
+    """Rows int64 (n,) of an array (N, D), whose mapped pages are given back after each block."""
+
+    def read(some: np.ndarray) -> np.ndarray:
+        block = array[some]
+        release(array)
+        return block
+
+    return Rows(read, index, array.shape[1])

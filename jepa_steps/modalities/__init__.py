@@ -1,0 +1,64 @@
+"""The kinds of data: one folder each, and the only place that knows them by name.
+
+``contract.py`` says what each module of a folder gives. The core gets it through ``part``; to add a
+kind, see CONTRIBUTING.md.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..files import read_json
+
+if TYPE_CHECKING:
+    from .contract import Store
+
+MODALITIES = ("images", "expression")
+
+
+def part(modality: str, name: str) -> ModuleType:
+    """The module ``name`` of a kind's folder, imported when it is asked for.
+
+    Raises:
+        InputError: no such kind.
+    """
+    _known(modality, "modality")
+    return import_module(f".{modality}.{name}", __name__)
+
+
+def optional_part(modality: str, name: str) -> ModuleType | None:
+    """The same; None where the kind does without that module.
+
+    Raises:
+        InputError: no such kind.
+    """
+    _known(modality, "modality")
+    return part(modality, name) if find_spec(f"{__name__}.{modality}.{name}") else None
+
+
+def modality_of(folder: Path) -> str:
+    """The kind of a prepared data set.
+
+    Raises:
+        InputError: missing or damaged manifest, or a kind that this version does not know.
+    """
+    manifest = folder / "manifest.json"
+    return _known(read_json(manifest, "modality")["modality"], f"{manifest}: modality")
+
+
+def open_store(folder: Path) -> "Store":
+    """Open what prepare wrote, of whichever kind it is.
+
+    Raises:
+        InputError: missing, damaged or inconsistent files.
+    """
+    return part(modality_of(folder), "store").open_store(folder)
+
+
+def _known(modality: str, where: str) -> str:
+    if modality not in MODALITIES:
+        raise InputError(f"{where}: found {modality!r}, expected one of {', '.join(MODALITIES)}")
+    return modality

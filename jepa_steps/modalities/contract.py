@@ -1,0 +1,173 @@
+"""What a kind of data gives: one folder under ``modalities``, with these modules.
+
+settings.py (imports no torch; planning reads it)
+    Dataset: settings of a data set, ``config.Settings`` with a docstring per field.
+    ENCODERS: blocks of trained and untrained encoders, subclasses of ``config.JepaRun`` and
+        ``config.UntrainedEncoder`` with an ``encoder`` name of their own.
+    Evaluate: settings of the step evaluate, ``config.Evaluate`` or a subclass.
+    FILES: names of the files that prepare writes; splits.csv and manifest.json among them.
+    BLOCKS, PRESETS: for docs/settings.md and ``python -m jepa_steps.config preset``.
+    sources(dataset) -> {setting: path} of what prepare reads.
+    check(dataset, train): ValueError where they do not fit; its text begins with the setting.
+prepare.py
+    prepare(dataset, out, workers) -> the manifest; InputError, and nothing left behind, on bad input.
+    summary(manifest, folder) -> lines for the terminal.
+store.py
+    open_store(folder) -> ``Store``.
+encoder.py
+    describe(train, store) -> what encoder.json says of inputs, plain data.
+    inputs(description, device) -> ``Inputs``.
+    encoder(train, description) -> ``model.encoder.TokenEncoder`` with initial weights by ``train.seed``.
+task.py
+    task(train, store, world) -> ``Task``.
+report.py
+    describe(manifest, folder) -> the block "Data" of the report, as ``reporting.blocks.data`` shows it.
+    PICTURES: {name: (title, caption)} of the pictures that figures.py draws.
+
+Left out where a kind has no use for them:
+
+views.py
+    WHAT: what is seen several times, for the report.
+    views(encoders, store, settings) -> (float32 (stages, n, q, D), their rows): LiDAR and alignment.
+samples.py
+    WHAT: what the option of the step embed takes.
+    read(path, description) -> (names, function from a range of them to what ``Inputs`` takes).
+figures.py
+    pictures(train, description, data, embeddings) -> {name: Figure}; names of ``monitor.PICTURES``.
+remedies.py
+    REMEDIES: ``metrics.remedies.Remedies``.
+evaluation.py
+    predicts(train) -> whether such an experiment predicts anything.
+    evaluate(train, description, folder, data, settings) -> ``Evaluation``, or why there is none.
+    With it, report.py gives evaluation(found) -> ``Evaluated``.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from ..model.jepa import Jepa
+
+
+class Store(Protocol):
+    """A prepared data set.
+
+    split: int64 (n,), 0 train, 1 val, 2 test. labels: int64 (n,), -1 = no label.
+    manifest: ``modality``, ``settings``, ``sha256`` by file, and what the kind adds; with ``columns``,
+    what the columns of splits.csv are (``data.splits.Splits``).
+    """
+
+    split: np.ndarray
+    manifest: dict[str, Any]
+
+    @property
+    def labels(self) -> np.ndarray: ...
+
+    def __len__(self) -> int: ...
+
+    def rows(self, name: str) -> np.ndarray:
+        """Sample numbers int64 of the part ``name``, ascending."""
+        ...
+
+    def samples(self, rows: np.ndarray) -> np.ndarray:
+        """Plain samples (B, ...) of rows int64 (B,), as a user has them."""
+        ...
+
+
+class Inputs(Protocol):
+    """From plain samples to what the tokenizer takes: the preprocessing of training.
+
+    values: numbers per sample.
+    """
+
+    values: int
+
+    def __call__(self, samples: "np.ndarray | Tensor") -> "Tensor":
+        """Raises InputError on samples of another shape or type."""
+        ...
+
+
+class Task(Protocol):
+    """A module and its batches, pure functions of (seed, epoch, sample).
+
+    jepa: the module. rows: sample numbers of an epoch. labels: int64 (n,) of all samples, -1 for none.
+    """
+
+    jepa: "Jepa"
+    rows: np.ndarray
+    labels: np.ndarray
+
+    def samples(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """(epoch, sample number), int64 (B,) each, of the global batch ``number``."""
+        ...
+
+    def batch(self, number: int, step: int) -> "tuple[Tensor, ...]":
+        """This rank's share of batch ``number``, as ``Jepa.forward`` takes it at optimizer step
+        ``step``."""
+        ...
+
+    def scheduled(self, step: int) -> dict[str, float]:
+        """What of the task changes over training, by its columns in metrics.csv."""
+        ...
+
+    def validated(self, part: str) -> np.ndarray:
+        """Sample numbers behind the loss of a part."""
+        ...
+
+    def fixed(self, number: int, rows: np.ndarray) -> "tuple[Tensor, ...]":
+        """What ``Jepa.forward`` takes of given samples, the same at every validation."""
+        ...
+
+    def inputs(self, rows: np.ndarray) -> "Tensor":
+        """What an encoder takes of samples."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the step evaluate writes.
+
+    result: evaluation.json. ``task`` names what is predicted, ``held_out`` counts it, ``leaky`` tells
+    whether a look-up could win, ``verdicts`` stand beside the best baseline of each metric,
+    ``conditions`` are what the condition explains (``metrics.nuisance.condition_statistics``), where
+    there is one. header, rows: scores.csv. predictions: predictions.npy. figure: evaluation.svg.
+    export: writes predictions to a folder as other tools read them.
+    """
+
+    result: dict[str, Any]
+    header: list[str]
+    rows: Iterable[Iterable[object]]
+    predictions: np.ndarray
+    figure: "Figure"
+    export: Callable[[Path], None] | None = None
+
+
+class Evaluated(TypedDict):
+    """An evaluation ready to be laid out on the page and on the verdict card.
+
+    title, units: headline, and what is held out. leaky: whether a look-up could win; leak: why.
+    verdicts: per metric against its best baseline: metric, says, model, baseline, difference, interval,
+    closed (share of the gap to the ceiling), n. columns, methods: a table of (method, cells (value,
+    interval)) by metric, the model first, with methods_caption and note; interval: how it was obtained.
+    facts: (name, value). figure: (title, caption) of evaluation.svg.
+    """
+
+    title: str
+    units: str
+    leaky: bool
+    leak: str
+    verdicts: list[dict[str, Any]]
+    columns: list[str]
+    methods: list[tuple[str, list[tuple[str, str]]]]
+    methods_caption: str
+    note: str
+    interval: str
+    facts: list[tuple[str, str]]
+    figure: tuple[str, str]

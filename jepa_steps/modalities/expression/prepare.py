@@ -1,0 +1,232 @@
+"""From a Perturb-seq file to the prepared store: all of it, or nothing."""
+
+import shutil
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ... import draws
+from ...config import resolved
+from ...data.splits import SPLITS
+from ...errors import InputError
+from ...files import read_json, sha256, staged, write_json
+from .dataset import ExpressionDataset
+from .encoding import Vocabulary, vocabulary_of
+from .pairing import control_pools
+from .preparation.audit import Audited, audit
+from .preparation.labels import Cells, label_cells
+from .preparation.manifest import counts, findings, spoken, subgroup_counts
+from .preparation.metadata import (
+    class_names,
+    perturbation_table,
+    write_cells,
+    write_features,
+    write_genes,
+)
+from .preparation.preprocess import Transform, copies, fit_transform, knocked_down
+from .preparation.splits import assign, groups
+from .preparation.survey import Survey, numbered, survey
+from .preparation.writing import CsrWriter, write_dense
+from .sources.read import open_source
+from .sources.source import ExpressionSource
+
+# What the columns of splits.csv are to the steps that judge embeddings; see ``data.splits.Splits``.
+COLUMNS = {
+    "covariates": ["context", "batch"],
+    "nuisance": "batch",
+    "log_targets": ["dose"],
+    "names": "perturbation",
+    "labels_held_out": True,
+}
+_SAMPLE = 4_096  # training cells behind the components of gene features
+
+
+@dataclass
+class _Screen:
+    """A source on its way into the store.
+
+    split: int64 (n,), -1 = left out; dropped: how many cells for which reason of expression.
+    copies: cells of val and test that are equal to a training cell.
+    """
+
+    dataset: ExpressionDataset
+    source: ExpressionSource
+    cells: Cells
+    measured: Survey
+    transform: Transform
+    split: np.ndarray
+    dropped: dict[str, int]
+    vocabulary: Vocabulary
+    copies: int
+
+
+def prepare(dataset: ExpressionDataset, out: Path, workers: int = 1) -> dict[str, Any]:
+    """Read, label, split, normalise, store and audit; returns the manifest.
+
+    Writes the same files whatever the settings: data.npy, indices.npy, indptr.npy and dense.npy (see
+    ``store``), splits.csv, genes.csv, gene_features.npy, perturbations.json, audit.json, manifest.json.
+
+    Args:
+        workers: without effect; a screen is read by one process.
+
+    Raises:
+        InputError: a source that cannot be used, or an audit that fails; nothing is left behind then.
+    """
+    with staged(out) as folder, closing(open_source(dataset, folder / "scratch")) as source:
+        screen = _measure(dataset, source)
+        sums, sample = _write_matrix(screen, folder, folder / "scratch")
+        shutil.rmtree(folder / "scratch")
+        write_dense(folder, len(screen.transform.columns), dataset.dense_limit)
+        trained = int((screen.split == 0).sum())
+        write_genes(folder / "genes.csv", screen.cells, screen.transform, sums, trained)
+        manifest = _write_tables(screen, sample, folder)
+        manifest["sha256"] = {file.name: sha256(file) for file in sorted(folder.iterdir())}
+        write_json(folder / "manifest.json", manifest)
+    return manifest
+
+
+def _measure(dataset: ExpressionDataset, source: ExpressionSource) -> _Screen:
+    """Labels, split, the first pass, and what follows from it."""
+    cells = label_cells(source, dataset)
+    try:
+        split = assign(cells, dataset.split)
+    except InputError as error:
+        raise InputError(f"{source.path}: {error}") from None
+    used = _first_of_each(cells.genes)
+    measured = survey(source, cells, split, used, dataset)
+    transform = fit_transform(measured, cells, used, dataset)
+    return _Screen(
+        dataset, source, cells, measured, transform, *_filter(measured, cells, split, dataset)
+    )
+
+
+def _first_of_each(names: list[str]) -> np.ndarray:
+    used = np.zeros(len(names), bool)
+    used[list({name: i for i, name in reversed(list(enumerate(names)))}.values())] = True
+    return used
+
+
+def _filter(
+    measured: Survey, cells: Cells, split: np.ndarray, dataset: ExpressionDataset
+) -> tuple[np.ndarray, dict[str, int], Vocabulary, int]:
+    """Leave out cells by their expression, each part judged apart from the others: (split, dropped,
+    vocabulary, copies left)."""
+    dropped = {}
+
+    def leave_out(reason: str, out: np.ndarray) -> None:
+        dropped[reason] = int((out & (split >= 0)).sum())
+        split[out] = -1
+
+    split = split.copy()
+    leave_out("min_genes", measured.expressed < dataset.min_genes)
+    leave_out("knock_down", ~knocked_down(measured, cells, split, dataset))
+    equal = copies(measured, split)
+    if dataset.on_copies == "drop":
+        leave_out("copies", equal)
+    conditions = {part: [cells.conditions[c] for c in np.unique(cells.condition[split == part])]
+                  for part in range(len(SPLITS))}  # fmt: skip
+    vocabulary = vocabulary_of(conditions[0], conditions[1] + conditions[2])
+    new = np.array([any(p.gene in vocabulary.held_out for p in parts) for parts in cells.conditions])
+    foreign = (split > 0) & new[cells.condition]
+    if foreign.any() and dataset.unknown_gene == "fail":
+        raise InputError(
+            f"{dataset.path}: {int(foreign.sum())} cells of val and test have a gene never perturbed in "
+            f"training, e.g. {vocabulary.held_out[0]!r}; set unknown_gene: unk (it has features) or drop"
+        )
+    if dataset.unknown_gene == "drop":
+        leave_out("unknown_gene", foreign)
+        vocabulary = vocabulary_of(conditions[0], [])
+    return split, dropped, vocabulary, int((equal & (split > 0)).sum())
+
+
+def _write_matrix(screen: _Screen, folder: Path, scratch: Path) -> tuple[np.ndarray, sparse.csr_matrix]:
+    """The second pass; returns sums and sums of squares of training cells, float64 (2, g), and a sample
+    of them as stored."""
+    split, transform = screen.split, screen.transform
+    writer = CsrWriter(folder, scratch)
+    sums, sample = np.zeros((2, len(transform.columns))), []
+    train = np.flatnonzero(split == 0)
+    if len(train) > _SAMPLE:
+        draw = draws.generator(screen.dataset.split.seed, "gene features")
+        train = draw.choice(train, _SAMPLE, replace=False)
+    sampled = np.isin(np.arange(len(split)), train)
+    for a, x in numbered(screen.source):
+        rows = slice(a, a + x.shape[0])
+        for part in range(len(SPLITS)):
+            mine = split[rows] == part
+            if not mine.any():
+                continue
+            y = transform(x[mine], screen.measured.totals[rows][mine])
+            writer.append(part, y)
+            if part == 0:
+                values = y.data.astype(np.float64)
+                sample.append(y[sampled[rows][mine]])
+                np.add.at(sums[0], y.indices, values)
+                np.add.at(sums[1], y.indices, values**2)
+    writer.finish()
+    return sums, sparse.vstack(sample, format="csr")
+
+
+def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> dict[str, Any]:
+    """Audit, cells, perturbations and features; returns the manifest without hashes."""
+    cells, kind = screen.cells, screen.dataset.split.kind
+    order = np.argsort(np.where(screen.split < 0, len(SPLITS), screen.split), kind="stable")
+    rows = order[: int((screen.split >= 0).sum())]
+    split = screen.split[rows]
+    group = groups(cells, rows, split, kind)
+    pools = control_pools(split, cells.control[rows], cells.context[rows], cells.batch[rows])
+    fitted = np.flatnonzero(screen.measured.fitted)
+    units = np.unique(group, return_inverse=True)[1]
+    checks = audit(Audited(rows, split, units, kind, cells, fitted, screen.copies, screen.vocabulary,
+                           pools, screen.dataset.split.seed))  # fmt: skip
+    _judge(checks, screen.dataset)
+    passed = all(check["passed"] for check in checks)
+    write_json(folder / "audit.json", {"passed": passed, "checks": checks})
+    write_cells(folder / "splits.csv", screen.source, cells, rows, split, group)
+    perturbations = perturbation_table(cells, screen.split, screen.vocabulary, screen.transform)
+    write_json(folder / "perturbations.json", perturbations)
+    described = write_features(
+        folder, screen.vocabulary, cells, screen.transform, sample, screen.dataset
+    )
+    perturbed = cells.condition[rows] > 0
+    return {
+        "modality": "expression",
+        "settings": resolved(screen.dataset),
+        "classes": class_names(cells),
+        "columns": COLUMNS,
+        "leaky": not passed,
+        "note": screen.source.note,
+        **findings(cells, screen.measured, screen.transform, screen.dropped),
+        "counts": {name: counts(cells, rows[split == part]) for part, name in enumerate(SPLITS)},
+        "subgroups": subgroup_counts(perturbations["perturbations"]),
+        "gene_features": {
+            "kind": screen.dataset.gene_features,
+            "genes": len(perturbations["columns"]),
+            "described": described,
+        },
+        "pairing": {
+            name: pools.counts(np.flatnonzero((split == part) & perturbed))
+            for part, name in enumerate(SPLITS)
+        },
+    }
+
+
+def _judge(checks: list[dict[str, Any]], dataset: ExpressionDataset) -> None:
+    failed = [check for check in checks if not check["passed"]]
+    if failed and not (dataset.split.kind == "cell" and dataset.split.allow_leaky):
+        first = failed[0]
+        fix = ("set on_copies: drop" if "equal to a training cell" in first["name"]
+               else "change split, min_cells or the filters")  # fmt: skip
+        raise InputError(
+            f"{dataset.path}: leak audit: {first['name']}: found {first['found']}, expected "
+            f"{first['expected']}{f' (and {len(failed) - 1} more)' if len(failed) > 1 else ''}; {fix}"
+        )
+
+
+def summary(manifest: dict[str, Any], folder: Path) -> list[str]:
+    """What was found, left out and audited, for the terminal."""
+    return spoken(manifest, read_json(folder / "audit.json", "checks"))

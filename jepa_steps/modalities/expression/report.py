@@ -1,0 +1,118 @@
+"""What the report says of cells: counts and audit, and predicted perturbations beside every baseline."""
+
+from typing import Any
+
+from ...data.splits import SPLITS
+from ...reporting.numbers import number
+from .effects.summary import counted
+from .figures import title
+
+METRICS = {
+    "pearson_delta": "Pearson-Δ",
+    "pearson_delta_perturbed": "… less the mean effect",
+    "top20_pearson_delta": "… top 20 genes",
+    "l2": "L2",
+    "discrimination": "discrimination",
+    "centroid_accuracy": "centroid accuracy",
+    "energy_distance": "E-distance",
+}
+
+
+PICTURES: dict[str, tuple[str, str]] = {}
+LEAK = (
+    "cells are split at random, so every perturbation of test was seen in training. What is said of "
+    "predicted perturbations is no forecast; probes hold for new cells of the same screen."
+)
+
+
+def evaluation(found: dict[str, Any]) -> dict[str, Any]:
+    """What evaluation.json says, ready to be laid out: every method by metric, verdicts, and what they
+    rest on; see ``contract.Evaluated``."""
+    latent = found["retrieval"]
+    lines = [*found["methods"].items(), ("ceiling", found["ceiling"])]
+    shown = [m for m in METRICS if any(m in values for _, values in lines)]
+    asked_for = found["perturbations"]["by_context"]
+    return {
+        "title": "Predicted perturbations",
+        "units": "held-out perturbations",
+        "leak": "every perturbation of test was seen in training",
+        "figure": (
+            "Predicted effects",
+            "Every held-out perturbation as a dot, the mean as a ring; the model in colour, "
+            "baselines grey, replicates of the same perturbation (the ceiling) as a dashed line.",
+        ),
+        "methods_caption": "Every method: mean over held-out perturbations, each in each of its "
+        "contexts, where the metric is defined; 95 % interval",
+        "note": "This experiment: shifts of its embeddings refitted in closed form with the "
+        "encoder frozen, read out to expression by ridge. L2 and E-distance: lower is better. "
+        "Discrimination and centroid accuracy: .5 is chance. Ceiling: replicates of the same "
+        "perturbation, corrected to the mean of all cells where a formula exists.",
+        "columns": [METRICS[m] for m in shown],
+        "methods": [
+            (title(method), [_cell(values.get(m), asked_for) for m in shown]) for method, values in lines
+        ],
+        "verdicts": [_verdict(row) for row in found["verdicts"] if row["metric"] in METRICS],
+        "leaky": found["leaky"],
+        "facts": [
+            ("held out", f"{found['held_out']}, {found['cells']:,} cells"),
+            ("split by", found["split"]),
+            ("trained on", counted(found["trained_on"])),
+            ("latent retrieval, MRR", _beside(latent["mrr"], latent["mrr_chance"], ".2f")),
+            ("median rank", _beside(latent["median_rank"], latent["median_rank_chance"], "g")),
+            ("readout", f"ridge on {found['readout']['cells']:,} training cells"),
+        ],
+        "interval": found["interval"],
+    }
+
+
+def _cell(line: dict[str, Any] | None, asked_for: int) -> tuple[str, str]:
+    """(mean, interval), and of how many where the metric is not defined for all that were held out."""
+    if line is None or line["mean"] is None:
+        return "–", ""
+    known = line["low"] is not None
+    parts = [f"{number(line['low'], '.3f')} to {number(line['high'], '.3f')}"] if known else []
+    parts += [f"n = {line['n']}"] if line["n"] < asked_for else []
+    return number(line["mean"], ".3f"), ", ".join(parts)
+
+
+def _verdict(row: dict[str, Any]) -> dict[str, Any]:
+    """One metric: the model beside the best baseline; differences are positive where it is better."""
+    closed = row["gap_closed"]
+    known = row["low"] is not None
+    return {
+        "metric": METRICS[row["metric"]],
+        "says": row["verdict"],
+        "model": number(row["model"], ".3f"),
+        "baseline": f"{title(row['best_baseline'])} ({number(row['baseline'], '.3f')})",
+        "difference": number(row["difference"], "+.3f"),
+        "interval": f"{number(row['low'], '+.3f')} to {number(row['high'], '+.3f')}" if known else "–",
+        "closed": "–" if closed is None else f"{closed:.0%}",
+        "n": row["n"],
+    }
+
+
+def _beside(value: float, chance: float, form: str) -> str:
+    return f"{value:{form}} (chance {chance:{form}})"
+
+
+def describe(manifest: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Counts and the audit of a screen, which stopped prepare unless the settings allow a leak."""
+    counts, genes, found = manifest["counts"], manifest["genes"], manifest["detected"]
+    parts = [f"{counts[p]['cells']:,} {p} ({counts[p]['perturbations']} perturbed)" for p in SPLITS]
+    return {
+        "facts": [
+            ("data", f"{folder}, {sum(counts[p]['cells'] for p in SPLITS):,} cells"),
+            ("parts", ", ".join(parts)),
+            ("genes", f"{genes['kept']:,} of {genes['measured']:,}, {genes['perturbed']} perturbed"),
+            ("values", manifest["input"]["kind"]),
+            ("split by", manifest["settings"]["split"]["kind"]),
+            ("left out", f"{sum(found['dropped_cells'].values()):,} cells"),
+            *[("labels", text) for text in [manifest["note"]] if text],
+        ],
+        "leaky": LEAK if manifest["leaky"] else None,
+        "leaks": 0,
+        "examples": [],
+        "torn_groups": 0,
+        "audited": "no cell, no control and no unit of the split stands in more than one part",
+        "classes": [],
+    }

@@ -1,0 +1,115 @@
+"""What every reader of expression offers: names, annotations, and the matrix in row blocks."""
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from ....errors import InputError
+
+BLOCK = 2_000_000  # values of a block; its copies while it is worked on stay near 100 MiB
+MOST_ROWS = 32_768
+_MISSING = {"", "nan", "none", "na", "n/a", "null", "<na>"}
+
+Blocks = Callable[[], Iterator[sparse.csr_matrix]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One annotation of all cells.
+
+    codes: int32 (n,), positions in values; -1 = missing.
+    values: distinct texts, trimmed.
+    """
+
+    codes: np.ndarray
+    values: list[str]
+
+    def counts(self) -> np.ndarray:
+        """Cells of each value, int64."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+
+
+@dataclass(frozen=True)
+class ExpressionSource:
+    """Cells x genes before anything is done to them.
+
+    path: for messages.
+    cells: how many.
+    genes: gene names by the column of the gene table they stand in; "index" is always there.
+    columns: names of the annotations.
+    column: reads one annotation.
+    names: ``names(a, b)`` are the names of cells a to b.
+    blocks: the matrix from the first row to the last as CSR float32 blocks of at most BLOCK values,
+        indices sorted, no stored zeros. Each call starts again.
+    close: lets go of the file.
+    note: what whoever reads the results must know of the data; goes into the manifest.
+    """
+
+    path: str
+    cells: int
+    genes: dict[str, list[str]]
+    columns: list[str]
+    column: Callable[[str], Column]
+    names: Callable[[int, int], list[str]]
+    blocks: Blocks
+    close: Callable[[], None] = lambda: None
+    note: str | None = None
+
+
+def factorise(values: Iterable) -> Column:
+    """Values of any type as codes of their trimmed texts; None, NaN and empty texts are missing."""
+    codes, texts, seen = [], {}, {}
+    for value in values:
+        code = seen.get(value)
+        if code is None:
+            text = value.decode() if isinstance(value, bytes) else str(value)
+            text = " ".join(text.split())
+            missing = text.casefold() in _MISSING
+            code = -1 if missing else texts.setdefault(text, len(texts))
+            seen[value] = code
+        codes.append(code)
+    return Column(np.array(codes, np.int32), list(texts))
+
+
+def bands(indptr: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Consecutive ranges of rows with at most BLOCK values each (one row may have more)."""
+    a, n = 0, len(indptr) - 1
+    while a < n:
+        b = int(np.searchsorted(indptr, indptr[a] + BLOCK, side="right")) - 1
+        b = min(max(b, a + 1), n, a + MOST_ROWS)
+        yield a, b
+        a = b
+
+
+def block(matrix) -> sparse.csr_matrix:
+    """A dense or sparse piece as CSR float32, indices sorted, no stored zeros."""
+    with np.errstate(over="ignore"):  # a value beyond float32 becomes infinite and is reported as such
+        csr = sparse.csr_matrix(matrix, dtype=np.float32)
+    csr.sum_duplicates()
+    csr.eliminate_zeros()
+    return csr
+
+
+def in_range(indices: np.ndarray, size: int) -> np.ndarray:
+    """The indices, if all are 0 to ``size`` - 1; ValueError otherwise."""
+    if len(indices) and (indices.min() < 0 or indices.max() >= size):
+        raise ValueError(f"indices from {indices.min()} to {indices.max()}, expected 0 to {size - 1}")
+    return indices
+
+
+def guarded(blocks: Blocks, path: Path) -> Blocks:
+    """Blocks whose damage, met while reading, is one line."""
+
+    def read() -> Iterator[sparse.csr_matrix]:
+        try:
+            yield from blocks()
+        except (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile) as error:
+            text = str(error).splitlines()[0]
+            raise InputError(f"{path}: damaged matrix: {text}; write the file again") from None
+
+    return read

@@ -1,0 +1,101 @@
+"""Training batches as a pure function of their number.
+
+The training samples are visited in one endless stream: epoch after epoch, each a permutation of
+its own. Batch k takes positions k * B to (k + 1) * B of the stream, so there is no short last batch
+and nothing to remember when a run resumes.
+
+Shapes: B samples of the global batch, b samples of this rank, H x W x C pixels, K context tokens,
+M target blocks, T tokens a block.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...data.masks import MultiBlockMasks
+from ...data.order import Order
+from .augment import Augmentation
+from .pixels import PixelNormalisation
+from .settings import ImageJepa
+from .store import ImageStore
+
+if TYPE_CHECKING:
+    from ...engine.distributed import World
+
+
+class Images:
+    """Normalised images by sample number, on the device.
+
+    The whole training set moves to an accelerator once if it takes less than a quarter of its
+    memory; otherwise rows are read from the memory map for every batch.
+    """
+
+    def __init__(self, store: ImageStore, device: torch.device):
+        self._images, self._device = store.images, device
+        pixels = store.manifest["pixels"]
+        self.normalise = PixelNormalisation(pixels["mean"], pixels["std"], device)
+        self._resident = None
+        if device.type == "cuda":
+            room = torch.cuda.get_device_properties(device).total_memory / 4
+            if store.images.nbytes < room:
+                self._resident = torch.from_numpy(np.array(store.images)).to(device)
+
+    def __call__(self, index: np.ndarray) -> Tensor:
+        """int64 (b,) -> float32 (b, C, H, W)."""
+        if self._resident is not None:
+            x = self._resident[torch.from_numpy(index).to(self._device)]
+        else:
+            x = torch.from_numpy(self._images[index])
+        return self.normalise(x)
+
+
+class Batches:
+    """Augmented images with their context and target masks, this rank's share of each batch.
+
+    Rank r of R takes samples r, r + R, ... of the global batch, so that the samples and their draws
+    do not depend on R.
+
+    Args:
+        train: settings of the run.
+        store: prepared data.
+        grid: tokens (rows, columns) of the encoder.
+        world: this process among the ranks.
+    """
+
+    def __init__(self, train: ImageJepa, store: ImageStore, grid: tuple[int, int], world: "World"):
+        self.rows, self._size, self._world = store.rows("train"), train.batch_size, world
+        self.images = Images(store, world.device)
+        self._order = Order(self.rows, train.seed)
+        self._masks = MultiBlockMasks.of(train.masks, grid, train.seed)
+        purposes = ["augment"] + ["augment-target"] * (train.augment.target == "own")
+        self._augment = [
+            Augmentation(train.augment, train.seed, self.images.normalise, purpose)
+            for purpose in purposes
+        ]
+
+    def samples(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """(epoch, sample number), int64 (B,) each, of the global batch ``number``."""
+        return self._order.batch(number, self._size)
+
+    def __call__(self, number: int, blocks: int, scale: tuple[float, float]) -> tuple[Tensor, ...]:
+        """Images float32 (b, C, H, W), context int64 (b, K), targets int64 (b, M, T); where the target
+        has an augmentation of its own, the images so augmented as a fourth.
+
+        Args:
+            number: which batch of the stream.
+            blocks: target blocks M.
+            scale: range of the share of the tokens that a block covers.
+        """
+        world = self._world
+        mine = slice(world.rank, None, world.size)
+        epoch, index = (part[mine] for part in self.samples(number))
+        masks = self._masks.with_targets(blocks, scale)
+        visible, targets = masks.visible(number, epoch, index)
+        length = world.smallest(int(visible.sum(1).min()))
+        context = masks.context(visible, length, number, epoch, index)
+        plain = self.images(index)
+        x, *target_view = (augment(plain, epoch, index) for augment in self._augment)
+        masks = (torch.from_numpy(part).to(world.device) for part in (context, targets))
+        return x, *masks, *target_view

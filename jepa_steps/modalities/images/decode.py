@@ -1,0 +1,85 @@
+"""One image file or array -> one square uint8 image, or one clear reason why not."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ...errors import InputError
+
+# The project's own limit (ImageDataset.max_pixels) is checked before decoding.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def open_image(path: Path, max_pixels: int) -> Image.Image:
+    """Decode a file, turned upright by its EXIF orientation; the first frame of an animation.
+
+    Raises:
+        InputError: empty, unreadable, truncated or too large; the message names the file.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise InputError(f"{path}: empty file (0 bytes), expected an image")
+        with Image.open(path) as image:
+            pixels = image.width * image.height
+            if pixels > max_pixels:
+                raise InputError(
+                    f"{path}: {image.width}x{image.height} = {pixels} pixels, expected at most "
+                    f"{max_pixels} (max_pixels); raise it if the file is to be trusted"
+                )
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not an image that Pillow can read") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot be decoded: {error}") from None
+
+
+def to_pixels(image: Image.Image, size: int, channels: int) -> np.ndarray:
+    """Resize the shorter side to ``size`` (bicubic, antialiased), crop the centre.
+
+    Transparency is composed over white; 16-bit grey is scaled to 8 bit.
+
+    Returns:
+        uint8 (size, size, channels).
+
+    Raises:
+        ValueError: floating-point pixels, or integers outside 16 bit.
+    """
+    image = _eight_bit(image)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("L" if channels == 1 else "RGB")
+    if image.size != (size, size):
+        image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+    return np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ValueError("floating-point pixels, expected 8 or 16 bit")
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError(f"values {values.min()} to {values.max()}, expected 0 to 65535")
+    return Image.fromarray(np.round(values / 257).astype(np.uint8))
+
+
+def array_image(array: np.ndarray, name: str) -> Image.Image:
+    """An image from uint8 or uint16 pixels (H, W) or (H, W, 1|3|4).
+
+    Raises:
+        InputError: another type or shape; the message names the sample.
+    """
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    grey16 = array.dtype == np.uint16 and array.ndim == 2
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if not shaped or not (array.dtype == np.uint8 or grey16):
+        raise InputError(
+            f"{name}: found {array.dtype} pixels of shape {array.shape}, expected uint8 "
+            "(H, W), (H, W, 3) or (H, W, 4), or uint16 (H, W); scale floats to 0..255 first"
+        )
+    return Image.fromarray(np.ascontiguousarray(array))

@@ -1,0 +1,150 @@
+"""Figures that show the samples themselves: what lies near what, and what is hidden.
+
+Shapes: n samples, D dimensions, S shown samples, N tokens, H x W x C pixels.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from ...figures.style import COLOURS, literal, message
+from ...figures.style import grid as axes_grid
+
+_SIDE = 32  # pixels an image is reduced to: a gallery stays small in bytes whatever the data
+_BAD = "#a83c00"
+
+
+def thumbnail(image: np.ndarray, side: int = _SIDE) -> np.ndarray:
+    """uint8 (H, W, C) reduced by averaging whole blocks until it fits into ``side`` pixels; the rest
+    that fills no block is cut off. Grey is repeated to RGB."""
+    step = -(-max(image.shape[:2]) // side)
+    height, width = (size // step * step for size in image.shape[:2])
+    blocks = image[:height, :width].reshape(height // step, step, width // step, step, -1)
+    small = blocks.mean((1, 3)).round().astype(np.uint8)
+    return np.repeat(small, 3, axis=2) if small.shape[2] == 1 else small
+
+
+def nearest(rows: np.ndarray, queries: np.ndarray, pool: np.ndarray, k: int) -> np.ndarray:
+    """The k members of ``pool`` nearest to each query by cosine, nearest first.
+
+    Args:
+        rows: float (n, D). queries, pool: sample numbers (S,) and (P,).
+
+    Returns:
+        int64 (S, k), sample numbers; ties go to the lower place in the pool.
+    """
+    unit = [np.asarray(rows[index], np.float64) for index in (queries, pool)]
+    unit = [x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in unit]
+    order = np.argsort(-(unit[0] @ unit[1].T), axis=1, kind="stable")
+    return np.asarray(pool)[order[:, :k]]
+
+
+def neighbours(
+    images: np.ndarray,
+    rows: np.ndarray,
+    queries: np.ndarray,
+    pool: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str] = (),
+    k: int = 5,
+) -> Figure:
+    """A gallery: each query and its k nearest images of the pool in embedding space.
+
+    A label that differs from the query's is marked. Choose queries before looking: evenly spaced or
+    by a counter, never the nicest.
+
+    Args:
+        images: uint8 (n, H, W, C), only those shown are read.
+        rows: float (n, D), pooled embeddings.
+        queries: sample numbers (S,), of test. pool: sample numbers (P,), of train.
+        labels: int (n,), -1 = none. names: of the classes; empty = their numbers.
+    """
+    if min(len(queries), len(pool)) == 0:
+        return message("no samples to show")
+    shown = np.column_stack([queries, nearest(rows, queries, pool, k)])
+    tiles = np.array([[thumbnail(images[sample]) for sample in line] for line in shown])
+    figure, ((axes,),) = axes_grid(1, 1, 0.75 * shown.shape[1], 0.9 * len(shown) + 0.3)
+    places, unit = _mosaic(axes, tiles, above=0.3)
+    for line, samples in zip(places, shown, strict=True):
+        for rank, ((x, y), sample) in enumerate(zip(line, samples, strict=True)):
+            label, same = labels[sample], labels[sample] == labels[samples[0]]
+            text = "" if label < 0 else str(names[label]) if len(names) > label else str(label)
+            wrong = rank > 0 and not same and label >= 0
+            mark = {"color": _BAD, "fontweight": "bold"} if wrong else {"color": "black"}
+            text = literal(("≠ " if wrong else "") + text, 10)
+            axes.text(x, y - 0.06 * unit, text, fontsize=7, va="bottom", **mark)
+    (query_x, top), (near_x, _) = places[0, :2]
+    axes.text(query_x, top - 0.4 * unit, "test", fontsize=8)
+    axes.text(near_x, top - 0.4 * unit, "nearest in train, nearest first", fontsize=8)
+    return figure
+
+
+def masks_on_samples(
+    images: np.ndarray, context: np.ndarray, targets: np.ndarray, grid: tuple[int, int]
+) -> Figure:
+    """What the encoder sees of each image and what it shall predict.
+
+    First line: the image; second: its context, the rest faded; third: the targets, framed, the rest
+    faded.
+
+    Args:
+        images: uint8 (S, H, W, C).
+        context: int (S, n), token numbers, row-major in the grid.
+        targets: int (S, blocks, m), token numbers.
+        grid: tokens down and across; divides H and W.
+    """
+    if len(images) == 0:
+        return message("no samples to show")
+    parts = (
+        lambda image, seen, hidden: image,
+        lambda image, seen, hidden: _faded(image, np.unique(seen), grid),
+        lambda image, seen, hidden: _faded(image, np.unique(hidden), grid),
+    )
+    samples = list(zip(images, context, targets, strict=True))
+    tiles = np.array([[thumbnail(part(*sample)) for sample in samples] for part in parts])
+    figure, ((axes,),) = axes_grid(1, 1, 0.75 * len(images) + 0.6, 2.4)
+    places, unit = _mosaic(axes, tiles, above=0.0)
+    high, wide = (size / n for size, n in zip(tiles.shape[2:4], grid, strict=True))
+    for (x, y), blocks in zip(places[2], targets, strict=True):
+        for colour, block in zip(COLOURS * 2, blocks, strict=False):
+            down, across = np.divmod(np.unique(block), grid[1])
+            corner = (x + across.min() * wide, y + down.min() * high)
+            size = (np.ptp(across) + 1) * wide, (np.ptp(down) + 1) * high
+            axes.add_patch(Rectangle(corner, *size, fill=False, ec=colour, lw=1.6, clip_on=False))
+    for (x, y), text in zip(places[:, 0], ("image", "context", "targets"), strict=True):
+        axes.text(x - 0.1 * unit, y + 0.5 * unit, text, ha="right", va="center", fontsize=8)
+    return figure
+
+
+def _faded(image: np.ndarray, tokens: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """The image where ``tokens`` lie, nearly white elsewhere."""
+    keep = np.zeros(grid[0] * grid[1], bool)
+    keep[tokens] = True
+    keep = keep.reshape(grid).repeat(image.shape[0] // grid[0], 0).repeat(image.shape[1] // grid[1], 1)
+    pale = 255 - (255 - image.astype(np.float64)) * 0.08
+    return np.where(keep[..., None], image, pale.round().astype(np.uint8))
+
+
+def _mosaic(axes: Axes, tiles: np.ndarray, above: float) -> tuple[np.ndarray, float]:
+    """Draw tiles uint8 (R, C, h, w, 3) as one image, which takes far fewer bytes than one a tile.
+
+    Args:
+        above: room over each tile, in heights of a tile.
+
+    Returns:
+        the tiles' upper left corners float64 (R, C, 2) as (x, y), and the height of a tile.
+    """
+    rows, columns, height, width, _ = tiles.shape
+    gap, room = max(1, width // 10), max(1, round(height * (above + 0.1)))
+    canvas = np.full((rows * (height + room), columns * (width + gap), 3), 255, np.uint8)
+    places = np.empty((rows, columns, 2))
+    for r, c in np.ndindex(rows, columns):
+        x, y = c * (width + gap), r * (height + room) + room
+        canvas[y : y + height, x : x + width] = tiles[r, c]
+        places[r, c] = x - 0.5, y - 0.5
+    axes.imshow(canvas, interpolation="none")  # "none" keeps the image's own pixels in the file
+    axes.axis("off")
+    return places, float(height)

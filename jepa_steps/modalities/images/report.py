@@ -1,0 +1,68 @@
+"""What the report says of images: counts, the audit for leaks, captions of pictures."""
+
+from typing import Any
+
+from ...data.splits import SPLITS
+from ...reporting.grouping import dig
+
+_CLASSES = 30  # more are summed up
+
+
+PICTURES = {
+    "masks": (
+        "Masks",
+        "Context (blue), targets (orange) and tokens in neither, in the first, the middle and the last "
+        "batch; blocks x share of the tokens.",
+    ),
+    "samples": (
+        "Masks on images",
+        "What the encoder sees of six training images in the last batch, and what it predicts.",
+    ),
+    "neighbours": (
+        "Nearest neighbours",
+        "Test images, evenly spaced, and the five nearest training images by cosine; ≠ marks "
+        "another class.",
+    ),
+}
+
+
+def describe(manifest: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Counts by split and class, and the audit: copies of one sample in several splits."""
+    counts, copies = manifest["counts"], manifest["duplicates"]
+    splits = [(name, counts[name]["samples"], counts[name]["per_class"]) for name in SPLITS]
+    classes, groups = manifest.get("classes") or [], manifest.get("groups")
+    facts = [
+        ("data", f"{folder}, {sum(n for _, n, _ in splits):,} samples"),
+        ("parts", ", ".join(f"{n:,} {name}" for name, n, _ in splits)),
+        ("classes", _class_sizes(classes, splits[0][2])),
+        ("exact copies", f"{copies['copies']:,}"),
+        ("groups", _groups(groups)),
+    ]
+    if manifest["skipped"]:
+        facts.append(("left out", f"{len(manifest['skipped']):,} unreadable files"))
+    table = []
+    if 1 < len(classes) <= _CLASSES:
+        table = [(str(c), [per[i] for _, _, per in splits]) for i, c in enumerate(classes)]
+    return {
+        "facts": facts,
+        "leaky": None,
+        "leaks": copies["across_splits"],
+        "examples": copies["examples"][:5],
+        "torn_groups": dig(groups, "across_splits") or 0,
+        "audited": "no sample and no group stands in more than one part",
+        "classes": table,
+    }
+
+
+def _groups(groups: dict[str, Any] | None) -> str:
+    if groups is None:
+        return "none: every sample on its own"
+    each = ", ".join(f"{n:,} {part}" for part, n in groups["per_split"].items())
+    return f"{groups['number']:,} ({each})"
+
+
+def _class_sizes(classes: list, train: list[int]) -> str:
+    if not classes:
+        return "no labels"
+    most = f" to {max(train):,}" if max(train) > min(train) else ""
+    return f"{len(classes)}, {min(train):,}{most} training samples each"

@@ -1,0 +1,212 @@
+"""What a config can say of images: data sets, encoders that are trained on them, presets."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ...config.base import AttentionSettings, Range, Settings, Share, ordered
+from ...config.evaluate import Evaluate as Evaluate
+from ...config.floors import PcaEncoder, UntrainedEncoder
+from ...config.masks import Masks
+from ...config.predictor import Predictor
+from ...config.run import JepaRun
+from ...config.split import Split
+
+
+class ImageDataset(Settings):
+    """Images: decoded once, resized, stored as uint8."""
+
+    source: Literal["digits", "folder", "npz", "idx", "torchvision"]
+    """digits: scikit-learn's 8x8 digits. folder: class folders, or images without labels; train/,
+    val/, test/ at the top are taken as given splits. npz: arrays x_train/y_train/x_test/y_test,
+    train_images/train_labels/..., or images/labels. idx: MNIST-family files, .gz too.
+    torchvision: a data set class by name."""
+    path: str
+    """File or folder to read. For the embedded digits, its data card; for torchvision, its root."""
+    torchvision_class: str | None = None
+    """Class in torchvision.datasets, e.g. CIFAR10; only for source torchvision."""
+    download: bool = False
+    """Let torchvision download what is missing under path."""
+    image_size: Annotated[int, Field(ge=2, le=4096)]
+    """Side in pixels: the shorter side is resized to it (bicubic, antialiased), then the centre is
+    cropped."""
+    channels: Literal[1, 3] = 3
+    """1 = grey, 3 = RGB. Transparency is composed over white, 16-bit grey is scaled to 8 bit."""
+    split: Split = Split()
+    """How samples are divided into train, val and test."""
+    groups: str | None = None
+    """The unit that never crosses splits (donor, scene, recording), for source folder: a regular
+    expression whose one capture group finds it in a file's path below path, e.g. "(donor[0-9]+)_".
+    An npz brings its own as array groups, one an image. Split shares then count groups."""
+    on_error: Literal["fail", "skip"] = "fail"
+    """An unreadable image: stop and name it, or leave it out and list it in the manifest."""
+    max_skipped: Share = 0.001
+    """With on_error skip: the share of files that may be left out before prepare stops anyway."""
+    max_pixels: Annotated[int, Field(gt=0)] = 89_478_485
+    """Images with more pixels are refused before decoding (decompression bombs); Pillow's limit."""
+
+    @model_validator(mode="after")
+    def _torchvision_names_a_class(self) -> "ImageDataset":
+        if (self.source == "torchvision") != (self.torchvision_class is not None):
+            raise ValueError("torchvision_class belongs to source torchvision, and only to it")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_capture_once(self) -> "ImageDataset":
+        if self.groups is None:
+            return self
+        if self.source != "folder":
+            raise ValueError(f"groups belongs to source folder, found source {self.source}")
+        try:
+            captures = re.compile(self.groups).groups
+        except re.error as error:
+            raise ValueError(
+                f"groups: found {self.groups!r}, not a regular expression: {error}"
+            ) from None
+        if captures != 1:
+            raise ValueError(f"groups: found {captures} capture groups in {self.groups!r}, expected one")
+        return self
+
+
+class Model(AttentionSettings):
+    """Vision transformer."""
+
+    patch_size: Annotated[int, Field(ge=1)]
+    """Side of a patch, pixels; image_size must be a multiple of it."""
+    dim: Annotated[int, Field(ge=4, multiple_of=4)] = 384
+    """Embedding width D; a multiple of 4 (position codes) and of heads."""
+    depth: Annotated[int, Field(ge=1)] = 12
+    """Encoder blocks."""
+    heads: Annotated[int, Field(ge=1)] = 6
+    """Attention heads; width/heads of 32 to 64 is fastest."""
+    mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
+    """Hidden width of a block's MLP over dim."""
+
+
+class Augment(Settings):
+    """Random resized crop and flip; the default is none."""
+
+    crop_scale: Range = (1.0, 1.0)
+    """Share of the image area that is kept, [low, high]; 0.3 to 1 in I-JEPA on ImageNet."""
+    crop_aspect: Range = (1.0, 1.0)
+    """Width/height of the crop, [low, high]."""
+    flip: Share = 0.0
+    """Probability of a horizontal flip; 0 where left and right matter, as in digits."""
+    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Colour jitter: pixel values are multiplied by a factor from [1 - x, 1 + x]."""
+    contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Colour jitter: distances from the image's mean are multiplied by a factor from [1 - x, 1 + x]."""
+    saturation: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Colour jitter: distances from grey are multiplied by a factor from [1 - x, 1 + x]."""
+    target: Literal["same", "own"] = "same"
+    """same: context and target are parts of one augmented image (I-JEPA). own: the target is an
+    augmentation of its own, with the same ranges; for objective.level pooled."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> "Augment":
+        ordered("crop_scale", self.crop_scale, 1.0)
+        ordered("crop_aspect", self.crop_aspect)
+        return self
+
+
+class ImageJepa(JepaRun):
+    """A JEPA of images."""
+
+    encoder: Literal["jepa"]
+    """jepa: trained by prediction in embedding space, on images."""
+    model: Model
+    """The encoder."""
+    predictor: Predictor = Predictor()
+    """The predictor."""
+    masks: Masks = Masks()
+    """What is hidden."""
+    augment: Augment = Augment()
+    """How images are varied."""
+
+    @model_validator(mode="after")
+    def _own_target_has_no_positions(self) -> "ImageJepa":
+        if self.augment.target == "own" and self.objective.level == "tokens":
+            raise ValueError(
+                "augment.target: found own with objective.level tokens, expected same (hidden tokens "
+                "are parts of the context's image) or objective.level pooled"
+            )
+        return self
+
+
+class UntrainedImageEncoder(UntrainedEncoder):
+    """Floor: the same architecture with its initial weights."""
+
+    encoder: Literal["untrained"]
+    """untrained: random initial weights."""
+    model: Model
+    """The encoder."""
+
+
+Dataset = ImageDataset
+ENCODERS = (ImageJepa, UntrainedImageEncoder)
+FILES = ("images.npy", "splits.csv", "manifest.json")
+BLOCKS = {
+    "images.NAME": ImageDataset,
+    "images.NAME.split": Split,
+    "train: a JEPA of images": ImageJepa,
+    "train.model of images": Model,
+    "train.predictor of images": Predictor,
+    "train.masks of images": Masks,
+    "train.augment of images": Augment,
+    "train, floor: an untrained encoder of images": UntrainedImageEncoder,
+}
+PRESETS: dict[str, dict[str, Any]] = {
+    # Specification sections 2 and 3, image column.
+    "ijepa-vitb": {
+        "encoder": "jepa",
+        "batch_size": 1024,
+        "model": {"patch_size": 16, "dim": 768, "depth": 12, "heads": 12},
+        "predictor": {"dim": 384, "depth": 6, "heads": 12},
+        "augment": {"crop_scale": [0.3, 1.0], "crop_aspect": [0.75, 1.3333], "flip": 0.5},
+    },
+    "vicreg-vitb": {
+        "encoder": "jepa",
+        "batch_size": 1024,
+        "model": {"patch_size": 16, "dim": 768, "depth": 12, "heads": 12},
+        "predictor": {"dim": 384, "depth": 6, "heads": 12},
+        "objective": {"kind": "vicreg"},
+    },
+    # A first try on one workstation GPU with images of 64 to 128 pixels.
+    "ijepa-vits": {
+        "encoder": "jepa",
+        "model": {"patch_size": 8, "dim": 384, "depth": 12, "heads": 6},
+        "predictor": {"dim": 192, "depth": 6, "heads": 6},
+        "augment": {"crop_scale": [0.3, 1.0], "crop_aspect": [0.75, 1.3333], "flip": 0.5},
+        "optimizer": {"lr": 0.0005},
+    },
+}
+
+
+def sources(dataset: ImageDataset) -> dict[str, str]:
+    """Paths that prepare reads, by the setting that names them."""
+    return {"path": dataset.path}
+
+
+def check(dataset: ImageDataset, train: Settings) -> None:
+    """Whether a training block can work on a data set.
+
+    Raises:
+        ValueError: it cannot; the text begins with the setting, below the experiment.
+    """
+    if isinstance(train, PcaEncoder):
+        pixels = dataset.image_size**2 * dataset.channels
+        if train.dim > pixels:
+            raise ValueError(f"train.dim: found {train.dim}, expected at most {pixels} pixels")
+    if isinstance(train, ImageJepa | UntrainedImageEncoder):
+        size, patch = dataset.image_size, train.model.patch_size
+        if size % patch or size // patch < 2:
+            raise ValueError(
+                f"train.model.patch_size: found {patch}, expected a divisor of image_size {size} that "
+                "leaves at least 2 patches a side"
+            )
+    if isinstance(train, ImageJepa) and train.augment.saturation and dataset.channels != 3:
+        raise ValueError(
+            f"train.augment.saturation: found {train.augment.saturation} with {dataset.channels} "
+            "channel(s), expected 0 (there is no colour to vary)"
+        )

@@ -1,0 +1,82 @@
+"""The prepared store: ``images.npy`` (uint8, memory-mapped), ``splits.csv``, ``manifest.json``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...data.splits import SPLITS, read_splits
+from ...errors import InputError
+from ...files import map_array, read_json
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """A prepared data set of images.
+
+    images: uint8 (n, H, W, C), memory-mapped, read-only.
+    labels: int64 (n,), -1 = no label.
+    split: int64 (n,), 0 train, 1 val, 2 test.
+    manifest: counts, classes, pixel statistics of the training part, hashes.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    split: np.ndarray
+    manifest: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def rows(self, name: str) -> np.ndarray:
+        """Sample numbers of the split ``name``, ascending."""
+        return np.flatnonzero(self.split == SPLITS.index(name))
+
+    def samples(self, rows: np.ndarray) -> np.ndarray:
+        """Images uint8 (B, H, W, C) of rows int64 (B,)."""
+        return self.images[rows]
+
+
+def open_store(folder: Path) -> ImageStore:
+    """Open what ``prepare`` wrote.
+
+    Raises:
+        InputError: missing or inconsistent files.
+    """
+    manifest = read_json(folder / "manifest.json", "sha256")
+    images = map_array(folder / "images.npy")
+    table = read_splits(folder / "splits.csv")
+    if len(images) != len(table.labels):
+        raise InputError(
+            f"{folder}: {len(images)} images but {len(table.labels)} rows in splits.csv; "
+            "prepare it again"
+        )
+    return ImageStore(images, table.labels, table.split, manifest)
+
+
+class ImageWriter:
+    """Append images to an ``.npy`` file whose length is known only at the end.
+
+    Plain writes rather than a memory map: mapped pages count as resident memory.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int, int]):
+        self._file = path.open("wb")
+        self._shape, self.n = shape, 0
+        self._header()
+
+    def _header(self) -> None:
+        # numpy pads headers so that the first axis may grow without moving the data.
+        self._file.seek(0)
+        header = {"descr": "|u1", "fortran_order": False, "shape": (self.n, *self._shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def append(self, images: np.ndarray) -> None:
+        """Write uint8 (n, H, W, C)."""
+        self._file.write(np.ascontiguousarray(images).data)
+        self.n += len(images)
+
+    def close(self) -> None:
+        self._header()
+        self._file.close()

@@ -1,0 +1,27 @@
+"""What several test files share."""
+
+from pathlib import Path
+from typing import Any
+
+from jepa_steps.config import Settings, experiments
+
+ROOT = Path(__file__).parents[1]
+
+TINY = {
+    "encoder": "jepa",
+    "steps": 40,
+    "batch_size": 32,
+    "model": {"patch_size": 2, "dim": 32, "depth": 2, "heads": 1},
+    "predictor": {"dim": 16, "depth": 1, "heads": 1},
+    "masks": {"blocks": 2},
+    "optimizer": {"lr": 0.001},
+    "threads": 1,
+    "log_every": 10,
+    "checkpoint_every": 15,
+}
+
+
+def parse_training(value: dict[str, Any], source: str = "test") -> Settings:
+    """Settings of a training, on the kind of data that its encoder is for (floors: images)."""
+    bio = isinstance(value, dict) and str(value.get("encoder")).startswith("bio-")
+    return experiments.parse_training(value, source, "expression" if bio else "images")
