@@ -20,10 +20,10 @@ from safetensors.numpy import save_file
 from . import draws
 from .cli import add_spec, parser, read_spec, run
 from .config import Embed, parse
-from .config.experiments import parse_training
+from .config.training import parse_training
 from .errors import InputError
 from .files import sha256, staged, write_csv, write_json
-from .modalities import MODALITIES, open_store, optional_part
+from .modalities import MODALITIES, has_part, open_store, optional_part, part
 from .modalities.contract import Store
 from .model.export import Encoder, batches, load_encoder, load_snapshots
 
@@ -135,7 +135,7 @@ def embed_new(folder: Path, modality: str, path: Path, settings: Embed, out: Pat
         raise InputError(
             f"{folder}: found an encoder of {encoder.config['modality']}, which takes no {modality}"
         )
-    names, read = optional_part(modality, "samples").read(path, encoder.config)
+    names, read = part(modality, "samples").read(path, encoder.config)
     ends = [(a, min(a + size, len(names))) for a in range(0, len(names), size)]
     rows = np.concatenate([encoder.embed(read(a, b), settings.pooling).numpy() for a, b in ends])
     temporary = out.with_name(f".{out.name}.{os.getpid()}.npy")
@@ -152,9 +152,9 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("--encoder", type=Path, required=True, help="folder written by train")
     what = p.add_mutually_exclusive_group(required=True)
     what.add_argument("--data", type=Path, help="folder written by prepare")
-    new = {name: module for name in MODALITIES if (module := optional_part(name, "samples"))}
-    for name, module in new.items():
-        what.add_argument(f"--{name}", type=Path, help=module.WHAT)
+    new = [name for name in MODALITIES if has_part(name, "samples")]
+    for name in new:
+        what.add_argument(f"--{name}", type=Path, help=f"folder or file of new {name}")
     p.add_argument("--out", type=Path, required=True, help="result folder, or .npy of new samples")
     args = p.parse_args(argv)
     settings = parse(Embed, *read_spec(args.spec))

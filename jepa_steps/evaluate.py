@@ -17,7 +17,7 @@ import numpy as np
 
 from .cli import add_spec, parser, read_spec, run
 from .config import parse
-from .config.experiments import parse_training
+from .config.training import parse_training
 from .errors import InputError
 from .figures.style import message, save
 from .files import read_json, staged, write_csv, write_json

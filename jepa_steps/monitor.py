@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from .cli import add_spec, parser, read_spec, run
 from .config import JepaRun, Monitor, Settings, parse
-from .config.experiments import parse_training
+from .config.training import parse_training
 from .data.splits import Splits, read_splits
 from .draws import evenly
 from .errors import InputError
@@ -112,13 +112,14 @@ def monitor(
 
 
 def _read(embed: Path, data: Path, train: Path, evaluation: Path | None) -> _Results:
+    description = read_json(embed / "embed.json", *_DESCRIBED)
     embeddings = read_array(embed / "embeddings.npy", "rows, dimensions")
     samples = read_splits(data / "splits.csv")
     if len(samples.split) != len(embeddings):
         raise InputError(f"{embed}: {len(embeddings)} embeddings, {len(samples.split)} rows in {data}")
     encoder = read_json(train / "encoder.json", "train", "modality")
     return _Results(
-        read_json(embed / "embed.json", *_DESCRIBED),
+        description,
         embeddings,
         read_array(embed / "tokens.npy", "samples, tokens, dimensions"),
         read_array(embed / "snapshots.npy", "stages, samples, dimensions"),

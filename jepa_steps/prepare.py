@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 
 from .cli import add_spec, parser, read_spec, run
-from .config.experiments import parse_dataset
+from .config.training import parse_dataset
 from .modalities import MODALITIES, part
 
 

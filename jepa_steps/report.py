@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .cli import parser, run
-from .config.experiments import parse_training
+from .config.training import parse_training
 from .errors import InputError
 from .figures import comparison
 from .figures.style import save

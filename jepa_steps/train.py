@@ -29,7 +29,7 @@ from safetensors.torch import load_file, save_file
 
 from .cli import add_spec, parser, read_spec, run
 from .config import JepaRun, PcaEncoder, Settings, resolved
-from .config.experiments import check_fit, parse_dataset, parse_training
+from .config.training import check_fit, parse_dataset, parse_training
 from .data.local import on_this_node
 from .engine import parallel
 from .engine.distributed import World, world

@@ -5,7 +5,7 @@ import pytest
 from support import ROOT
 
 from jepa_steps import cli
-from jepa_steps.config.experiments import parse_dataset
+from jepa_steps.config.training import parse_dataset
 from jepa_steps.modalities.images.prepare import prepare
 from jepa_steps.modalities.images.store import open_store
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from jepa_steps.config import Settings, experiments
+from jepa_steps.config import Settings, training
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,4 +24,4 @@ TINY = {
 def parse_training(value: dict[str, Any], source: str = "test") -> Settings:
     """Settings of a training, on the kind of data that its encoder is for (floors: images)."""
     bio = isinstance(value, dict) and str(value.get("encoder")).startswith("bio-")
-    return experiments.parse_training(value, source, "expression" if bio else "images")
+    return training.parse_training(value, source, "expression" if bio else "images")

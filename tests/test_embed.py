@@ -11,6 +11,7 @@ from support import TINY
 from jepa_steps import embed, train
 from jepa_steps.config import Embed
 from jepa_steps.data.masks import MultiBlockMasks
+from jepa_steps.modalities.images.views import _MASKS
 from jepa_steps.model.export import load_encoder
 
 SPEC = {
@@ -81,7 +82,7 @@ def test_a_view_hides_what_its_mask_leaves_out(embedded, store):
     assert views.shape == (6, 60, 3, 32)  # five snapshots and the end
     rows = np.array(json.loads((to / "embed.json").read_text())["view_rows"])
     encoder = load_encoder(out)
-    masks = MultiBlockMasks.of(embed._VIEW_MASKS, encoder.grid, 0)(1, np.full(len(rows), 1), rows)
+    masks = MultiBlockMasks.of(_MASKS, encoder.grid, 0)(1, np.full(len(rows), 1), rows)
     shown = encoder.encode(store.images[rows], masks.context).mean(1)
     assert np.allclose(views[-1, :, 1], shown, atol=1e-6)
     blackened = store.images[rows].copy()

@@ -41,6 +41,11 @@ def folder(tmp_path):
     return tmp_path
 
 
+def columns(folder, **roles):
+    """A manifest that says what the columns of splits.csv are."""
+    (folder / "manifest.json").write_text(json.dumps({"columns": roles}))
+
+
 def run(step, folder, out="out", spec=SPEC, **options):
     files = {"embeddings": folder / "embed" / "embeddings.npy", "splits": folder / "splits.csv"}
     more = [str(a) for k, v in (files | options).items() for a in (f"--{k}", v)]
@@ -243,13 +248,16 @@ def test_batch_and_context_alone_are_a_floor_of_cells(step, folder):
     lines = [f"{i},{split[i]},{labels[i]},c{i},K562,b{batch[i]}" for i in range(N)]
     header = "index,split,label,source,context,batch"
     (folder / "splits.csv").write_text("\n".join([header, *lines]) + "\n")
+    columns(folder, covariates=["context", "batch"], nuisance="batch")
     np.save(folder / "embed" / "embeddings.npy", rng.normal(size=(N, DIM)).astype(np.float32))
     result = run(step, folder)
     test = split == "test"
     assert result["covariates"]["accuracy"] == pytest.approx((labels == batch)[test].mean())
     assert result["covariates"]["accuracy"] > result["logistic"]["accuracy"] + 0.2
     assert "covariates" in read_correct(folder / "out" / "predictions.csv")[0]
-    assert result["batch"]["classes"] == CLASSES and "context" not in result
+    assert result["covariates"]["names"] == ["context", "batch"]
+    assert result["of_covariates"]["batch"]["classes"] == CLASSES
+    assert result["of_covariates"]["batch"]["nuisance"] and list(result["of_covariates"]) == ["batch"]
 
 
 def test_images_have_no_covariates(step, folder):
@@ -266,12 +274,22 @@ def test_doses_are_read_by_regression_where_there_are_three(step, folder):
     text = ["" if i % 10 == 0 else "1.0+0.1" if i % 10 == 1 else f"{dose[i]:g}" for i in range(N)]
     lines = [f"{i},{split[i]},{i % 3},c{i},{text[i]}" for i in range(N)]
     (folder / "splits.csv").write_text("\n".join(["index,split,label,source,dose", *lines]) + "\n")
+    columns(folder, log_targets=["dose"])
     z = np.log10(dose)
     rows = rng.normal(size=(N, DIM)).astype(np.float32)
     rows[:, 0] = z + z.std() / np.sqrt(3) * rng.normal(size=N)
     np.save(folder / "embed" / "embeddings.npy", rows)
-    found = run(step, folder)["dose"]
+    found = run(step, folder)["of_log_targets"]["dose"]
     known = np.array([t not in ("", "1.0+0.1") for t in text])
     assert found["n"]["test"] == (known & (split == "test")).sum()
     low, high = found["r2_interval"]
     assert low < found["r2"] < high and high - low < 0.3 and abs(found["r2"] - 0.75) < 0.1
+
+
+def test_a_column_that_the_manifest_names_and_the_table_lacks_is_named(step, folder):
+    splits = table(folder, True)
+    np.save(folder / "embed" / "embeddings.npy", embeddings(splits.labels, 1.0))
+    columns(folder, covariates=["batch"])
+    arguments = ("--embeddings", folder / "embed" / "embeddings.npy", "--splits", folder / "splits.csv")
+    code, _, err = step(probe, *arguments, "--out", folder / "out")
+    assert code == 2 and err.count("\n") == 1 and "splits.csv: found no column 'batch'" in err

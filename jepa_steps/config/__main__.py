@@ -13,9 +13,10 @@ import yaml
 
 from ..cli import parser, run
 from ..modalities import MODALITIES
-from .experiments import PRESETS, load_config, parse_training, schema
+from .experiments import PRESETS, load_config, schema
 from .reading import resolved
 from .settings_page import settings_page
+from .training import parse_training
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -5,22 +5,21 @@ where it is left out.
 """
 
 import difflib
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, Field, create_model, model_validator
+from pydantic import Field, create_model, model_validator
 
 from ..modalities import MODALITIES, part
 from .base import NAME, Settings
 from .embed import Embed
 from .evaluate import Evaluate
-from .floors import PcaEncoder, RawEncoder
 from .monitor import Monitor
 from .probe import Probe
 from .rank import Rank
 from .reading import parse, read_yaml
 from .resources import Resources
+from .training import check_fit, training_type
 
 Name = Annotated[str, Field(pattern=NAME)]
 PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -53,12 +52,6 @@ class Experiment(Settings):
     """Where it is trained; the result is the same everywhere."""
 
 
-def _training(modality: str) -> Any:
-    """The type of a ``train`` block: the encoders of a kind of data, and the floors that all have."""
-    encoders = (*part(modality, "settings").ENCODERS, PcaEncoder, RawEncoder)
-    return Annotated[Union[encoders], Field(discriminator="encoder")]  # noqa: UP007, of a tuple
-
-
 def _experiment(modality: str) -> type[Experiment]:
     """The type of an experiment on one kind of data."""
     evaluate = part(modality, "settings").Evaluate
@@ -68,7 +61,7 @@ def _experiment(modality: str) -> type[Experiment]:
         __base__=Experiment,
         __doc__=f"One encoder on a data set of {modality}, and how it is judged.",
         modality=(Literal[modality], Field(description=fields["modality"].description)),
-        train=(_training(modality), Field(description=fields["train"].description)),
+        train=(training_type(modality), Field(description=fields["train"].description)),
         evaluate=(evaluate, Field(evaluate(), description=fields["evaluate"].description)),
     )
 
@@ -157,41 +150,6 @@ Config = create_model(
         Field({}, description="Experiments by name. Without any, every data set is prepared."),
     ),
 )
-
-
-def check_fit(modality: str, dataset: Settings, train: Settings, where: str) -> None:
-    """Whether a training block can work on a data set of its kind.
-
-    Raises:
-        ValueError: it cannot; the text begins with ``where`` and the setting.
-    """
-    try:
-        part(modality, "settings").check(dataset, train)
-    except ValueError as error:
-        raise ValueError(f"{where}.{error}") from None
-
-
-def parse_training(value: Any, source: str, modality: str) -> Settings:
-    """Validate one ``train`` block: any encoder of a kind of data, or a floor.
-
-    Raises:
-        InputError: one line naming ``source`` and the field.
-    """
-    return parse(_train_block(modality), {"train": value}, source).train
-
-
-@cache
-def _train_block(modality: str) -> type[BaseModel]:
-    return create_model("Experiment", train=(_training(modality), ...))
-
-
-def parse_dataset(value: Any, source: str, modality: str) -> Settings:
-    """Validate the settings of one data set.
-
-    Raises:
-        InputError: one line naming ``source`` and the field.
-    """
-    return parse(part(modality, "settings").Dataset, value, source)
 
 
 def load_config(path: Path) -> Config:

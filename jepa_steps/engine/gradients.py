@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ..model.jepa import Jepa, Views
+from ..model.jepa import Jepa
+from ..model.objectives.terms import Views
 from .parallel import synchronise
 from .precision import Precision
 

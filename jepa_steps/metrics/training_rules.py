@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from ..config.run import JepaRun
 from . import remedies
 from .evidence import Evidence, Finding, Limits
 
@@ -174,7 +173,7 @@ def under_trained(e: Evidence, limits: Limits) -> Finding | None:
     )
 
 
-def _initial_share(s: JepaRun) -> float:
+def _initial_share(s: remedies.Settings) -> float:
     """Weight of the initial encoder in the moving average at the end; 0 without one."""
     if "ema_target" not in s.objective.kind:
         return 0.0

@@ -29,14 +29,23 @@ def part(modality: str, name: str) -> ModuleType:
     return import_module(f".{modality}.{name}", __name__)
 
 
+def has_part(modality: str, name: str) -> bool:
+    """Whether a kind has the module ``name``; imports nothing of it.
+
+    Raises:
+        InputError: no such kind.
+    """
+    _known(modality, "modality")
+    return find_spec(f"{__name__}.{modality}.{name}") is not None
+
+
 def optional_part(modality: str, name: str) -> ModuleType | None:
     """The same; None where the kind does without that module.
 
     Raises:
         InputError: no such kind.
     """
-    _known(modality, "modality")
-    return part(modality, name) if find_spec(f"{__name__}.{modality}.{name}") else None
+    return part(modality, name) if has_part(modality, name) else None
 
 
 def modality_of(folder: Path) -> str:

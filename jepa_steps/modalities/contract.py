@@ -30,7 +30,6 @@ views.py
     WHAT: what is seen several times, for the report.
     views(encoders, store, settings) -> (float32 (stages, n, q, D), their rows): LiDAR and alignment.
 samples.py
-    WHAT: what the option of the step embed takes.
     read(path, description) -> (names, function from a range of them to what ``Inputs`` takes).
 figures.py
     pictures(train, description, data, embeddings) -> {name: Figure}; names of ``monitor.PICTURES``.

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..config import Embed, JepaRun, PcaEncoder, RawEncoder, Settings, resolved
-from ..config.experiments import parse_training
+from ..config.training import parse_training
 from ..errors import InputError
 from ..files import read_json
 from ..modalities import part

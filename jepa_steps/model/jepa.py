@@ -8,7 +8,8 @@ block, N tokens of the grid, D width, P width after the projector (D without one
 
 import copy
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial, reduce
+from operator import add
 
 import torch
 from torch import Tensor, nn
@@ -17,32 +18,12 @@ from torch.nn import functional
 from ..config import JepaRun, Objective
 from .encoder import TokenEncoder
 from .gather import gather_rows
-from .objectives import (
-    between_sample_rows,
-    ema_target_loss,
-    full,
-    regularisation,
-    sigreg_loss,
-    unit_directions,
-)
+from .objectives import terms
+from .objectives.ema_target import target_space
+from .objectives.terms import Views, between_sample_rows, full
 from .projector import Projector
 from .seeded import seeded
 from .tokens import gather_tokens
-
-
-class Views(NamedTuple):
-    """What one batch gives the loss, behind the projector where there is one.
-
-    Of tokens: prediction, target (B, M, T, P); context (B, K, P) at int64 positions context_index
-    (B, K); full (B, N, P), all tokens by the trained encoder where it sees them (no EMA target).
-    Pooled: prediction, target (B, P), the means of the context and of the target view; the rest None.
-    """
-
-    prediction: Tensor
-    target: Tensor
-    context: Tensor | None = None
-    context_index: Tensor | None = None
-    full: Tensor | None = None
 
 
 class Jepa(nn.Module):
@@ -69,7 +50,7 @@ class Jepa(nn.Module):
             self.projector = Projector(encoder.dim, objective.projector)
         self.predictor = predictor
         self.target_encoder = None
-        if "ema_target" in objective.kind:
+        if objective.moving_target:
             self.target_encoder = copy.deepcopy(encoder).requires_grad_(False)
         self.watch: Callable[[Tensor], None] | None = None
 
@@ -123,61 +104,40 @@ class Jepa(nn.Module):
         Args:
             step: optimizer step, from which the directions of sigreg are drawn.
         """
-        o = self.objective
-        parts: dict[str, Tensor] = {}
-        if self.target_encoder is not None:
-            parts["prediction"] = ema_target_loss(views.prediction, views.target, o.distance)
-            loss = parts["prediction"]
-        else:
-            error = full(views.prediction) - full(views.target)
-            parts["invariance"] = error.square().mean()
-            loss = (1 - o.sigreg if o.kind == "sigreg" else o.invariance) * parts["invariance"]
-        if o.kind == "sigreg":
-            parts["sigreg"] = self._sigreg(self._rows(views, alone), step)
-            loss = loss + o.sigreg * parts["sigreg"]
-        elif o.regularised:
-            kinds = [regularisation(rows, o.gamma, o.eps) for rows in self._rows(views, alone)]
-            terms = (torch.stack(term).mean() for term in zip(*kinds, strict=True))
-            parts["variance"], parts["covariance"] = terms
-            loss = loss + o.variance * parts["variance"] + o.covariance * parts["covariance"]
-        return loss, {name: part.detach() for name, part in parts.items()}
+        rows = partial(self._rows, views, alone)
+        weighted = terms(views, rows, self.objective, self.seed, step)
+        loss = reduce(add, (term.weight * term.value for term in weighted))
+        return loss, {term.name: term.value.detach() for term in weighted}
 
     def alignment(self, views: Views) -> dict[str, Tensor]:
         """Mean squared distance of predictions on the unit sphere: ``alignment`` from their targets
         (Wang & Isola 2020, alpha = 2), ``alignment_shuffled`` from those of the batch's next sample.
 
-        0 = equal, 2 = nothing in common. Of cells, a prediction that knows nothing of its sample is as
-        far from the one as from the other. Of images the next sample's targets lie elsewhere, so that
-        a prediction that knows where its own lie is nearer to them by that alone.
+        0 = equal, 2 = nothing in common. Where the targets of all samples lie at the same positions, a
+        prediction that knows nothing of its sample is as far from the one as from the other. Where they
+        lie elsewhere, one that knows where its own lie is nearer to them by that alone.
         """
-        target = full(views.target)
-        if self.target_encoder is not None:  # what the loss compares with
-            target = functional.layer_norm(target, target.shape[-1:])
-        said, true = (functional.normalize(x, dim=-1) for x in (full(views.prediction), target))
-        both = {"alignment": true, "alignment_shuffled": true.roll(1, 0)}
-        return {name: (said - x).square().sum(-1).mean() for name, x in both.items()}
+        target = self.target_space(full(views.target))
+        prediction, true = (functional.normalize(x, dim=-1) for x in (full(views.prediction), target))
+        targets = {"alignment": true, "alignment_shuffled": true.roll(1, 0)}
+        return {name: (prediction - x).square().sum(-1).mean() for name, x in targets.items()}
+
+    def target_space(self, tokens: Tensor) -> Tensor:
+        """Tokens (..., D) of the exported encoder as predictions are compared with them."""
+        return tokens if self.target_encoder is None else target_space(tokens)
 
     def _rows(self, views: Views, alone: bool) -> list[tuple[Tensor, ...]]:
         """Kinds of rows that must vary between samples, each of every branch, over all ranks."""
         gather = (lambda x: x) if alone else gather_rows
         if views.context is None:
             return [(gather(views.prediction), gather(views.target))]
-        n = self.encoder.grid[0] * self.encoder.grid[1]
+        n = self.encoder.tokens
         branches = [(views.context, views.context_index)]
         if views.full is not None:
             every_BN = torch.arange(n, device=views.full.device).expand(len(views.full), -1)
             branches.append((views.full, every_BN))
         rows = [between_sample_rows(gather(x), gather(i), n) for x, i in branches]
         return list(zip(*rows, strict=True))
-
-    def _sigreg(self, kinds: list[tuple[Tensor, ...]], step: int) -> Tensor:
-        """Mean over kinds and branches; token rows weigh as much as pooled ones, one row a sample."""
-        pooled_BP = kinds[-1][0]
-        directions = unit_directions(pooled_BP.shape[1], self.objective.directions, self.seed, step).to(
-            pooled_BP.device
-        )
-        terms = [sigreg_loss(x, directions) * (len(pooled_BP) / len(x)) for rows in kinds for x in rows]
-        return torch.stack(terms).mean()
 
     def exported(self) -> TokenEncoder:
         """The encoder that users get: the EMA target where there is one."""

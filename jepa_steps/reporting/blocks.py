@@ -5,7 +5,7 @@ import shlex
 from collections import Counter
 from typing import Any
 
-from ..config.experiments import parse_dataset
+from ..config.training import parse_dataset
 from ..modalities import part
 from .differences import as_yaml, changes
 from .grouping import dig, listed, one_token

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from support import ROOT, TINY, parse_training
 
 from jepa_steps import config
-from jepa_steps.config import experiments, settings_page
+from jepa_steps.config import experiments, settings_page, training
 from jepa_steps.errors import InputError
 
 DATASET = {"source": "digits", "path": "x", "image_size": 8, "channels": 1}
@@ -160,7 +160,7 @@ def test_every_setting_says_what_it_is():
 @pytest.mark.parametrize("name", experiments.PRESETS)
 def test_presets_are_valid(name):
     modality, block = experiments.PRESETS[name]
-    train = experiments.parse_training(block, name, modality)
+    train = training.parse_training(block, name, modality)
     assert train.optimizer.clip_norm == 1.0
 
 

@@ -128,7 +128,6 @@ def healthy(seed: int, **changes) -> Evidence:
         nuisance=nuisance_statistics(tokens.mean(1), groups, labels),
         conditions=condition_statistics(predictions, targets + effect[conditions], conditions),
         settings=s,
-        remedies=part("expression" if s.encoder.startswith("bio-") else "images", "remedies").REMEDIES,
     )
     return replace(evidence, **changes)
 
@@ -210,4 +209,8 @@ PLANTED = {
 
 
 def planted(name: str, **changes) -> Evidence:
-    return replace(healthy(0), **{**PLANTED[name](), **changes})
+    evidence = replace(healthy(0), **{**PLANTED[name](), **changes})
+    if evidence.settings is None:
+        return evidence
+    modality = "expression" if evidence.settings.encoder.startswith("bio-") else "images"
+    return replace(evidence, remedies=part(modality, "remedies").REMEDIES)

@@ -16,7 +16,7 @@ from metrics.planted import (
 from support import ROOT, parse_training
 
 from jepa_steps.config import Monitor, resolved
-from jepa_steps.config.experiments import check_fit
+from jepa_steps.config.training import check_fit
 from jepa_steps.metrics.diagnosis import RULES, diagnose, verdict
 from jepa_steps.metrics.evidence import Evidence
 from jepa_steps.metrics.remedies import merge

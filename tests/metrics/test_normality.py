@@ -4,7 +4,7 @@ import torch
 
 from jepa_steps.metrics import normality
 from jepa_steps.metrics.normality import sigreg_ratio
-from jepa_steps.model.objectives import sigreg_loss, unit_directions
+from jepa_steps.model.objectives.sigreg import sigreg_loss, unit_directions
 
 RNG = np.random.default_rng(0)
 

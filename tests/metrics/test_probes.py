@@ -5,6 +5,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 
+from jepa_steps.config import Probe
 from jepa_steps.metrics import panel, probes
 from jepa_steps.metrics.neighbours import knn_probe
 
@@ -59,7 +60,7 @@ def test_the_probe_is_refitted_on_train_and_val():
 
 def test_test_labels_change_no_prediction():
     groups = np.arange(300)
-    settings = panel.Probe(bootstrap=100, few_draws=2)
+    settings = Probe(bootstrap=100, few_draws=2)
     ours, theirs = (panel.judge(data, groups, settings)[0] for data in (DATA, OTHER_TEST))
     assert set(ours) == set(theirs) and len(ours) == 4 + 2 * 4
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
@@ -82,7 +83,7 @@ def test_class_numbers_survive_a_class_that_train_lacks(missing):
     data = probes.Split3(
         DATA.train[keep], DATA.val, DATA.test, DATA.train_y[keep], DATA.val_y, DATA.test_y
     )
-    predicted, found, _ = panel.judge(data, np.arange(300), panel.Probe(few_draws=2, bootstrap=100))
+    predicted, found, _ = panel.judge(data, np.arange(300), Probe(few_draws=2, bootstrap=100))
     assert found["classes"] == [0, 1, 2]  # val shows the third
     assert (predicted["logistic"] == DATA.test_y).mean() > 0.4
     assert missing not in predicted["few5_0"]

@@ -11,7 +11,7 @@ from jepa_steps.files import read_array, rows_of
 from jepa_steps.metrics import spectrum
 from jepa_steps.metrics.embedding import norms, row_statistics, token_statistics
 from jepa_steps.metrics.moments import moments, token_moments
-from jepa_steps.model.objectives import covariance_loss, variance_loss
+from jepa_steps.model.objectives.vicreg import covariance_loss, variance_loss
 
 RNG = np.random.default_rng(0)
 

@@ -1,3 +1,6 @@
+import math
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,6 +12,8 @@ from jepa_steps.modalities.images.jepa import image_jepa
 from jepa_steps.modalities.images.tokenizer import PatchTokenizer
 from jepa_steps.model.encoder import TokenEncoder
 from jepa_steps.model.positions import sincos_positions
+from jepa_steps.model.predictor import MaskedPredictor
+from jepa_steps.model.tokens import gather_tokens
 from jepa_steps.model.transformer import Transformer
 
 
@@ -49,6 +54,45 @@ def test_position_codes_are_distinct_and_separable():
     assert codes.shape == (24, 32)
     assert torch.pdist(codes).min() > 0.1
     assert torch.equal(codes.view(4, 6, 32)[0, :, 16:], codes.view(4, 6, 32)[3, :, 16:])  # column half
+
+
+@pytest.mark.parametrize(("grid", "dim"), [((7,), 16), ((3, 4), 20), ((2, 3, 4), 24), ((2, 3, 4), 28)])
+def test_position_codes_of_any_grid_are_sines_and_cosines_of_each_axis(grid, dim):
+    codes = sincos_positions(grid, dim).double().numpy()
+    pairs = dim // (2 * len(grid))
+    assert codes.shape == (math.prod(grid), dim)
+    for token, place in enumerate(np.ndindex(*grid)):
+        expected = []
+        for at in place:
+            angles = [at / 10000 ** (i / pairs) for i in range(pairs)]
+            expected += [*map(math.sin, angles), *map(math.cos, angles)]
+        assert codes[token] == pytest.approx(expected + [0.0] * (dim - len(expected)), abs=1e-6)
+    with pytest.raises(ValueError, match="expected at least"):
+        sincos_positions((2,) * 5, 8)
+
+
+class Cubes(torch.nn.Module):
+    """A tokenizer over a grid of three axes, one value per token."""
+
+    def __init__(self, grid, dim):
+        super().__init__()
+        self.grid, self.dim, self.embed = grid, dim, torch.nn.Linear(1, dim)
+
+    def scale_input(self):
+        pass
+
+    def forward(self, x, keep=None):
+        tokens = self.embed(x[..., None])
+        return tokens if keep is None else gather_tokens(tokens, keep)
+
+
+def test_encoder_and_predictor_take_a_grid_of_three_axes():
+    encoder = TokenEncoder(Cubes((2, 3, 2), 12), 1, 2)
+    predictor = MaskedPredictor(encoder.grid, 12, 12, 1, 2, 2.0)
+    x, context = torch.randn(4, 12), torch.arange(8).expand(4, -1)
+    targets = torch.tensor([[8, 9], [10, 11]]).expand(4, 2, 2)
+    assert encoder.tokens == 12 and encoder(x).shape == (4, 12, 12)
+    assert predictor(encoder(x, context), context, targets).shape == (4, 2, 2, 12)
 
 
 def test_depth_scaling_survives_initialisation():

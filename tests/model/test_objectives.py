@@ -2,15 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from jepa_steps.model.objectives import (
-    between_sample_rows,
-    covariance_loss,
-    ema_target_loss,
-    regularisation,
-    sigreg_loss,
-    unit_directions,
-    variance_loss,
-)
+from jepa_steps.config import Objective
+from jepa_steps.model.objectives import terms
+from jepa_steps.model.objectives.ema_target import ema_target_loss
+from jepa_steps.model.objectives.sigreg import sigreg_loss, unit_directions
+from jepa_steps.model.objectives.terms import Views, between_sample_rows
+from jepa_steps.model.objectives.vicreg import covariance_loss, regularisation, variance_loss
 
 torch.manual_seed(0)
 X, Y = torch.randn(40, 12), torch.randn(40, 12) * 0.3 + 2
@@ -116,3 +113,27 @@ def test_directions_are_unit_vectors_and_a_function_of_seed_and_step():
     assert torch.equal(a, unit_directions(12, 100, 0, 7))
     assert not torch.equal(a, unit_directions(12, 100, 0, 8))
     assert abs(float((a @ a.T / 100 * 12 - torch.eye(12)).mean())) < 0.05  # all directions alike
+
+
+@pytest.mark.parametrize("kind", ["ema_target", "vicreg", "ema_target+vicreg", "sigreg"])
+def test_an_objective_is_the_sum_of_its_papers_terms(kind):
+    """Weights and rows against the formulas written out; ema_target alone asks for no rows."""
+    o = Objective(kind=kind, invariance=3.0, variance=2.0, covariance=0.5, sigreg=0.2)
+    prediction, target = torch.randn(6, 2, 3, 8), torch.randn(6, 2, 3, 8)
+    rows = [(torch.randn(60, 8), torch.randn(90, 8)), (torch.randn(6, 8), torch.randn(6, 8))]
+    asked = []
+    found = terms(Views(prediction, target), lambda: asked.append(1) or rows, o, 1, 7)
+    error = float((prediction - target).square().mean())
+    kinds = [regularisation(branches, o.gamma, o.eps) for branches in rows]
+    variance, covariance = (sum(float(k[i]) for k in kinds) / 2 for i in (0, 1))
+    directions = unit_directions(8, o.directions, 1, 7)
+    each = [sigreg_loss(x, directions) * 6 / len(x) for branches in rows for x in branches]
+    ema = float(ema_target_loss(prediction, target))
+    expected = {
+        "ema_target": ema,
+        "vicreg": 3 * error + 2 * variance + 0.5 * covariance,
+        "ema_target+vicreg": ema + 2 * variance + 0.5 * covariance,
+        "sigreg": 0.8 * error + 0.2 * float(sum(each)) / 4,
+    }[kind]
+    assert float(sum(t.weight * t.value for t in found)) == pytest.approx(expected, rel=1e-5)
+    assert bool(asked) is (kind != "ema_target") is o.regularised

@@ -12,7 +12,8 @@ import pytest
 import yaml
 from support import ROOT
 
-from jepa_steps.provenance import CODE, code_digest, code_files
+from jepa_steps.modalities import MODALITIES
+from jepa_steps.provenance import CODE, OF_NO_KIND, code_digest, code_files
 
 
 def snakemake(*arguments, cwd=ROOT, check=True) -> str:
@@ -93,9 +94,20 @@ def stages_of(root: Path) -> dict[str, dict]:
     return found
 
 
+def step_of(name: str, project: Path) -> tuple[str, list[str]]:
+    """(step, kinds of data) of a stage or rule: prepare_images, train@digits-jepa."""
+    rule, _, experiment = name.partition("@")
+    if rule.startswith("prepare_"):
+        return "prepare", [rule.removeprefix("prepare_")]
+    if rule == "report":
+        return rule, list(MODALITIES)
+    config = yaml.safe_load((project / "config" / "config.yaml").read_text())
+    return rule, [config["experiments"][experiment]["modality"]]
+
+
 def test_the_same_stages(rules, stages):
     assert set(rules) == set(stages) and len(rules) > 10
-    assert "prepare_expression@screen" in stages
+    assert {"prepare_expression@screen", "prepare_images@digits"} <= set(stages)
 
 
 @pytest.mark.parametrize("config", [{"images": {}, "expression": {}}, {"expression": {"s": SCREEN}}])
@@ -111,9 +123,14 @@ def test_the_same_outputs(rules, stages):
         assert job["output"] == stages[name]["outs"], name
 
 
-def test_the_same_inputs_and_code(rules, stages):
+def test_the_same_inputs_and_code(rules, stages, project):
     for name, job in rules.items():
-        code = {f"jepa_steps/{entry}" for entry in CODE[name.split("@")[0]]}
+        step, kinds = step_of(name, project)
+        code = {f"jepa_steps/{entry}" for entry in CODE[step]}
+        if step == "report":
+            code.add("jepa_steps/modalities")
+        elif step not in OF_NO_KIND:
+            code |= {f"jepa_steps/modalities/{kind}" for kind in kinds}
         stage = stages[name]
         results = {f for f in stage["folders"] if f.startswith(("results/", "data"))}
         inside = {f for f in job["input"] if any(f.startswith(folder + "/") for folder in results)}
@@ -143,44 +160,71 @@ def test_each_stage_runs_its_own_rule_and_nothing_else(rules, stages):
         assert target in rules[name]["output"]
 
 
+# The modules of a kind of data that a step asks for.
+PARTS = {
+    "prepare": ("settings", "prepare"),
+    "train": ("settings", "store", "encoder", "task", "remedies"),
+    "embed": ("settings", "store", "encoder", "views", "samples"),
+    "evaluate": ("settings", "evaluation"),
+    "monitor": ("settings", "figures", "remedies"),
+    "rank": (),
+    "probe": (),
+    "report": ("settings", "report"),
+}
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
 @pytest.mark.parametrize("step", CODE)
-def test_listed_code_is_all_the_code_a_step_imports(step):
-    # What these import only when it is needed.
-    modules = {
-        "prepare_expression": "prepare, jepa_steps.data.expression.prepare",
-        "evaluate": "evaluate, jepa_steps.evaluation.methods, jepa_steps.figures.effects",
-    }
+def test_listed_code_is_all_the_code_a_step_imports(step, modality):
+    """On one kind of data: none of another is imported."""
     listing = (
-        f"import sys, jepa_steps.{modules.get(step, step)}; print('\\n'.join(m.__file__ for n, m in sys.modules.items() "
+        f"import sys, jepa_steps.{step}; from jepa_steps.modalities import optional_part; "
+        f"[optional_part({modality!r}, name) for name in {PARTS[step]!r}]; "
+        "print('\\n'.join(m.__file__ for n, m in sys.modules.items() "
         "if n.startswith('jepa_steps') and getattr(m, '__file__', None)))"
     )
     run = subprocess.run(
         [sys.executable, "-c", listing], capture_output=True, text=True, cwd=ROOT, check=True
     )
     loaded = {Path(p) for p in run.stdout.split()}
-    shared = {ROOT / "jepa_steps" / f for f in ("__init__.py", "cli.py", "errors.py")}
-    assert loaded - shared <= set(code_files(step))
+    package = ROOT / "jepa_steps"
+    shared = {package / f for f in ("__init__.py", "cli.py", "errors.py")}
+    shared |= {package / "modalities" / f for f in ("__init__.py", "contract.py")}
+    kinds = {package / "modalities" / m / "__init__.py" for m in MODALITIES}  # looked for, and empty
+    assert all(not file.read_text() or "import" not in file.read_text() for file in kinds)
+    assert loaded - shared - kinds <= set(code_files(step, modality))
+
+
+EVERY = {(step, modality) for step in CODE for modality in MODALITIES}
 
 
 @pytest.mark.parametrize(
-    ("file", "steps"),
+    ("file", "changed"),
     [
         ("engine/loop.py", {"train"}),
-        ("evaluation/answer.py", {"evaluate"}),
         ("model/encoder.py", {"train", "embed", "evaluate"}),
         ("metrics/probes.py", {"evaluate", "monitor", "rank", "probe", "report"}),
-        ("data/expression/labels.py", {"prepare_expression", "train", "embed", "evaluate"}),
+        ("files.py", set(CODE)),
+        ("draws.py", set(CODE)),
         ("cli.py", set()),
+        ("modalities/__init__.py", set()),
+        ("modalities/expression/sources/h5ad.py", set(CODE) - set(OF_NO_KIND)),
+        ("modalities/images/augment.py", set(CODE) - set(OF_NO_KIND)),
     ],
 )
-def test_a_change_of_code_runs_the_steps_that_use_it(file, steps, tmp_path):
+def test_a_change_of_code_runs_the_steps_that_use_it(file, changed, tmp_path):
+    """Those of every kind of data, or where the file is of one kind those of that kind."""
     package = tmp_path / "jepa_steps"
     shutil.copytree(ROOT / "jepa_steps", package, ignore=shutil.ignore_patterns("__pycache__"))
-    before = {step: code_digest(step, package) for step in CODE}
-    assert before == {step: code_digest(step) for step in CODE}
+    before = {(s, m): code_digest(s, m, package=package) for s, m in EVERY}
+    assert before == {(s, m): code_digest(s, m) for s, m in EVERY}
     with (package / file).open("a") as source:
         source.write("# changed\n")
-    assert {step for step in CODE if code_digest(step, package) != before[step]} == steps
+    after = {(s, m): code_digest(s, m, package=package) for s, m in EVERY}
+    kinds = [m for m in MODALITIES if file.startswith(f"modalities/{m}/")] or MODALITIES
+    assert {key for key in EVERY if after[key] != before[key]} == {
+        (s, m) for s in changed for m in kinds
+    }
 
 
 def test_planning_imports_no_torch():
@@ -189,8 +233,15 @@ def test_planning_imports_no_torch():
     modules = {
         line.split("|")[-1].strip() for line in trace.splitlines() if line.startswith("import time:")
     }
-    assert "jepa_steps.config" in modules
+    assert {"jepa_steps.config", "jepa_steps.modalities.expression.settings"} <= modules
     assert not modules & {"torch", "sklearn", "matplotlib", "dvc"}
+
+
+@pytest.mark.parametrize("step", ["evaluate", "monitor", "rank", "probe", "report"])
+def test_the_help_of_a_judging_step_imports_no_torch(step):
+    command = [sys.executable, "-X", "importtime", "-m", f"jepa_steps.{step}", "--help"]
+    trace = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stderr
+    assert "jepa_steps.config" in trace and not re.search(r"\| +torch$", trace, re.M)
 
 
 @pytest.mark.parametrize(

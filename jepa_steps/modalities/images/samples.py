@@ -11,8 +11,6 @@ from .decode import open_image, to_pixels
 from .settings import ImageDataset
 from .sources import read_source
 
-WHAT = "folder of new images"
-
 
 def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[int, int], np.ndarray]]:
     """File names below a folder, and a function from a range of them to uint8 (B, H, W, C), decoded as

@@ -138,7 +138,8 @@ def test_whole_perturbations_held_out_are_probed_within_the_test_part(step, tmp_
     probed = read(at["probe"], "probe")
     assert "divided anew" in probed["parts"] and sum(probed["n"].values()) == 120 + 24
     assert probed["logistic"]["accuracy"] > 0.9
-    assert probed["batch"]["accuracy"] < 0.7 and "context" not in probed
+    assert probed["of_covariates"]["batch"]["accuracy"] < 0.7
+    assert "context" not in probed["of_covariates"]
     with (at["probe"] / "predictions.csv").open() as file:
         index = [int(row["index"]) for row in csv.DictReader(file)]
     assert set(index) <= set(open_store(pairs).rows("test").tolist())
@@ -168,7 +169,7 @@ def test_batch_dominated_embeddings_are_named(step, tmp_path):
     finding = next(f for f in found["findings"] if f["name"] == "nuisance-dominated embeddings")
     assert f"{found['nuisance']['group_beyond_label']:.0%} of the variance" in finding["evidence"]
     assert finding["remedy"] == {}  # the data have to be mended, not the settings
-    assert read(at["probe"], "probe")["batch"]["accuracy"] > 0.95
+    assert read(at["probe"], "probe")["of_covariates"]["batch"]["accuracy"] > 0.95
 
 
 def test_a_predictor_that_is_told_wrong_perturbations_learns_to_ignore_them(
@@ -222,7 +223,7 @@ def test_cell_eval_reads_predicted_and_real_cells(step, tmp_path, cells):
     anndata = pytest.importorskip("anndata", reason="pip install 'jepa-steps[expression]'")
     at = run(step, tmp_path, cells, SPEC)
     arguments = ("--train", at["train"], "--data", cells, "--out", tmp_path / "again")
-    assert step(evaluate, *arguments, "--cell-eval", tmp_path / "export")[0] == 0
+    assert step(evaluate, *arguments, "--export", tmp_path / "export")[0] == 0
     said, real = (anndata.read_h5ad(tmp_path / "export" / f"{n}.h5ad") for n in ("predictions", "real"))
     store, means = open_store(cells), np.load(tmp_path / "again" / "predictions.npy")
     test = store.rows("test")

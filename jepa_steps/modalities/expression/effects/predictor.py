@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ....model.export import load_weights
 from ....model.jepa import Jepa
@@ -51,7 +50,10 @@ class Effects:
 
     def latents(self, rows: np.ndarray) -> np.ndarray:
         """Cells int64 (n,) as the predictor's target sees them: float32 (n, F)."""
-        return self._in_blocks(rows, lambda part: self._target_space(self._jepa(self._read(part))))
+        return self._in_blocks(rows, self._latents)
+
+    def _latents(self, rows: np.ndarray) -> Tensor:
+        return self._flat(self._jepa.target_space(self._jepa(self._read(rows))))
 
     def predicted(self, rows: np.ndarray, condition: int) -> np.ndarray:
         """Predictions for cells int64 (n,) under one condition: float32 (n, F)."""
@@ -64,11 +66,6 @@ class Effects:
             return self._flat(self._jepa.predictor(context, every, every[:, None], *told)[:, 0])
 
         return self._in_blocks(rows, predict)
-
-    def _target_space(self, tokens_BND: Tensor) -> Tensor:
-        if self._jepa.target_encoder is not None:  # whose tokens the loss normalises
-            tokens_BND = functional.layer_norm(tokens_BND, tokens_BND.shape[-1:])
-        return self._flat(tokens_BND)
 
     def _flat(self, tokens_BND: Tensor) -> Tensor:
         return tokens_BND.mean(1) if self.pooled else tokens_BND.flatten(1)

@@ -39,7 +39,7 @@ def test_group_means_of_dense_sparse_and_blocks(monkeypatch):
     x, codes = RNG.poisson(0.5, (50, 6)).astype(np.float32), RNG.integers(-1, 4, 50)
     expected = np.stack([x[codes == g].mean(0) for g in range(4)])
     for block in (8192, 7):
-        monkeypatch.setattr("jepa_steps.metrics.perturbation.pseudobulk._BLOCK", block)
+        monkeypatch.setattr("jepa_steps.modalities.expression.effects.pseudobulk._BLOCK", block)
         for stored in (x, sp.csr_matrix(x), sp.csr_array(x)):
             means = group_means(stored, codes, 5)
             assert means[:4] == pytest.approx(expected, rel=1e-6) and np.isnan(means[4]).all()

@@ -124,7 +124,7 @@ def test_energy_distance_is_unbiased_and_blocks_change_nothing(monkeypatch):
     assert abs(values.mean()) < 3 * values.std() / 20 and values.min() < 0
     x, y = RNG.normal(size=(50, 3)), RNG.normal(size=(31, 3))
     whole = energy_distance(x, y)
-    monkeypatch.setattr("jepa_steps.metrics.perturbation.energy._BLOCK", 7)
+    monkeypatch.setattr("jepa_steps.modalities.expression.effects.energy._BLOCK", 7)
     assert energy_distance(x, y) == pytest.approx(whole)
 
 

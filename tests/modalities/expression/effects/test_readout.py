@@ -41,7 +41,7 @@ def test_gcv_chooses_little_for_signal_and_much_for_noise():
 
 def test_sparse_dense_blocks_and_float32_agree(monkeypatch):
     whole = fit_readout(LATENTS, EXPRESSION)
-    monkeypatch.setattr("jepa_steps.metrics.perturbation.readout._BLOCK", 13)
+    monkeypatch.setattr("jepa_steps.modalities.expression.effects.readout._BLOCK", 13)
     for stored in (EXPRESSION, sp.csr_matrix(EXPRESSION), sp.csr_array(EXPRESSION)):
         parts = fit_readout(LATENTS, stored)
         assert parts.alpha == whole.alpha

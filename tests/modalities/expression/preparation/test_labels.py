@@ -205,7 +205,7 @@ def test_keys_are_found_by_their_usual_names_or_given(tmp_path):
 
 def test_the_gene_column_that_knows_the_labels_is_taken(tmp_path):
     anndata = pytest.importorskip("anndata")
-    from screens import adata
+    from modalities.expression.screens import adata
 
     a = adata(screen())
     assert isinstance(a, anndata.AnnData)

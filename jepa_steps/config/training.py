@@ -1,0 +1,53 @@
+"""The blocks whose settings depend on the kind of data, validated one by one: a step on images reads no
+settings of another kind."""
+
+from functools import cache
+from typing import Annotated, Any, Union
+
+from pydantic import BaseModel, Field, create_model
+
+from ..modalities import part
+from .base import Settings
+from .floors import PcaEncoder, RawEncoder
+from .reading import parse
+
+
+def training_type(modality: str) -> Any:
+    """The type of a ``train`` block: the encoders of a kind of data, and the floors that all have."""
+    encoders = (*part(modality, "settings").ENCODERS, PcaEncoder, RawEncoder)
+    return Annotated[Union[encoders], Field(discriminator="encoder")]  # noqa: UP007, of a tuple
+
+
+def check_fit(modality: str, dataset: Settings, train: Settings, where: str) -> None:
+    """Whether a training block can work on a data set of its kind.
+
+    Raises:
+        ValueError: it cannot; the text begins with ``where`` and the setting.
+    """
+    try:
+        part(modality, "settings").check(dataset, train)
+    except ValueError as error:
+        raise ValueError(f"{where}.{error}") from None
+
+
+def parse_training(value: Any, source: str, modality: str) -> Settings:
+    """Validate one ``train`` block: any encoder of a kind of data, or a floor.
+
+    Raises:
+        InputError: one line naming ``source`` and the field.
+    """
+    return parse(_train_block(modality), {"train": value}, source).train
+
+
+@cache
+def _train_block(modality: str) -> type[BaseModel]:
+    return create_model("Experiment", train=(training_type(modality), ...))
+
+
+def parse_dataset(value: Any, source: str, modality: str) -> Settings:
+    """Validate the settings of one data set.
+
+    Raises:
+        InputError: one line naming ``source`` and the field.
+    """
+    return parse(part(modality, "settings").Dataset, value, source)
