@@ -219,7 +219,7 @@ def test_data_without_a_manifest_or_labels_are_reported_without(step, tmp_path):
     factory.write_experiment(tmp_path, "a", JEPA)
     probe = tmp_path / "probe" / "a"
     (probe / "probe.json").write_text('{"labels": 0, "reason": "no labels"}')
-    (probe / "predictions.csv").write_text("index,label\n")
+    (probe / "predictions.csv").write_text("index,label,group\n")
     (probe / "classes.csv").write_text("class,n,precision,recall\n")
     code, _, err = step(report, "--results", tmp_path, "--experiments", "a", "--out", tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text()

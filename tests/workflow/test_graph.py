@@ -233,7 +233,7 @@ def test_planning_imports_no_torch():
     modules = {
         line.split("|")[-1].strip() for line in trace.splitlines() if line.startswith("import time:")
     }
-    assert {"jepa_steps.config", "jepa_steps.modalities.expression.settings"} <= modules
+    assert {"jepa_steps.config.experiments", "jepa_steps.modalities"} <= modules
     assert not modules & {"torch", "sklearn", "matplotlib", "dvc"}
 
 
