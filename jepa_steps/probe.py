@@ -141,7 +141,7 @@ def _judge(
     predictions, scores, linear = panel.judge(data, probed.groups, settings)
     if known := _covariates(probed):
         alone = probes.Split3(*probes.standardise(*known), *probed.labels)
-        names = list(probed.splits.covariates)
+        names = [n for n, codes in probed.splits.covariates.items() if len(np.unique(codes)) > 1]
         predictions["covariates"], entry = panel.judge_linear(alone, probed.groups, settings)
         scores["covariates"] = {"names": names, **entry}
     if settings.attentive:

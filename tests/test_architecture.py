@@ -144,7 +144,17 @@ def test_only_its_folder_names_a_kind_of_data():
 
 
 GIVES = {
-    "settings": ("Dataset", "ENCODERS", "Evaluate", "FILES", "BLOCKS", "PRESETS", "sources", "check"),
+    "settings": (
+        "Dataset",
+        "ENCODERS",
+        "Evaluate",
+        "FILES",
+        "PREPARE",
+        "BLOCKS",
+        "PRESETS",
+        "sources",
+        "check",
+    ),
     "prepare": ("prepare", "summary"),
     "store": ("open_store",),
     "encoder": ("describe", "inputs", "encoder"),

@@ -255,7 +255,7 @@ def test_batch_and_context_alone_are_a_floor_of_cells(step, folder):
     assert result["covariates"]["accuracy"] == pytest.approx((labels == batch)[test].mean())
     assert result["covariates"]["accuracy"] > result["logistic"]["accuracy"] + 0.2
     assert "covariates" in read_correct(folder / "out" / "predictions.csv")[0]
-    assert result["covariates"]["names"] == ["context", "batch"]
+    assert result["covariates"]["names"] == ["batch"]  # all share the context
     assert result["of_covariates"]["batch"]["classes"] == CLASSES
     assert result["of_covariates"]["batch"]["nuisance"] and list(result["of_covariates"]) == ["batch"]
 

@@ -111,7 +111,7 @@ def overfitting(e: Evidence, limits: Limits) -> Finding | None:
         "warning",
         f"validation over training loss {early:.2f} up to step {steps[third - 1]:g} and {late:.2f} from "
         f"step {steps[-third]:g} on (limit {limits.overfitting:g} times; {len(ratio)} validations)",
-        "The encoder learns the training images by heart. Decay weights more, vary images more, or take "
+        "The encoder learns the training samples by heart. Decay weights more, vary samples more, or take "
         "an earlier encoder with select.",
         e.patch(e.remedies.more_regularisation),
     )
@@ -155,7 +155,7 @@ def under_trained(e: Evidence, limits: Limits) -> Finding | None:
         reasons.append(f"{steps:g} steps (limit {limits.steps})")
         factor = 2 * limits.steps / steps
     if epochs < 1:
-        reasons.append(f"{epochs:.2g} of one pass over the images")
+        reasons.append(f"{epochs:.2g} of one pass over the samples")
         factor = max(factor, 2 / epochs)
     initial = _initial_share(s) if s is not None else 0.0
     if initial > limits.initial_share:

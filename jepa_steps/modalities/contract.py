@@ -6,6 +6,7 @@ settings.py (imports no torch; planning reads it)
         ``config.UntrainedEncoder`` with an ``encoder`` name of their own.
     Evaluate: settings of the step evaluate, ``config.Evaluate`` or a subclass.
     FILES: names of the files that prepare writes; splits.csv and manifest.json among them.
+    PREPARE: what prepare asks of a machine: threads, at most, and mem_mb.
     BLOCKS, PRESETS: for docs/settings.md and ``python -m jepa_steps.config preset``.
     sources(dataset) -> {setting: path} of what prepare reads.
     check(dataset, train): ValueError where they do not fit; its text begins with the setting.

@@ -53,6 +53,11 @@ def files_of(modality):
     return part(modality, "settings").FILES
 
 
+def needs_of(modality):
+    """What prepare asks of a machine."""
+    return part(modality, "settings").PREPARE
+
+
 def prepared(wildcards):
     """The prepared files of an experiment's data set."""
     folder = dataset_of(wildcards)

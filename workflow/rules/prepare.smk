@@ -14,9 +14,9 @@ for modality in MODALITIES:
             "logs/prepare/{dataset}.log",
         wildcard_constraints:
             dataset=one_of(config[modality]),
-        threads: 8  # where there are as many
+        threads: needs_of(modality)["threads"]  # where there are as many
         resources:
-            mem_mb=1000,
+            mem_mb=growing(lambda w, modality=modality: needs_of(modality)["mem_mb"]),
         params:
             code=code_digest("prepare", modality),
             spec=lambda w, modality=modality: json.dumps(config[modality][w.dataset]),

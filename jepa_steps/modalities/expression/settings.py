@@ -25,6 +25,7 @@ class Evaluate(Evaluation):
 
 Dataset = ExpressionDataset
 ENCODERS = (ExpressionJepa, UntrainedCells)
+PREPARE = {"threads": 1, "mem_mb": 1000}  # read in blocks, by one process
 FILES = (
     "data.npy",
     "indices.npy",

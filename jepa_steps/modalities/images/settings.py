@@ -145,6 +145,7 @@ class UntrainedImageEncoder(UntrainedEncoder):
 
 Dataset = ImageDataset
 ENCODERS = (ImageJepa, UntrainedImageEncoder)
+PREPARE = {"threads": 8, "mem_mb": 4000}
 FILES = ("images.npy", "splits.csv", "manifest.json")
 BLOCKS = {
     "images.NAME": ImageDataset,

@@ -10,8 +10,7 @@ class Windows(nn.Module):
         super().__init__()
         self.dim, self.grid, self.embed = 16, (4,), nn.Linear(4, 16)
 
-    def scale_input(self):
-        pass
+        self.scale_input = lambda: None
 
     def forward(self, x, keep=None):
         tokens = self.embed(x.view(len(x), 4, 4))

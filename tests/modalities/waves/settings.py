@@ -4,17 +4,14 @@ from typing import Literal
 
 from ...config import Evaluate as Evaluate
 from ...config import JepaRun, Settings, UntrainedEncoder
-from ...config.predictor import Predictor
 
 
 class WaveDataset(Settings):
-    path: str
-    """A text file: the noise, as a standard deviation."""
+    path: str  # of a text file: the noise, as a standard deviation
 
 
 class WaveJepa(JepaRun):
     encoder: Literal["wave-jepa"]
-    predictor: Predictor = Predictor(dim=16, depth=1, heads=2)
 
 
 class UntrainedWaves(UntrainedEncoder):
@@ -22,6 +19,7 @@ class UntrainedWaves(UntrainedEncoder):
 
 
 Dataset, ENCODERS, BLOCKS, PRESETS = WaveDataset, (WaveJepa, UntrainedWaves), {}, {}
+PREPARE = {"threads": 1, "mem_mb": 1000}
 FILES = ("waves.npy", "splits.csv", "manifest.json")
 
 
@@ -29,5 +27,4 @@ def sources(dataset):
     return {"path": dataset.path}
 
 
-def check(dataset, train):
-    """Every encoder fits."""
+def check(dataset, train): ...

@@ -10,25 +10,18 @@ from .encoder import encoder
 
 class WaveTask:
     def __init__(self, train, store, world):
-        e, p = encoder(train, {}), train.predictor
-        shape = (e.grid, e.dim, p.dim, p.depth, p.heads, 2.0)
-        self.jepa = build_jepa(train, e, lambda: MaskedPredictor(*shape)).to(world.device)
+        e = encoder(train, {})
+        jepa = build_jepa(train, e, lambda: MaskedPredictor(e.grid, e.dim, 16, 1, 2, 2.0))
+        self.jepa = jepa.to(world.device)
         self.rows, self.labels, self.validated = store.rows("train"), store.labels, store.rows
-        self._order, self._size, self._world = Order(self.rows, train.seed), train.batch_size, world
+        order, self._world, self.scheduled = Order(self.rows, train.seed), world, lambda step: {}
+        self.samples = lambda number: order.batch(number, train.batch_size)
+        self.fixed = lambda number, rows: self._masked(np.zeros(len(rows), np.int64), rows)
         self._store, self._stream = store, draws.key(train.seed, "hidden windows")
-
-    def samples(self, number):
-        return self._order.batch(number, self._size)
 
     def batch(self, number, step):
         mine = slice(self._world.rank, None, self._world.size)
         return self._masked(*(part[mine] for part in self.samples(number)))
-
-    def scheduled(self, step):
-        return {}
-
-    def fixed(self, number, rows):
-        return self._masked(np.zeros(len(rows), np.int64), rows)
 
     def inputs(self, rows):
         return torch.from_numpy(self._store.samples(rows)).to(self._world.device)
