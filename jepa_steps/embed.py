@@ -22,7 +22,7 @@ from .cli import add_spec, parser, read_spec, run
 from .config import Embed, parse
 from .config.training import parse_training
 from .errors import InputError
-from .files import sha256, staged, write_csv, write_json
+from .files import sha256, staged, write_csv, write_json, write_npy_header
 from .modalities import MODALITIES, has_part, open_store, optional_part, part
 from .modalities.contract import Store
 from .model.export import Encoder, batches, load_encoder, load_snapshots
@@ -101,8 +101,7 @@ def write_embeddings(
             parts = encoder.poolings(store.samples(rows), names)
             first = np.ascontiguousarray(parts[settings.pooling].numpy())
             if not rows[0]:
-                header = {"descr": "<f4", "fortran_order": False, "shape": (len(store), first.shape[1])}
-                np.lib.format.write_array_header_1_0(file, header)
+                write_npy_header(file, "<f4", (len(store), first.shape[1]))
             file.write(first.data)
             for name, found in others.items():
                 found.append(parts[name].numpy())

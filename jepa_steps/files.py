@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 
@@ -117,6 +117,29 @@ def read_table(path: Path, *required: str, only: bool = False) -> dict[str, list
         for place, column in wanted:
             column.append(shared.setdefault(row[place], row[place]))
     return {header[place]: column for place, column in wanted}
+
+
+def read_numbers(path: Path) -> dict[str, list[float]]:
+    """The same of a table of numbers; a table without rows has empty columns.
+
+    Raises:
+        InputError: as ``read_table``, or text in place of a number.
+    """
+    try:
+        return {name: [float(text) for text in column] for name, column in read_table(path).items()}
+    except ValueError as error:
+        raise InputError(
+            f"{path}: {error}, expected numbers; run the step that writes it again"
+        ) from None
+
+
+def write_npy_header(file: BinaryIO, dtype: str, shape: tuple[int, ...]) -> None:
+    """Start an .npy file whose values follow as plain bytes, so that no mapped page counts as memory.
+
+    The first axis may be corrected later in place: numpy pads headers for that.
+    """
+    header = {"descr": dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def map_array(path: Path) -> np.ndarray:

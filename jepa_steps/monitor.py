@@ -28,7 +28,7 @@ from .errors import InputError
 from .figures import training as figures
 from .figures.spectra import spectra_over_training
 from .figures.style import message, save
-from .files import read_array, read_json, read_table, rows_of, staged, write_csv, write_json
+from .files import read_array, read_json, read_numbers, rows_of, staged, write_csv, write_json
 from .metrics import diagnosis, selection, spectrum
 from .metrics.embedding import moment_statistics, norms, token_statistics
 from .metrics.evidence import Evidence
@@ -127,7 +127,7 @@ def _read(embed: Path, data: Path, train: Path, evaluation: Path | None) -> _Res
         samples,
         encoder,
         parse_training(encoder["train"], str(train / "encoder.json"), encoder["modality"]),
-        {name: read_columns(train / f"{name}.csv") for name in ("metrics", "validation", "timing")},
+        {name: read_numbers(train / f"{name}.csv") for name in ("metrics", "validation", "timing")},
         read_json(evaluation).get("conditions") if evaluation else None,
     )
 
@@ -224,18 +224,6 @@ def _nuisance(z: np.ndarray, rows: np.ndarray, samples: Splits) -> dict[str, Any
     if samples.nuisance is None:
         return None
     return nuisance_statistics(z, samples.nuisance[rows], samples.labels[rows])
-
-
-def read_columns(path: Path) -> dict[str, list[float]]:
-    """Columns of a table that train writes; lists are empty for floors.
-
-    Raises:
-        InputError: missing file, or text in place of a number.
-    """
-    try:
-        return {name: [float(text) for text in column] for name, column in read_table(path).items()}
-    except ValueError as error:
-        raise InputError(f"{path}: {error}, expected numbers; train again") from None
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -139,47 +139,28 @@ def _judge(
     """(predicted labels of test by probe, scores by probe, class scores of the linear probe): of the
     embeddings, of the covariates alone where there are any, and of tokens where that is asked for."""
     predictions, scores, linear = panel.judge(data, probed.groups, settings)
-    if known := _covariates(probed):
+    varied = {n: c for n, c in probed.splits.covariates.items() if len(np.unique(c)) > 1}
+    if varied:
+        known = probes.one_hot([*varied.values()], probed.parts)
         alone = probes.Split3(*probes.standardise(*known), *probed.labels)
-        names = [n for n, codes in probed.splits.covariates.items() if len(np.unique(codes)) > 1]
         predictions["covariates"], entry = panel.judge_linear(alone, probed.groups, settings)
-        scores["covariates"] = {"names": names, **entry}
+        scores["covariates"] = {"names": list(varied), **entry}
     if settings.attentive:
         predictions["attentive"], scores["attentive"] = _attentive(tokens, probed, settings)
     return predictions, scores, linear
 
 
-def _covariates(probed: _Probed) -> list[np.ndarray]:
-    """One-hot codes float64 (n, K) of the covariates of each part's samples: what is known of them
-    without their values. Empty where all samples share them."""
-    codes = [c for c in probed.splits.covariates.values() if len(np.unique(c)) > 1]
-    wide = [np.eye(c.max() + 1) for c in codes]
-    one_hot = (np.hstack([w[c[p]] for w, c in zip(wide, codes, strict=True)]) for p in probed.parts)
-    return list(one_hot) if codes else []
-
-
 def _others(rows: np.ndarray, table: Splits, settings: Probe) -> dict[str, Any]:
-    """Scores of linear probes for each covariate, and of a regression for each target.
-
-    Left out are covariates with one value, and those of which test has values that training has not.
-    """
+    """Scores of linear probes for each covariate, and of a regression for each target."""
     split = [np.flatnonzero(table.split == code) for code in range(3)]
     parts = [_bounded(split[0], settings), *split[1:]]
     covariates, targets = {}, {}
     for name, codes in table.covariates.items():
-        y = [codes[part] for part in parts]
-        if len(np.unique(y[0])) < 2 or not np.isin(np.concatenate(y), y[0]).all():
-            continue
-        mean, scale = probes.standardisation(rows[parts[0]])
-        data = probes.Split3(*((rows[part] - mean) / scale for part in parts), *y)
-        _, entry = panel.judge_linear(data, table.groups[parts[2]], settings)
-        covariates[name] = {**entry, "nuisance": name == table.nuisance_column}
+        if found := panel.judge_covariate(rows, codes, parts, table.groups, settings):
+            covariates[name] = {**found, "nuisance": name == table.nuisance_column}
     for name, values in table.log_targets.items():
-        known = [part[~np.isnan(values[part])] for part in parts]
-        if min(len(np.unique(values[part])) for part in known) > 2:
-            x = probes.standardise(*(rows[part] for part in known))
-            data = probes.Split3(*x, *(values[part][:, None] for part in known))
-            targets[name] = panel.judge_regression(data, table.groups[known[2]], settings)
+        if found := panel.judge_target(rows, values, parts, table.groups, settings):
+            targets[name] = found
     return {"of_covariates": covariates, "of_log_targets": targets}
 
 

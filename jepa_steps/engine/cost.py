@@ -1,6 +1,7 @@
-"""What a training step costs: operations, memory, and the peak speed they are measured against."""
+"""What training costs: parameters, operations and memory of a step, the peak speed of the device."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -34,3 +35,21 @@ def step_cost(
 
     count = flops.count(jepa, loss) * train.batch_size // 2
     return StepCost(count, memory.predicted(jepa, loss, train, world.size), *flops.peak(world.device))
+
+
+def facts(
+    train: JepaRun, jepa: Jepa, samples: int, world: World, precision: Precision, cost: StepCost
+) -> dict[str, Any]:
+    """What summary.json says of the size of a run on ``samples`` training samples."""
+    parts = (("encoder", jepa.encoder), ("predictor", jepa.predictor))
+    return {
+        "steps": train.steps,
+        "epochs": train.steps * train.batch_size / samples,
+        "parameters": {
+            name: sum(p.numel() for p in part.parameters()) if part else 0 for name, part in parts
+        },
+        "flops_per_step": cost.flops,
+        "ranks": world.size,
+        "device": str(world.device),
+        "precision": precision.name,
+    }

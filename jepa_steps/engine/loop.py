@@ -22,7 +22,7 @@ from ..metrics import remedies
 from ..modalities import optional_part, part
 from ..modalities.contract import Store
 from . import checkpoint, memory, parallel, schedules
-from .cost import StepCost, step_cost
+from .cost import facts, step_cost
 from .distributed import World
 from .gradients import backward
 from .guard import Guard
@@ -143,9 +143,9 @@ class Trainer:
 
     def metrics(self) -> dict[str, Any]:
         """The row of metrics.csv at this step: means since the last one, norms, scheduled values."""
-        row, seen = self.means.take(self.world), self.watch.take(self.world)
+        row, statistics = self.means.take(self.world), self.watch.take(self.world)
         self.guard.watch(self.step, row["loss"])
-        self.verdicts.judge(self.step, seen)
+        self.verdicts.judge(self.step, statistics)
         batches = self.step + self.guard.skipped
         return {
             "step": self.step,
@@ -153,7 +153,7 @@ class Trainer:
             **row,
             "weight_norm": float(_norm(self.parameters)),
             "update_to_weight": self.update_to_weight,
-            **columns(seen),
+            **columns(statistics),
             "skipped": self.guard.skipped,
             **schedules.at(self.step - 1, self.settings),
             **self.task.scheduled(self.step - 1),
@@ -245,24 +245,10 @@ class Trainer:
         bar.close()
         if record:
             record.close()
-        return self.summary(cost, speed, starts)
-
-    def summary(self, cost: StepCost, speed: Speed, starts: Starts) -> dict[str, Any]:
-        """What summary.json holds of a finished run."""
-        s, jepa = self.settings, self.jepa
         return {
-            "steps": s.steps,
             "skipped": self.guard.skipped,
-            "epochs": s.steps * s.batch_size / len(self.task.rows),
-            "parameters": {
-                name: sum(p.numel() for p in part.parameters()) if part else 0
-                for name, part in (("encoder", jepa.encoder), ("predictor", jepa.predictor))
-            },
             "best": self.validation.best,
-            "flops_per_step": cost.flops,
-            "ranks": self.world.size,
-            "device": str(self.world.device),
-            "precision": self.precision.name,
+            **facts(s, self.jepa, len(self.task.rows), self.world, self.precision, cost),
             "this_run": speed.total(self.step),
             "run": starts.total(self.step),
         }

@@ -11,12 +11,12 @@ def collapse(e: Evidence, limits: Limits) -> Finding | None:
     """All embeddings nearly equal."""
     if e.pooled is None or e.pooled["relative_spread"] >= limits.relative_spread:
         return None
-    seen = e.seen("relative_spread", lambda v: v < limits.relative_spread)
+    where = e.occurrences("relative_spread", lambda v: v < limits.relative_spread)
     return Finding(
         "collapse",
         "error",
         f"embeddings spread {e.pooled['relative_spread']:.2g} of their norm around one vector "
-        f"(limit {limits.relative_spread:g}, n = {e.pooled['n']}){seen}{_overshoot(e)}",
+        f"(limit {limits.relative_spread:g}, n = {e.pooled['n']}){where}{_overshoot(e)}",
         "The encoder gives all samples nearly the same embedding. Strengthen what keeps them apart, "
         "on batches large enough to measure it.",
         _calmer(e, remedies.more_spread),
@@ -27,12 +27,13 @@ def positional_collapse(e: Evidence, limits: Limits) -> Finding | None:
     """Tokens that code where they are, not what they show."""
     if e.tokens is None or e.tokens["position_share"] <= limits.position_share:
         return None
-    seen = e.seen("position_share", lambda v: v > limits.position_share)
+    where = e.occurrences("position_share", lambda v: v > limits.position_share)
     return Finding(
         "positional collapse",
         "error",
         f"position alone explains {e.tokens['position_share']:.1%} of the token variance (limit "
-        f"{limits.position_share:.0%}, n = {e.tokens['samples']} samples, {e.tokens['n']} tokens){seen}",
+        f"{limits.position_share:.0%}, n = {e.tokens['samples']} samples, {e.tokens['n']} tokens)"
+        f"{where}",
         "The encoder codes where a token is, not what it shows. Hide less, so that the context can "
         "predict content, or compare whole views.",
         e.patch(e.remedies.content_over_position),
@@ -47,12 +48,12 @@ def rank_k_collapse(e: Evidence, limits: Limits) -> Finding | None:
     most = limits.subspace_share * width
     if width < 4 or k > most or k == 0:  # 0: equal rows, which is collapse
         return None
-    seen = e.seen("directions", lambda v: 0 < v <= most)
+    where = e.occurrences("directions", lambda v: 0 < v <= most)
     return Finding(
         "rank-k collapse",
         "error",
         f"k = {k} of {width} directions hold 99.999 % of the variance (limit "
-        f"{limits.subspace_share:.0%} of them, n = {e.ranks['n']}){e.when}{seen}{_overshoot(e)}",
+        f"{limits.subspace_share:.0%} of them, n = {e.ranks['n']}){e.when}{where}{_overshoot(e)}",
         "Beyond k directions nothing varies. Decorrelate the dimensions, or lower the learning rate.",
         _calmer(e, remedies.more_directions),
     )
@@ -65,13 +66,13 @@ def dimensional_collapse(e: Evidence, limits: Limits) -> Finding | None:
     rank, width = e.ranks["centred"]["effective_rank"], _width(e.ranks)
     if rank is None or rank >= limits.rank_share * width:  # None: too few rows to say
         return None
-    seen = e.seen("effective_rank", lambda v: v < limits.rank_share * width)
+    where = e.occurrences("effective_rank", lambda v: v < limits.rank_share * width)
     few = "" if e.ranks["trust"] == "ok" else ", few rows for this width"
     return Finding(
         "dimensional collapse",
         "error",
         f"effective rank {rank:.1f} of {width} (limit {limits.rank_share:.0%}, n = {e.ranks['n']}"
-        f"{few}){seen}{_overshoot(e)}",
+        f"{few}){where}{_overshoot(e)}",
         "A few directions carry everything. Strengthen the covariance term, or let the target move "
         "faster.",
         _calmer(e, remedies.more_directions),
@@ -82,13 +83,13 @@ def high_correlation(e: Evidence, limits: Limits) -> Finding | None:
     """Dimensions that repeat each other."""
     if e.pooled is None or e.pooled["mean_abs_correlation"] <= limits.correlation:
         return None
-    seen = e.seen("mean_abs_correlation", lambda v: v > limits.correlation)
+    where = e.occurrences("mean_abs_correlation", lambda v: v > limits.correlation)
     return Finding(
         "high correlation",
         "warning",
         f"two dimensions correlate by {e.pooled['mean_abs_correlation']:.2f} on average, by "
         f"{e.pooled['max_abs_correlation']:.2f} at most (limit of the mean {limits.correlation:g}, "
-        f"n = {e.pooled['n']}){e.when}{seen}",
+        f"n = {e.pooled['n']}){e.when}{where}",
         "Dimensions repeat each other. Strengthen the covariance term, or let the target move faster.",
         _calmer(e, remedies.more_directions),
     )
@@ -99,13 +100,13 @@ def dead_dimensions(e: Evidence, limits: Limits) -> Finding | None:
     if e.pooled is None or e.pooled["dead_share"] <= limits.dead_share:
         return None
     dead = e.pooled["dead_share"]
-    seen = e.seen("dead_share", lambda v: v > limits.dead_share)
+    where = e.occurrences("dead_share", lambda v: v > limits.dead_share)
     return Finding(
         "dead dimensions",
         "warning",
         f"{dead:.0%} of the dimensions have a std under a tenth of the median (limit "
         f"{limits.dead_share:.0%}, n = {e.pooled['n']}); smallest std {e.pooled['min_std']:.2g}, "
-        f"mean {e.pooled['mean_std']:.2g}{seen}",
+        f"mean {e.pooled['mean_std']:.2g}{where}",
         "These dimensions tell nothing. Strengthen the variance term, or take a smaller width.",
         e.patch(lambda s: remedies.fewer_dimensions(s, dead)),
     )
@@ -119,14 +120,14 @@ def nuisance_dominated(e: Evidence, limits: Limits) -> Finding | None:
     most = max(limits.nuisance_share, label or 0.0)
     if share is None or share <= most:
         return None
-    seen = e.seen("nuisance_share", lambda v: v > most)
+    where = e.occurrences("nuisance_share", lambda v: v > most)
     beside = "" if label is None else f" among samples of one label, the label {label:.0%} of all"
     return Finding(
         "nuisance-dominated embeddings",
         "warning",
         f"the group explains {share:.0%} of the variance{beside} (limit {limits.nuisance_share:.0%} "
         f"and the label's share; corrected for chance, n = {e.nuisance['n']}, "
-        f"{e.nuisance['groups']} groups){e.when}{seen}",
+        f"{e.nuisance['groups']} groups){e.when}{where}",
         "The embedding tells which group or batch a sample is from before what it is. Augment away what "
         "groups differ in, or remove it when preparing the data.",
         e.patch(e.remedies.vary_nuisance),

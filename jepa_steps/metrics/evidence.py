@@ -99,7 +99,7 @@ class Evidence:
         steps = self.history.get("step", [])
         return f", after step {steps[-1]:g}" if steps else ""
 
-    def seen(self, column: str, bad: Callable[[float], bool]) -> str:
+    def occurrences(self, column: str, bad: Callable[[float], bool]) -> str:
         """Text on the log rows, validations and snapshots whose ``column`` was bad, or nothing."""
         parts = []
         for name, table in (("log rows", self.history), ("validations", self.validation)):

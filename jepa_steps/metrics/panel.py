@@ -53,7 +53,7 @@ def judge(
     """
     linear, classes, choice = probes.logistic_probe(data, settings.logistic_c)
     ridge, ridge_choice = probes.ridge_probe(data)
-    both_x, both_y = data.both
+    both_x, both_y = data.train_and_val
     chances = probes.probabilities(linear(data.test))
     predictions = {
         "logistic": classes[chances.argmax(1)],
@@ -90,7 +90,7 @@ def judge_linear(
     """
     linear, classes, choice = probes.logistic_probe(data, settings.logistic_c)
     predicted = classes[linear(data.test).argmax(1)]
-    majority = np.bincount(data.both[1]).argmax()
+    majority = np.bincount(data.train_and_val[1]).argmax()
     return predicted, {
         **scores(data.test_y, predicted),
         "accuracy_interval": intervals((predicted == data.test_y)[None], groups, settings)[0],
@@ -113,6 +113,37 @@ def judge_regression(data: probes.Split3, groups: np.ndarray, settings: Settings
     interval = comparison.intervals(shares[None], groups, settings.bootstrap, settings.seed)[0]
     n = {"train": len(data.train_y), "val": len(data.val_y), "test": len(data.test_y)}
     return {**choice, "r2_interval": interval.tolist(), "n": n}
+
+
+def judge_covariate(
+    rows: np.ndarray, codes: np.ndarray, parts: list[np.ndarray], groups: np.ndarray, settings: Settings
+) -> dict[str, Any] | None:
+    """Scores of a linear probe for a covariate; None where training has one value, or test some that
+    training has not.
+
+    Args:
+        rows: (N, D), embeddings. codes: int64 (N,). parts: sample numbers of train, val and test.
+        groups: int64 (N,).
+    """
+    y = [codes[part] for part in parts]
+    if len(np.unique(y[0])) < 2 or not np.isin(np.concatenate(y), y[0]).all():
+        return None
+    mean, scale = probes.standardisation(rows[parts[0]])
+    data = probes.Split3(*((rows[part] - mean) / scale for part in parts), *y)
+    return judge_linear(data, groups[parts[2]], settings)[1]
+
+
+def judge_target(
+    rows: np.ndarray, values: np.ndarray, parts: list[np.ndarray], groups: np.ndarray, settings: Settings
+) -> dict[str, Any] | None:
+    """Scores of a ridge regression of a target float64 (N,), NaN where there is none; None where a part
+    has fewer than three values. Arguments as ``judge_covariate``."""
+    known = [part[~np.isnan(values[part])] for part in parts]
+    if min(len(np.unique(values[part])) for part in known) < 3:
+        return None
+    x = probes.standardise(*(rows[part] for part in known))
+    data = probes.Split3(*x, *(values[part][:, None] for part in known))
+    return judge_regression(data, groups[known[2]], settings)
 
 
 def judge_tokens(data: probes.Split3, groups: np.ndarray, settings: Settings) -> tuple[np.ndarray, dict]:

@@ -36,7 +36,7 @@ class Split3:
     test_y: np.ndarray
 
     @property
-    def both(self) -> tuple[np.ndarray, np.ndarray]:
+    def train_and_val(self) -> tuple[np.ndarray, np.ndarray]:
         """Train and val together."""
         return np.concatenate([self.train, self.val]), np.concatenate([self.train_y, self.val_y])
 
@@ -71,6 +71,12 @@ class LinearProbe:
         arrays |= {"mean": self.mean, "scale": self.scale}
         # safetensors writes the memory as it lies, strides or not.
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+
+
+def one_hot(codes: list[np.ndarray], parts: list[np.ndarray]) -> list[np.ndarray]:
+    """Of each part, float64 (n, K): the indicators of several codes int64 (N,) side by side."""
+    wide = [np.eye(c.max() + 1) for c in codes]
+    return [np.hstack([w[c[part]] for w, c in zip(wide, codes, strict=True)]) for part in parts]
 
 
 def load_probe(folder: Path) -> LinearProbe:
@@ -134,7 +140,7 @@ def logistic_probe(data: Split3, grid: Iterable[float]) -> tuple[Linear, np.ndar
     path = logistic(data.train.astype(np.float32), codes, grid)
     accuracy, loss = (f(data.val, data.val_y, classes) for f in (_accuracy, _log_loss))
     best, found = _best(path, lambda linear: (accuracy(linear), -loss(linear)))
-    x, y = data.both
+    x, y = data.train_and_val
     near = path[best] if np.isin(data.val_y, classes).all() else None
     classes, codes = np.unique(y, return_inverse=True)
     choice = {"c": best, "val_accuracy": {f"{c:g}": share for c, (share, _) in found.items()}}
@@ -151,7 +157,7 @@ def ridge_probe(data: Split3) -> tuple[np.ndarray, dict]:
     """(predicted labels (m,), choice) of the ridge classifier; strength chosen on val."""
     path, classes = _ridge_path(data.train, data.train_y)
     best, _ = _best(path, _accuracy(data.val, data.val_y, classes))
-    path, classes = _ridge_path(*data.both)
+    path, classes = _ridge_path(*data.train_and_val)
     return classes[path[best](data.test).argmax(1)], {"alpha": best}
 
 
@@ -174,7 +180,7 @@ def regression_probe(data: Split3) -> tuple[np.ndarray, dict]:
     strengths = sorted(_RIDGE_STRENGTHS, reverse=True)
     path = ridge(data.train, data.train_y, strengths)
     best, found = _best(path, lambda linear: float(r2_score(data.val_y, linear(data.val))))
-    predicted = ridge(*data.both, [best])[best](data.test)
+    predicted = ridge(*data.train_and_val, [best])[best](data.test)
     choice = {"alpha": best, "val_r2": {f"{a:g}": r2 for a, r2 in found.items()}}
     return predicted, {**choice, "r2": float(r2_score(data.test_y, predicted))}
 

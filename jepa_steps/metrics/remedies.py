@@ -25,8 +25,8 @@ def merge(*patches: Patch) -> Patch:
     result: Patch = {}
     for patch in patches:
         for key, value in patch.items():
-            both = isinstance(value, dict) and isinstance(result.get(key), dict)
-            result[key] = merge(result[key], value) if both else value
+            nested = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = merge(result[key], value) if nested else value
     return result
 
 

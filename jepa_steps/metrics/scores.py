@@ -18,8 +18,8 @@ def confusion_matrix(y: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, 
 
 def _rates(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Precision, recall and F1 of each class, float64 (C,); 0 where undefined."""
-    hits, n, said = np.diagonal(matrix), matrix.sum(1), matrix.sum(0)
-    return hits / said.clip(min=1), hits / n.clip(min=1), 2 * hits / (n + said).clip(min=1)
+    hits, n, predicted_n = np.diagonal(matrix), matrix.sum(1), matrix.sum(0)
+    return hits / predicted_n.clip(min=1), hits / n.clip(min=1), 2 * hits / (n + predicted_n).clip(min=1)
 
 
 def scores(

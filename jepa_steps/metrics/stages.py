@@ -26,7 +26,7 @@ def stage(rows: np.ndarray, views_nqD: np.ndarray) -> tuple[dict[str, Any], np.n
     m, statistics = moments(rows), row_statistics(rows)
     ranks, sigma = spectrum.summary(m), spectrum.singular_values(m)
     viewed = len(views_nqD) > 1
-    seen = lidar.lidar(views_nqD) if viewed else {"lidar": None, "trust": None}
+    of_views = lidar.lidar(views_nqD) if viewed else {"lidar": None, "trust": None}
     centred = ranks["centred"]
     alpha, (low, high) = centred["alpha_req"], centred["alpha_req"]["ranks"] or (None, None)
     return {
@@ -39,8 +39,8 @@ def stage(rows: np.ndarray, views_nqD: np.ndarray) -> tuple[dict[str, Any], np.n
         "alpha_req_r2": alpha["r2"],
         "alpha_req_first": low,
         "alpha_req_last": high,
-        "lidar": seen["lidar"],
-        "lidar_trust": seen["trust"],
+        "lidar": of_views["lidar"],
+        "lidar_trust": of_views["trust"],
         "sigreg_ratio": normality.sigreg_ratio(rows),
         "uniformity": geometry.uniformity(evenly(rows, _PAIRED)),
         "alignment": geometry.alignment(views_nqD) if viewed else None,

@@ -111,8 +111,8 @@ def overfitting(e: Evidence, limits: Limits) -> Finding | None:
         "warning",
         f"validation over training loss {early:.2f} up to step {steps[third - 1]:g} and {late:.2f} from "
         f"step {steps[-third]:g} on (limit {limits.overfitting:g} times; {len(ratio)} validations)",
-        "The encoder learns the training samples by heart. Decay weights more, vary samples more, or take "
-        "an earlier encoder with select.",
+        "The encoder learns the training samples by heart. Decay weights more, vary samples more, "
+        "or take an earlier encoder with select.",
         e.patch(e.remedies.more_regularisation),
     )
 

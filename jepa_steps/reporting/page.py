@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from .. import __version__
 from ..modalities import part
-from . import blocks, marks, numbers, summary, words
+from . import blocks, marks, numbers, ranks, summary, words
 from .contents import FIGURES
 from .grouping import Row, dig
 from .standing import GUESSES
@@ -41,7 +41,7 @@ def render(page: Page, results: Path, folder: Path) -> str:
     )
     names = ("number", "percent", "scaled", "size", "duration", "hours", "date")
     environment.filters |= {name: getattr(numbers, name) for name in names}
-    modules = {"blocks": blocks, "marks": marks}
+    modules = {"blocks": blocks, "marks": marks, "ranks": ranks}
     environment.globals |= {"dig": dig, **modules}
     origins = [blocks.provenance(e) for e in page.experiments]
     return environment.get_template("report.html").render(

@@ -59,16 +59,18 @@ def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:
     trained = [row for row in rows if row.trained]
     sides = [(row, floor, floor_label(floor, against)) for row in trained for floor in against]
     sides += [(one, other, other.label) for one, other in combinations(trained, 2)]
-    found = []
+    comparisons = []
     for row, other, name in sides:
         for measure, label in MEASURES.items():
             one = _compare(row, other, measure) if row.data == other.data else None
             if one:
-                found.append({"row": row, "floor": name, "kind": other.kind, "measure": label, **one})
-    for one, adjusted in zip(found, holm([one["p"] for one in found]), strict=True):
+                comparisons.append(
+                    {"row": row, "floor": name, "kind": other.kind, "measure": label, **one}
+                )
+    for one, adjusted in zip(comparisons, holm([one["p"] for one in comparisons]), strict=True):
         one["adjusted_p"] = adjusted
         one["says"] = verdict(one["low"], one["high"], adjusted)
-    return found
+    return comparisons
 
 
 def _compare(row: Row, floor: Row, measure: str) -> dict[str, Any] | None:

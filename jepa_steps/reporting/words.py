@@ -91,13 +91,17 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     if {s["kind"] for s in standings} <= set(GUESSES):
         only = listed(list(dict.fromkeys(s["floor"] for s in standings)))
         return "warn", "Healthy", f"{sound}. There is no floor but {only}."
-    says: dict[str, dict[str, str]] = {}
+    by_floor: dict[str, dict[str, str]] = {}
     for s in standings:
-        says.setdefault(s["floor"], {})[s["measure"]] = s["says"]
-    below = [_where_below(floor, said) for floor, said in says.items() if "below" in said.values()]
+        by_floor.setdefault(s["floor"], {})[s["measure"]] = s["says"]
+    below = [
+        _where_below(floor, verdicts)
+        for floor, verdicts in by_floor.items()
+        if "below" in verdicts.values()
+    ]
     if below:
         return "warn", "Healthy, but worse than a floor", f"{sound}, yet {listed(below)}."
-    ties = [floor for floor, said in says.items() if "beats" not in said.values()]
+    ties = [floor for floor, verdicts in by_floor.items() if "beats" not in verdicts.values()]
     if ties:
         return (
             "warn",
@@ -105,14 +109,14 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
             f"{sound}, yet {listed(ties)} serves as well.",
         )
     full, few = MEASURES.values()
-    only_few = [floor for floor, said in says.items() if said.get(full) == "ties"]
+    only_few = [floor for floor, verdicts in by_floor.items() if verdicts.get(full) == "ties"]
     but = f"; {listed(only_few)} only with {few}" if only_few else ""
     return "good", "Healthy and useful", f"{sound}, and a linear probe on them beats every floor{but}."
 
 
-def _where_below(floor: str, said: dict[str, str]) -> str:
-    worse = " and ".join(measure for measure, one in said.items() if one == "below")
-    better = " and ".join(measure for measure, one in said.items() if one == "beats")
+def _where_below(floor: str, verdicts: dict[str, str]) -> str:
+    worse = " and ".join(measure for measure, one in verdicts.items() if one == "below")
+    better = " and ".join(measure for measure, one in verdicts.items() if one == "beats")
     return f"{floor} serves better with {worse}" + (f", worse with {better}" if better else "")
 
 

@@ -107,13 +107,13 @@ class PerturbationBatches:
 
     def _controls(self, pairing: str, pools: Pools, seed: int) -> Callable[..., Tensor]:
         """A function of epochs and cells, int64 (b,) each, to their controls float32 (b, G)."""
-        store, seen = self._store, np.flatnonzero(self._store.split < 2)  # train and val
+        store, known = self._store, np.flatnonzero(self._store.split < 2)  # train and val
         if pairing == "mean":
-            means = mean_controls(pools, seen, store.samples)
+            means = mean_controls(pools, known, store.samples)
             return lambda _, rows: self.expression.of(means[pools.pool[rows]])
         pair = RandomPairing(pools, seed)
         if pairing == "transport":
-            perturbed = seen[store.condition[seen] > 0]
+            perturbed = known[store.condition[known] > 0]
             pair = TransportPairing(pools, perturbed, store.condition, _principal(store), seed)
         return lambda epoch, rows: self.expression(pair(epoch, rows))
 

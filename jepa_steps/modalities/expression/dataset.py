@@ -62,8 +62,8 @@ class ExpressionSplit(Settings):
                 "combination, context or batch, or allow_leaky: true to see what the leak is worth"
             )
         leaves_training_data(self.val, self.test)
-        if both := sorted(set(self.val_units) & set(self.test_units)):
-            raise ValueError(f"val_units and test_units: found {both[0]!r} in both, expected one")
+        if shared := sorted(set(self.val_units) & set(self.test_units)):
+            raise ValueError(f"val_units and test_units: found {shared[0]!r} in both, expected one")
         if self.kind == "cell" and (self.val_units or self.test_units):
             raise ValueError("val_units and test_units: found names, expected none with kind cell")
         if self.unseen_genes and self.kind != "combination":

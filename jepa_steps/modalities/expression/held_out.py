@@ -44,8 +44,8 @@ def held_out_perturbations(store: ExpressionStore) -> HeldOut:
     """
     test, train = store.rows("test"), store.rows("train")
     cells = test[store.condition[test] > 0]
-    both = np.stack([store.condition[cells], store.context[cells]])
-    keys, codes = np.unique(both, axis=1, return_inverse=True)
+    pairs = np.stack([store.condition[cells], store.context[cells]])
+    keys, codes = np.unique(pairs, axis=1, return_inverse=True)
     with_controls = store.context[train[store.condition[train] == 0]]
     lacking = ~np.isin(store.context[test], with_controls) & (store.condition[test] == 0)
     return HeldOut(keys[0], keys[1], cells, codes.ravel(), np.concatenate([train, test[lacking]]))
@@ -95,10 +95,10 @@ def _parts(store: ExpressionStore) -> list[list[tuple[str, str, float]]]:
 
 def _names(store: ExpressionStore) -> dict[tuple[str, str, float], str]:
     parts, trained = _parts(store), np.unique(store.condition[store.rows("train")])
-    occur, seen = _by_gene(parts), _by_gene([parts[code] for code in trained])
+    occurring, trained_parts = _by_gene(parts), _by_gene([parts[code] for code in trained])
     found = {}
-    for gene, every in occur.items():
-        trained_on = seen.get(gene, set())
+    for gene, every in occurring.items():
+        trained_on = trained_parts.get(gene, set())
         known = [n for n in (1, 2, 3) if {p[:n] for p in every} <= {p[:n] for p in trained_on}]
         told = len({p[: max(known, default=1)] for p in every})
         length = next(n for n in (1, 2, 3) if len({p[:n] for p in every}) == told)

@@ -99,9 +99,9 @@ def masks_on_samples(
     if len(images) == 0:
         return message("no samples to show")
     parts = (
-        lambda image, seen, hidden: image,
-        lambda image, seen, hidden: _faded(image, np.unique(seen), grid),
-        lambda image, seen, hidden: _faded(image, np.unique(hidden), grid),
+        lambda image, context, hidden: image,
+        lambda image, context, hidden: _faded(image, np.unique(context), grid),
+        lambda image, context, hidden: _faded(image, np.unique(hidden), grid),
     )
     samples = list(zip(images, context, targets, strict=True))
     tiles = np.array([[thumbnail(part(*sample)) for sample in samples] for part in parts])

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...data.splits import SPLITS, read_splits
 from ...errors import InputError
-from ...files import map_array, read_json
+from ...files import map_array, read_json, write_npy_header
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,7 @@ def open_store(folder: Path) -> ImageStore:
 
 
 class ImageWriter:
-    """Append images to an ``.npy`` file whose length is known only at the end.
-
-    Plain writes rather than a memory map: mapped pages count as resident memory.
-    """
+    """Append images to an ``.npy`` file whose length is known only at the end."""
 
     def __init__(self, path: Path, shape: tuple[int, int, int]):
         self._file = path.open("wb")
@@ -67,10 +64,8 @@ class ImageWriter:
         self._header()
 
     def _header(self) -> None:
-        # numpy pads headers so that the first axis may grow without moving the data.
         self._file.seek(0)
-        header = {"descr": "|u1", "fortran_order": False, "shape": (self.n, *self._shape)}
-        np.lib.format.write_array_header_1_0(self._file, header)
+        write_npy_header(self._file, "|u1", (self.n, *self._shape))
 
     def append(self, images: np.ndarray) -> None:
         """Write uint8 (n, H, W, C)."""

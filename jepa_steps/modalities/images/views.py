@@ -24,8 +24,8 @@ def views(
     """(embeddings float32 (stages, n, q, D) of n training images under q masks, their rows int64
     (n,))."""
     rows = sample(store.rows("train"), settings.view_samples, 0, "embed sample")
-    seen = [masked_views(encoder, store.images[rows], rows, settings) for encoder in encoders]
-    return np.stack(seen), rows
+    embeddings = [masked_views(encoder, store.images[rows], rows, settings) for encoder in encoders]
+    return np.stack(embeddings), rows
 
 
 def masked_views(encoder: Encoder, images: np.ndarray, index: np.ndarray, settings: Embed) -> np.ndarray:

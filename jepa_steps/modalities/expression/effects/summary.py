@@ -47,5 +47,7 @@ def finite(value: float) -> float | None:
 
 def counted(number_of: dict[str, int]) -> str:
     """Perturbations by context, as text."""
-    distinct, both = number_of["distinct"], number_of["by_context"]
-    return f"{distinct} perturbations" + (f", {both} with their contexts" if both > distinct else "")
+    distinct, by_context = number_of["distinct"], number_of["by_context"]
+    return f"{distinct} perturbations" + (
+        f", {by_context} with their contexts" if by_context > distinct else ""
+    )

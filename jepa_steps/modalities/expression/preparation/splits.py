@@ -146,7 +146,7 @@ def subgroups(cells: Cells, split: np.ndarray) -> dict[str, dict[str, object]]:
     """
     inside = (split >= 0) & (cells.condition > 0)
     trained = [cells.conditions[i] for i in np.unique(cells.condition[inside & (split == 0)])]
-    seen = {part.gene for parts in trained for part in parts}
+    trained_genes = {part.gene for parts in trained for part in parts}
     alone = {parts[0].gene for parts in trained if len(parts) == 1}
     named = cells.names()
     found: dict[str, dict[str, object]] = {}
@@ -160,8 +160,10 @@ def subgroups(cells: Cells, split: np.ndarray) -> dict[str, dict[str, object]]:
             {
                 "genes": genes,
                 "cells": dict.fromkeys(SPLITS, 0),
-                "subgroup": f"seen{len(seen & set(genes))}" if len(genes) > 1 else "unseen single",
-                "genes_seen": len(seen & set(genes)),
+                "subgroup": f"seen{len(trained_genes & set(genes))}"
+                if len(genes) > 1
+                else "unseen single",
+                "genes_seen": len(trained_genes & set(genes)),
                 "singles_seen": len(alone & set(genes)),
             },
         )

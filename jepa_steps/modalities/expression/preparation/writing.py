@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from ....files import write_npy_header
 from ..sources.source import BLOCK
 from ..store import open_csr
 
@@ -31,8 +32,7 @@ class CsrWriter:
         np.save(self._folder / "indptr.npy", indptr)
         for name, dtype in (("data", "<f4"), ("indices", "<i4")):
             with (self._folder / f"{name}.npy").open("wb") as out:
-                header = {"descr": dtype, "fortran_order": False, "shape": (int(indptr[-1]),)}
-                np.lib.format.write_array_header_1_0(out, header)
+                write_npy_header(out, dtype, (int(indptr[-1]),))
                 for part in range(3):
                     _move(self._scratch / f"{name}{part}", out)
 
@@ -51,7 +51,6 @@ def write_dense(folder: Path, genes: int, limit: int) -> None:
     n, size = len(csr.indptr) - 1, max(1, BLOCK // genes)
     n = n if n * genes * 4 <= limit << 20 else 0
     with (folder / "dense.npy").open("wb") as out:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (n, genes)}
-        np.lib.format.write_array_header_1_0(out, header)
+        write_npy_header(out, "<f4", (n, genes))
         for a in range(0, n, size):
             csr.matrix(np.arange(a, min(a + size, n))).toarray().tofile(out)

@@ -63,15 +63,15 @@ class ExpressionSource:
 
 def factorise(values: Iterable) -> Column:
     """Values of any type as codes of their trimmed texts; None, NaN and empty texts are missing."""
-    codes, texts, seen = [], {}, {}
+    codes, texts, code_of = [], {}, {}
     for value in values:
-        code = seen.get(value)
+        code = code_of.get(value)
         if code is None:
             text = value.decode() if isinstance(value, bytes) else str(value)
             text = " ".join(text.split())
             missing = text.casefold() in _MISSING
             code = -1 if missing else texts.setdefault(text, len(texts))
-            seen[value] = code
+            code_of[value] = code
         codes.append(code)
     return Column(np.array(codes, np.int32), list(texts))
 

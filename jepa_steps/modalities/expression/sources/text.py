@@ -59,7 +59,7 @@ def _mtx_header(path: Path) -> tuple[tuple[int, int], int, int]:
 def _mtx(
     path: Path, shape: tuple[int, int], entries: int, skip: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    seen = 0
+    count = 0
     with open_text(path) as file:
         for _ in range(skip):
             file.readline()
@@ -68,15 +68,15 @@ def _mtx(
                 numbers = np.array(" ".join(lines).split(), np.float64).reshape(-1, 3)
             except ValueError:
                 raise InputError(
-                    f"{path}: near value {seen}: expected lines of 'gene cell value'"
+                    f"{path}: near value {count}: expected lines of 'gene cell value'"
                 ) from None
             places = numbers[:, :2].astype(np.int64) - 1
             if len(places) and (places.min() < 0 or (places.max(0) >= shape).any()):
-                raise InputError(f"{path}: near value {seen}: a gene or cell number out of {shape}")
-            seen += len(numbers)
+                raise InputError(f"{path}: near value {count}: a gene or cell number out of {shape}")
+            count += len(numbers)
             yield places[:, 1], places[:, 0], numbers[:, 2]
-    if seen != entries:
-        raise InputError(f"{path}: found {seen} values, expected {entries}; the file is cut off")
+    if count != entries:
+        raise InputError(f"{path}: found {count} values, expected {entries}; the file is cut off")
 
 
 def open_csv(path: Path, dataset: ExpressionDataset) -> ExpressionSource:
