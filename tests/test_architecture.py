@@ -60,12 +60,14 @@ def module_of(file: Path) -> str:
 
 
 def imports(file: Path, run_only: bool = False) -> Iterator[str]:
-    """Modules of the package that a file imports; those under TYPE_CHECKING are left out with
-    ``run_only``, and so are those inside functions."""
+    """Modules of the package that a file imports, without those that only types need; with ``run_only``
+    without those inside functions."""
     package = module_of(file) if file.name == "__init__.py" else module_of(file).rpartition(".")[0]
     tree = ast.parse(file.read_text())
-    nodes = tree.body if run_only else ast.walk(tree)
-    for node in nodes:
+    tree.body = [
+        n for n in tree.body if not (isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test))
+    ]
+    for node in tree.body if run_only else ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             target = ".".join([*base, *([node.module] if node.module else [])])

@@ -51,7 +51,7 @@ def test_of_strengths_equal_in_accuracy_that_of_the_lowest_log_loss_is_chosen():
 
 def test_the_probe_is_refitted_on_train_and_val():
     linear, _, choice = probes.logistic_probe(DATA, [0.1])
-    x, y = DATA.both
+    x, y = DATA.train_and_val
     again = probes.logistic(x, y, [0.1])[0.1].coef  # not from where the fit on train ended
     assert choice["c"] == 0.1 and np.allclose(linear.coef, again, rtol=0, atol=1e-4)
     train_only = probes.logistic(DATA.train, DATA.train_y, [0.1])[0.1].coef
@@ -68,7 +68,7 @@ def test_test_labels_change_no_prediction():
 
 def test_ridge_probe_equals_scikit_learn():
     predicted, choice = probes.ridge_probe(DATA)
-    reference = RidgeClassifier(choice["alpha"]).fit(*DATA.both).predict(DATA.test)
+    reference = RidgeClassifier(choice["alpha"]).fit(*DATA.train_and_val).predict(DATA.test)
     assert np.array_equal(predicted, reference)
     chosen = [
         (RidgeClassifier(a).fit(DATA.train, DATA.train_y).predict(DATA.val) == DATA.val_y).mean()

@@ -32,9 +32,10 @@ CONFIG: dict = {
     "experiments": {
         name: {
             "dataset": "digits",
+            "modality": "images",
             "train": train,
             "embed": {"snapshot_samples": 200},
-            "evaluate": {"halvings": 20},
+            "evaluate": {"seed": 0},
             "monitor": {"dead_share": 0.25},
             "rank": {"samples": 2000},
             "probe": {"few_labels": [5], "few_draws": 2, "bootstrap": 100, "logistic_c": [0.1]},
@@ -161,7 +162,7 @@ def test_exp_run_with_a_changed_setting_and_what_compares_it(clone):
 def test_partial_pull_is_adopted_in_part_and_deletes_nothing(clone):
     before = sh(clone, "git ls-files results").split()
     stages = " ".join(f"{s}@raw" for s in ("train", "embed", "evaluate", "monitor", "rank", "probe"))
-    sh(clone, f"dvc pull prepare@digits {stages}")
+    sh(clone, f"dvc pull prepare_images@digits {stages}")
     sh(clone, "python -m jepa_steps.adopt")
     assert "Nothing to be done" in sh(clone, "snakemake -n -- results/probe/raw/probe.json")
     assert all((clone / name).exists() for name in before)
