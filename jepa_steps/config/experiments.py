@@ -35,7 +35,8 @@ class Experiment(Settings):
     dataset: str
     """Name of a data set."""
     modality: str
-    """Kind of data; left out, that of the data set. DVC, which cannot look it up, needs it."""
+    """Kind of data. Where it is left out, it is that of the data set; DVC, which cannot look it up,
+    needs it."""
     train: Settings
     """How the encoder comes about."""
     embed: Embed = Embed()

@@ -18,6 +18,7 @@ from .run import JepaRun
 BLOCKS: dict[str, type[BaseModel]] = {
     "experiments.NAME": Experiment,
     **{name: block for m in MODALITIES for name, block in part(m, "settings").BLOCKS.items()},
+    "train, of any kind of data": JepaRun,
     "train.objective": Objective,
     "train.optimizer": Optimizer,
     "train, floor: principal components": PcaEncoder,
@@ -29,8 +30,6 @@ BLOCKS: dict[str, type[BaseModel]] = {
     "probe": Probe,
     "resources": Resources,
 }
-# What every training by prediction has, in a table of its own.
-_RUN = {"train: any run": JepaRun}
 HEAD = """# Every setting
 
 Blocks of a config: data sets and training by kind of data, then what all kinds share; `train` to
@@ -40,24 +39,25 @@ Blocks of a config: data sets and training by kind of data, then what all kinds 
 
 def settings_page() -> str:
     """docs/settings.md: a heading and a table of name, default, meaning for every block."""
-    blocks = {**_RUN, **BLOCKS}
-    return "\n".join([HEAD, *(f"## {name}\n\n{_table(block)}" for name, block in blocks.items())])
+    return "\n".join([HEAD, *(f"## {name}\n\n{_table(block)}" for name, block in BLOCKS.items())])
 
 
 def _table(block: type[BaseModel]) -> str:
     lines = ["| setting | default | what and why |", "|---|---|---|"]
-    run = issubclass(block, JepaRun) and block is not JepaRun
-    shared = (
-        {n for n, f in JepaRun.model_fields.items() if f.default == block.model_fields[n].default}
-        if run
-        else set()
-    )
     for name, field in block.model_fields.items():
-        if name in shared - {"encoder"}:
+        if not field.description or _stands_with_any_run(block, name):
             continue
-        meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+        meaning = " ".join(field.description.split()).replace("|", "\\|")
         lines.append(f"| `{name}` | {_default(field.default)} | {meaning} |")
     return "\n".join(lines) + "\n"
+
+
+def _stands_with_any_run(block: type[BaseModel], name: str) -> bool:
+    """Whether a kind's training has a setting as every training has it, which has a table of its own."""
+    if not issubclass(block, JepaRun) or block is JepaRun or name not in JepaRun.model_fields:
+        return False
+    mine, common = (of.model_fields[name] for of in (block, JepaRun))
+    return (mine.default, mine.description) == (common.default, common.description)
 
 
 def _default(value: object) -> str:

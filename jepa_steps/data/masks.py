@@ -5,7 +5,7 @@ for every sample. Positions are uniform over all placements that fit, the last r
 included. Contexts are brought to one length by dropping visible tokens in a random order, never
 in raster order: the visit frequency keeps every symmetry of the grid.
 
-Shapes: B samples, H x W grid of N tokens, M target blocks, T tokens a block, K context tokens.
+Shapes: B samples, H x W grid of N tokens, M target blocks, T tokens per block, K context tokens.
 """
 
 import copy

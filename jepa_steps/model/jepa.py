@@ -2,8 +2,8 @@
 
 Everything that needs gradients runs through ``forward``, so that DDP synchronises all of it.
 
-Shapes: B samples of this rank, K context tokens, M target blocks, T tokens a
-block, N tokens of the grid, D width, P width after the projector (D without one).
+Shapes: B samples of this rank, K context tokens, M target blocks, T tokens per block, N tokens of the
+grid, D width, P width after the projector (D without one).
 """
 
 import copy

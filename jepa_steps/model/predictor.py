@@ -1,6 +1,6 @@
 """Predictors: from context tokens to the embeddings of what the context did not see.
 
-Shapes: B samples, K context tokens, M target blocks, T tokens a block, D encoder width,
+Shapes: B samples, K context tokens, M target blocks, T tokens per block, D encoder width,
 E predictor width.
 """
 

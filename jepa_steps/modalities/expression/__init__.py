@@ -1,1 +1,1 @@
-"""Perturb-seq: from a file of cells x genes to a split, normalised, memory-mapped store."""
+"""Perturb-seq: from cells x genes to a split, normalised store, a JEPA of cells, predicted effects."""

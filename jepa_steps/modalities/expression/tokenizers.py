@@ -50,7 +50,7 @@ class ModuleTokenizer(nn.Module):
     """A token is the linear map of one module of genes, and sees no other gene.
 
     Args:
-        modules: columns int64 of each module, ``data.expression.modules.gene_modules``.
+        modules: columns int64 of each module, ``modules.gene_modules``.
     """
 
     def __init__(self, modules: Sequence[np.ndarray], dim: int):

@@ -1,0 +1,1 @@
+"""Images: from files to a memory-mapped store, hidden blocks of patches, what is told of them."""

@@ -1,11 +1,7 @@
-"""Training batches as a pure function of their number.
-
-The training samples are visited in one endless stream: epoch after epoch, each a permutation of
-its own. Batch k takes positions k * B to (k + 1) * B of the stream, so there is no short last batch
-and nothing to remember when a run resumes.
+"""Training batches of images as a pure function of their number; ``data.order`` tells which samples.
 
 Shapes: B samples of the global batch, b samples of this rank, H x W x C pixels, K context tokens,
-M target blocks, T tokens a block.
+M target blocks, T tokens per block.
 """
 
 from typing import TYPE_CHECKING

@@ -1,0 +1,1 @@
+"""From a source to the prepared store: labels, splits, two passes over the matrix, the leak audit."""

@@ -1,0 +1,1 @@
+"""The files that hold cells x genes: a reader per format, behind one interface."""
