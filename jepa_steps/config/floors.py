@@ -13,6 +13,7 @@ class UntrainedEncoder(Settings):
     kind: ClassVar[str] = "untrained"
 
     encoder: str
+    """Name of the floor; each kind of data has its own."""
     seed: int = 0
     """Seed of the weights."""
 

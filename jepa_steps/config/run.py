@@ -14,6 +14,7 @@ class JepaRun(Settings):
     kind: ClassVar[str] = "jepa"
 
     encoder: str
+    """Name of what is trained; each kind of data has its own."""
     seed: int = 0
     """Seed of weights and of everything that is drawn in training."""
     steps: Annotated[int, Field(ge=10)] = 10_000
