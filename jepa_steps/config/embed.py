@@ -8,7 +8,7 @@ from .base import Settings
 
 
 class Embed(Settings):
-    """From images to stored embeddings."""
+    """From samples to stored embeddings."""
 
     pooling: Literal["mean", "max"] = "mean"
     """How token embeddings become one embedding a sample."""
@@ -17,7 +17,7 @@ class Embed(Settings):
     last4 or another number (token means of the last four blocks, side by side; of all blocks where
     there are fewer). Floors of one vector have none."""
     batch_size: Annotated[int, Field(ge=1)] = 512
-    """Images a forward pass; no influence on the result beyond rounding."""
+    """Samples per forward pass; no influence on the result beyond rounding."""
     token_samples: Annotated[int, Field(ge=2)] = 512
     """Samples of each part whose token embeddings are stored: the training ones for token
     statistics, all for the attentive probe."""

@@ -11,7 +11,7 @@ class Masks(Settings):
     """Multi-block masks (I-JEPA)."""
 
     blocks: Annotated[int, Field(ge=1, le=16)] = 4
-    """Target blocks an image."""
+    """Target blocks per sample."""
     scale: Range = (0.15, 0.2)
     """Share of the tokens a target block covers, [low, high]."""
     aspect: Range = (0.75, 1.5)

@@ -1,6 +1,6 @@
 """Groups: the unit that never crosses splits (a donor, a scene, a recording).
 
-Copies of one image never cross splits, either; ``together`` unites the two demands.
+Copies of one sample never cross splits, either; ``together`` unites the two demands.
 """
 
 import re
@@ -27,13 +27,13 @@ def of_paths(names: list[str], pattern: str | None, path: Path) -> np.ndarray | 
         if match is None or not match[1]:
             raise InputError(
                 f"{path / name}: groups {pattern!r} finds no group in the path {name!r}, expected one "
-                "for every image; change groups"
+                "for every sample; change groups"
             )
     return np.array([match[1] for match in found if match])
 
 
 def of_array(groups: np.ndarray | None, n: int, path: Path) -> np.ndarray | None:
-    """The array ``groups`` of an .npz, one entry an image in the order train, val, test, as str (n,).
+    """The array ``groups`` of an .npz, one entry per sample in the order train, val, test, as str (n,).
 
     Raises:
         InputError: wrong length or type.
@@ -43,7 +43,7 @@ def of_array(groups: np.ndarray | None, n: int, path: Path) -> np.ndarray | None
     if groups.size != n or groups.dtype.kind not in "iuUS":
         raise InputError(
             f"{path}: groups: found {groups.size} of type {groups.dtype}, expected {n} integers or "
-            "texts, one an image (train, then val, then test)"
+            "texts, one per sample (train, then val, then test)"
         )
     groups = groups.reshape(-1)
     return np.char.decode(groups) if groups.dtype.kind == "S" else groups.astype(np.str_)
@@ -53,7 +53,7 @@ def together(copies: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Parts of samples that must share a split, because they share a code of either kind.
 
     Args:
-        copies, groups: int64 (n,), codes from 0; equal pixels, equal group.
+        copies, groups: int64 (n,), codes from 0; equal values, equal group.
 
     Returns:
         int64 (n,): connected components, so that a copy in another group ties the two groups.

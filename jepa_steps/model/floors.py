@@ -1,6 +1,6 @@
 """Floors: encoders that are not trained by prediction, behind the encoder's interface.
 
-Shapes: B samples of P values, (C, H, W) pixels or (G) genes, D components.
+Shapes: B samples of P values, whatever their axes, D components.
 """
 
 import numpy as np
