@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
-from jepa_steps.config import Augment
 from jepa_steps.modalities.images.augment import Augmentation
 from jepa_steps.modalities.images.pixels import PixelNormalisation
+from jepa_steps.modalities.images.settings import Augment
 from jepa_steps.modalities.images.torchvision_source import import_datasets
 
 import_datasets()  # torchvision needs help beside a CPU-only torch

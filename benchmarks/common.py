@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from jepa_steps import prepare
-from jepa_steps.config import parse_training
+from jepa_steps.config.training import parse_training
 from jepa_steps.engine.distributed import World
 from jepa_steps.engine.loop import Trainer
-from jepa_steps.modalities.images.store import open_store
+from jepa_steps.modalities import open_store
 
 # (image side, ours): the sizes of the published figures, I-JEPA's masks, predictor of 6 blocks.
 MODELS = {
@@ -41,7 +41,7 @@ def random_store(folder: Path, side: int, images: int):
     pixels = rng.integers(0, 256, (images, side, side, 3), dtype=np.uint8)
     np.savez(folder / "images.npz", images=pixels, labels=np.arange(images) % 10)
     spec = {"source": "npz", "path": str(folder / "images.npz"), "image_size": side, "channels": 3}
-    prepare.main(["--spec", json.dumps(spec), "--out", str(folder / "data")])
+    prepare.main(["images", "--spec", json.dumps(spec), "--out", str(folder / "data")])
     return open_store(folder / "data")
 
 
@@ -59,9 +59,8 @@ def trainer(side: int, batch: int, model: dict, device: str = "cpu", images: int
         **changes,
     }
     store = random_store(folder, side, images)
-    return Trainer(
-        parse_training(settings, "benchmark"), store, folder, World(0, 1, torch.device(device))
-    )
+    train = parse_training(settings, "benchmark", "images")
+    return Trainer(train, store, folder, World(0, 1, torch.device(device)))
 
 
 def interleaved(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:

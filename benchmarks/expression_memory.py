@@ -25,14 +25,14 @@ CHILD = """
 import json, sys
 from pathlib import Path
 import anndata, scipy.sparse, sklearn.decomposition
-from jepa_steps.config import ExpressionDataset, parse
-from jepa_steps.data.expression.prepare import prepare_expression
+from jepa_steps.config.training import parse_dataset
+from jepa_steps.modalities.expression.prepare import prepare
 def mark():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(l.split()[1]) for l in lines if l.startswith("VmHWM")) / 1024
 before = mark()
-dataset = parse(ExpressionDataset, json.loads(sys.argv[1]), "benchmark")
-manifest = prepare_expression(dataset, Path(sys.argv[2]))
+dataset = parse_dataset(json.loads(sys.argv[1]), "benchmark", "expression")
+manifest = prepare(dataset, Path(sys.argv[2]))
 print("PEAK", before, mark(), sum(c["cells"] for c in manifest["counts"].values()))
 """
 

@@ -20,10 +20,10 @@ import pandas as pd
 import torch
 from scipy import sparse
 
-from jepa_steps.config import ExpressionDataset, parse
+from jepa_steps.config.training import parse_dataset
+from jepa_steps.modalities import open_store
 from jepa_steps.modalities.expression.prepare import prepare
 from jepa_steps.modalities.expression.ragged import densify
-from jepa_steps.modalities.expression.store import open_store
 
 CELLS, GENES, DENSITY, BATCH, ROUNDS = 20_000, 5_000, 0.2, 256, 7
 
@@ -52,7 +52,7 @@ def main() -> None:
         screen(folder)
         for limit in (0, 512):
             spec = {"source": "h5ad", "path": str(folder / "plain.h5ad"), "dense_limit": limit}
-            prepare(parse(ExpressionDataset, spec, "benchmark"), folder / str(limit))
+            prepare(parse_dataset(spec, "benchmark", "expression"), folder / str(limit))
         csr, dense = (open_store(folder / str(limit)) for limit in (0, 512))
         backed = {k: anndata.read_h5ad(folder / f"{k}.h5ad", backed="r") for k in ("plain", "gzip")}
         ways = {

@@ -14,7 +14,7 @@ import time
 import common
 import torch
 
-from jepa_steps.engine.speed import Speed
+from jepa_steps.engine.cost import step_cost
 
 SMOKE = "--smoke" in sys.argv
 VITS = {  # side, batch, model
@@ -73,13 +73,13 @@ def main() -> None:
             side, batch, model, device, images=2 * batch, compile=not SMOKE, precision="bf16",
             augment=AUGMENT, log_every=1000,
         )  # fmt: skip
-        operations = Speed(trainer).step_flops
         drawn = trainer.batch
         one = drawn(0, 0)
+        cost = step_cost(trainer.jepa, one, trainer.settings, trainer.precision, trainer.world)
         alone = pace(trainer, lambda number, step, one=one: one)
         with_data = pace(trainer, drawn)
         print(f"{name}, batch {batch}: {with_data * batch:,.0f} images/s, "
-              f"MFU {with_data * operations / card:.1%}, {with_data / alone:.1%} of compute-only",
+              f"MFU {with_data * cost.flops / card:.1%}, {with_data / alone:.1%} of compute-only",
               flush=True)  # fmt: skip
         del trainer
 

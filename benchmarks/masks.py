@@ -40,7 +40,7 @@ def main() -> None:
         times["jepa-steps"].append(seconds(lambda i: ours(i, epoch, np.arange(BATCH) + BATCH * i), 100))
         times["lightly"].append(seconds(lambda i: theirs(images), 8))
     rate = {name: BATCH / min(t) for name, t in times.items()}
-    print(print(f"{platform.machine()}, lightly {version('lightly')}, torch {torch.__version__}"))
+    print(f"{platform.machine()}, lightly {version('lightly')}, torch {torch.__version__}")
     for name, value in rate.items():
         print(f"{name:12} {value:10,.0f} samples/s")
     print(f"ratio {rate['jepa-steps'] / rate['lightly']:.1f}")

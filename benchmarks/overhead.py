@@ -16,11 +16,13 @@ import time
 import common
 import torch
 
-from jepa_steps.config import ImageJepa
+from jepa_steps.engine.cost import step_cost
 from jepa_steps.engine.gradients import backward
 from jepa_steps.engine.record import Record
 from jepa_steps.engine.speed import Speed
+from jepa_steps.engine.starts import Starts
 from jepa_steps.engine.watch import Watch
+from jepa_steps.modalities.images.settings import ImageJepa
 
 STEPS, REPEATS = 10, 5
 MODEL = {"patch_size": 4, "dim": 192, "depth": 12, "heads": 3}
@@ -63,7 +65,10 @@ def main() -> None:
     common.header(__doc__.split("\n\n")[0])
     trainer = common.trainer(32, 64, MODEL, log_every=STEPS)
     batch = trainer.batch(0, 0)
-    speed, record = Speed(trainer), Record(trainer.folder, 0)
+    settings, world = trainer.settings, trainer.world
+    starts, record = Starts(world, 0, trainer.folder), Record(trainer.folder, 0)
+    cost = step_cost(trainer.jepa, batch, settings, trainer.precision, world)
+    speed = Speed(cost, settings.batch_size, world, 0)
 
     def bare() -> None:
         for _ in range(STEPS):
@@ -82,8 +87,11 @@ def main() -> None:
         trainer.gradient, trainer.optimizers = (lambda batch: (loss, {"prediction": loss})), []
         for _ in range(STEPS):
             trainer.train_step()
-        record.write("metrics", trainer.metrics())
-        record.write("timing", {"step": trainer.step, **speed.lap()})
+        row, pace = trainer.metrics(), speed.lap(trainer.step, trainer.waited)
+        trainer.waited = 0.0
+        starts.note(trainer.step)
+        record.write("metrics", row)
+        record.write("timing", {"step": trainer.step, **pace})
         trainer.gradient, trainer.optimizers = gradient, optimizers
 
     def batches() -> None:

@@ -17,7 +17,7 @@ Three training seeds, whose scores are averaged perturbation by perturbation. *J
 shifts refitted in closed form; *predictor*: as trained; *expression_shifts*, *pca_shifts* and
 *untrained_shifts*: the same refit without an encoder, on 128 principal components and on the encoder's
 initial weights. Verdicts against the best method without a model, then against each of these three:
-metrics.perturbation.verdicts, over distinct perturbations.
+modalities.expression.effects.verdicts, over distinct perturbations.
 """
 
 import sys

@@ -35,6 +35,7 @@ def peak(folder: Path, n: int) -> tuple[float, float]:
         sys.executable,
         "-c",
         CHILD,
+        "images",
         "--spec",
         spec,
         "--out",

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from common import header
 from torch.multiprocessing.spawn import spawn
 
-from jepa_steps.config import parse_training
+from jepa_steps.config.training import parse_training
 from jepa_steps.engine import checkpoint, flops
 from jepa_steps.modalities.images.jepa import image_jepa
 
@@ -27,7 +27,7 @@ MODELS = {
 def pieces(name: str) -> None:
     """Counts of one model on images of 224 pixels, with I-JEPA's masks."""
     spec = {"encoder": "jepa", "model": MODELS[name], "predictor": PREDICTOR}
-    jepa = image_jepa(parse_training(spec, name), 224, 3)
+    jepa = image_jepa(parse_training(spec, name, "images"), 224, 3)
     trained = sum(p.numel() for p in jepa.parameters() if p.requires_grad)
     target = sum(p.numel() for p in jepa.target_encoder.parameters())
     tokens = (224 // MODELS[name]["patch_size"]) ** 2

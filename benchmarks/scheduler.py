@@ -31,8 +31,9 @@ def workflow(folder: Path, experiments: int) -> None:
     for name in ("workflow", "profiles", "config", "jepa_steps"):
         shutil.copytree(ROOT / name, folder / name)
     for file in (folder / "workflow" / "rules").glob("*.smk"):
-        shell = r'(?<=^    shell:\n)(?:        ".*"\n)+'
-        file.write_text(re.sub(shell, '        "touch {output:q}"\n', file.read_text(), flags=re.M))
+        shell = r'^( *)shell:\n(?:\1    ".*"\n)+'
+        touch = r'\1shell:\n\1    "touch {output:q}"\n'
+        file.write_text(re.sub(shell, touch, file.read_text(), flags=re.M))
     config = yaml.safe_load((folder / "config" / "config.yaml").read_text())
     one = {"dataset": "digits", "resources": {"mem_mb": 1000, "runtime": 10}}
     config["experiments"] = {

@@ -41,7 +41,8 @@ def main() -> None:
     config = yaml.safe_load(Path(file).read_text())
     experiment = config["experiments"][name]
     data = OUT / "data" / experiment["dataset"]
-    step("prepare", "--spec", json.dumps(config["images"][experiment["dataset"]]), "--out", data)
+    spec = json.dumps(config["images"][experiment["dataset"]])
+    step("prepare", "images", "--spec", spec, "--out", data)
     floors = {
         n: run(n, e, data)
         for n, e in config["experiments"].items()

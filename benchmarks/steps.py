@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jepa_steps.data.prepared import open_prepared
 
 from jepa_steps import evaluate, probe, train
-from jepa_steps.config import Experiment, ExpressionDataset, JepaRun, parse
+from jepa_steps.config import JepaRun, parse, resolved
+from jepa_steps.config.experiments import Config, Experiment
+from jepa_steps.config.training import parse_dataset
 from jepa_steps.embed import embed_store
 from jepa_steps.files import read_json
 from jepa_steps.metrics.comparison import over_seeds, paired
+from jepa_steps.modalities import open_store
 from jepa_steps.modalities.expression.effects.methods import FLOORLESS, MODEL
 from jepa_steps.modalities.expression.effects.metrics import METRICS, mean_over_perturbations
 from jepa_steps.modalities.expression.effects.verdicts import Values, judge
@@ -33,13 +35,20 @@ def changed(block: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def prepared(dataset: dict[str, Any], out: Path) -> Path:
     """The folder of a data set of cells."""
-    prepare(parse(ExpressionDataset, dataset, str(out)), out)
+    prepare(parse_dataset(dataset, str(out), "expression"), out)
     return out
+
+
+def parsed(block: dict[str, Any], data: Path, source: str) -> Experiment:
+    """One experiment of a config, whose data set is the one in the folder ``data``."""
+    dataset = read_json(data / "manifest.json", "settings")["settings"]
+    config = {"expression": {block["dataset"]: dataset}, "experiments": {"benchmark": block}}
+    return parse(Config, config, source).experiments["benchmark"]
 
 
 def trained(experiment: Experiment, data: Path, out: Path) -> Path:
     """The folder of the trained encoder, or of a floor."""
-    store = open_prepared(data)
+    store = open_store(data)
     if isinstance(experiment.train, JepaRun):
         train.train_jepa(experiment.train, store, out / "train", out / "checkpoints")
     else:
@@ -67,9 +76,9 @@ class Read(NamedTuple):
 
 def read(block: dict[str, Any], data: Path, out: Path) -> Read:
     """Train, embed and probe one experiment of a config."""
-    experiment = parse(Experiment, block, str(out))
+    experiment = parsed(block, data, str(out))
     folder, embedded, probed = trained(experiment, data, out), out / "embed", out / "probe"
-    embed_store(folder, open_prepared(data), experiment.embed, embedded)
+    embed_store(folder, open_store(data), experiment.embed, embedded)
     probe.probe(embedded / "embeddings.npy", data / "splits.csv", experiment.probe, probed,
                 embedded / "poolings.safetensors", embedded / "tokens.npy")  # fmt: skip
     found = read_json(probed / "probe.json")
@@ -86,7 +95,7 @@ def read(block: dict[str, Any], data: Path, out: Path) -> Read:
     if few:
         measures["10 labels a class"] = np.mean(few, 0)
     val = max(found["logistic"]["val_accuracy"].values())
-    context = found.get("context", {}).get("accuracy")
+    context = found["of_covariates"].get("context", {}).get("accuracy")
     return Read(measures, val, found["pooling"]["chosen"], context)
 
 
@@ -125,9 +134,9 @@ class Predicted(NamedTuple):
 
 def predicted(block: dict[str, Any], data: Path, out: Path) -> Predicted:
     """Train and evaluate one experiment of a config."""
-    experiment = parse(Experiment, block, str(out))
+    experiment = parsed(block, data, str(out))
     folder = trained(experiment, data, out)
-    evaluate.evaluate(folder, data, experiment.evaluate, out / "evaluate")
+    evaluate.evaluate(folder, data, (resolved(experiment.evaluate), str(out)), out / "evaluate")
     with (out / "evaluate" / "scores.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     methods = {}
