@@ -1,5 +1,12 @@
 """jepa-steps: prepare, train, watch and judge JEPA models, step by step."""
 
+import os
+
+# OpenMP's threads spin while they wait for each other. Beside one busy neighbour two threads then do
+# less than half of what they do when they sleep (benchmarks/busy_neighbour.py). The library reads this
+# once, when torch loads it; a user's own setting stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 __version__ = "0.1.0"
 __all__ = ["load_encoder"]
 

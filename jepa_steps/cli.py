@@ -1,6 +1,7 @@
 """What the command lines of all steps share: arguments and one-line errors."""
 
 import argparse
+import errno
 import json
 import sys
 from collections.abc import Callable
@@ -53,3 +54,13 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(76)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}; make room, or write elsewhere", file=sys.stderr)
+        sys.exit(2)
+
+
+# Faults of the disk or of its permissions: no bug, and nothing that a traceback explains.
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)

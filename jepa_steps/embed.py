@@ -161,6 +161,8 @@ def main(argv: list[str] | None = None) -> None:
         return embed_store(args.encoder, open_store(args.data), settings, args.out)
     if args.out.suffix != ".npy":
         raise InputError(f"--out: found {args.out}, expected a file name ending in .npy")
+    if not args.out.parent.is_dir():
+        raise InputError(f"--out: found no folder {args.out.parent}; make it first")
     modality, path = next((name, path) for name in new if (path := getattr(args, name)))
     n = embed_new(args.encoder, modality, path, settings, args.out)
     print(f"{args.out}: {n} embeddings, names in {args.out.with_suffix('.csv')}")

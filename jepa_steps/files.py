@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ from .errors import InputError
 def staged(out: Path) -> Iterator[Path]:
     """A temporary folder beside ``out``; its files move into ``out`` only when all are written."""
     out.mkdir(parents=True, exist_ok=True)
-    temporary = out.parent / f".{out.name}.{os.getpid()}.partial"
+    _remove_leftovers(out)
+    temporary = out.parent / f".{out.name}.{socket.gethostname()}.{os.getpid()}.partial"
     temporary.mkdir()
     try:
         yield temporary
@@ -34,6 +36,14 @@ def staged(out: Path) -> Iterator[Path]:
             os.replace(file, out / file.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Drop the temporary folders of processes of this machine that were killed."""
+    for leftover in out.parent.glob(f".{out.name}.{socket.gethostname()}.*.partial"):
+        process = leftover.name.removesuffix(".partial").rpartition(".")[2]
+        if process.isdigit() and not Path(f"/proc/{process}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def write_json(path: Path, value: Any) -> None:

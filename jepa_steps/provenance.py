@@ -78,6 +78,28 @@ def code_digest(step: str, *modalities: str, package: Path = _PACKAGE) -> str:
     return digest.hexdigest()[:16]
 
 
+def source_digest(paths: list[Path]) -> str:
+    """What tells that the files which prepare reads are others than before, 16 hex digits.
+
+    Contents where they are few and small, else names, sizes and times: times alone would miss a file that
+    was deleted, or replaced by an older one.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        stats = [(file, file.stat()) for file in files if file.exists()]
+        cheap = len(stats) <= _FEW_FILES and sum(s.st_size for _, s in stats) <= _FEW_BYTES
+        for file, s in stats:
+            what = hashlib.sha256(file.read_bytes()).hexdigest() if cheap else str(s.st_mtime_ns)
+            digest.update(
+                f"{file.relative_to(path)}\0{s.st_size}\0{what}\0".encode(errors="surrogateescape")
+            )
+    return digest.hexdigest()[:16]
+
+
+_FEW_FILES, _FEW_BYTES = 1000, 32 * 2**20
+
+
 def facts(gpus: list[str]) -> dict[str, Any]:
     """What a result depends on beside data and settings; ``gpus`` are the devices' names."""
     return {"commit": commit(), "versions": versions(), "machine": {**machine(), "gpus": gpus}}

@@ -81,8 +81,8 @@ def _predictions(path: Path) -> dict[str, Any]:
     return {"index": index, "label": label, "group": groups, "correct": correct}
 
 
-def report(results: Path, data: list[Path], names: list[str], out: Path) -> None:
-    """Run the step."""
+def report(results: Path, data: list[Path], names: list[str], out: Path) -> list[tuple[str, str]]:
+    """Run the step; returns the leaks in the data as (folder, sentence)."""
     manifests = {str(folder): read_json(folder / "manifest.json", "sha256") for folder in data}
     experiments = [read_experiment(results, name, manifests) for name in names]
     rows = group(experiments)
@@ -107,6 +107,7 @@ def report(results: Path, data: list[Path], names: list[str], out: Path) -> None
         save(comparison.few_labels(_panels(rows, below)), folder / "few_labels.svg")
         page = render(Page(experiments, rows, below, found), results, folder)
         (folder / "report.html").write_text(page, encoding="utf-8")
+    return summary.leaky(rows)
 
 
 def _by_data(rows: list[Row], below: list[Row]) -> list[Row]:
@@ -142,7 +143,9 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("--experiments", nargs="+", required=True, help="names, in the order of the table")
     p.add_argument("--out", type=Path, required=True, help="folder for the report")
     args = p.parse_args(argv)
-    report(args.results, args.data, args.experiments, args.out)
+    leaky = report(args.results, args.data, args.experiments, args.out)
+    for folder, leak in leaky:
+        print(f"LEAK in {folder}: {leak}")
     print((args.out / "report.html").resolve())
 
 

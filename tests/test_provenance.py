@@ -1,5 +1,6 @@
 """Where results come from: commit, versions, machine."""
 
+import os
 import subprocess
 
 import pytest
@@ -59,3 +60,34 @@ def test_versions_name_what_can_change_a_result():
     found = provenance.versions()
     assert found["jepa-steps"] == __version__
     assert {"python", "torch", "numpy", "scikit-learn"} <= set(found)
+
+
+@pytest.mark.parametrize("cheap", [True, False])
+def test_a_source_is_known_by_its_files(tmp_path, monkeypatch, cheap):
+    """Added, deleted, replaced in place by a file of the same size, replaced by an older one."""
+    if not cheap:
+        monkeypatch.setattr(provenance, "_FEW_BYTES", 2)
+    folder = tmp_path / "p"
+    (folder / "a").mkdir(parents=True)
+    for name in ("a/1", "a/2"):
+        (folder / name).write_text("abc")
+    digests = [provenance.source_digest([folder])]
+    assert digests == [provenance.source_digest([folder])]
+
+    def changed():
+        digests.append(provenance.source_digest([folder]))
+
+    (folder / "a" / "3").write_text("abc")
+    changed()
+    (folder / "a" / "3").unlink()
+    (folder / "a" / "2").write_text("xyz")
+    changed()
+    (folder / "a" / "2").write_text("xyzz")
+    os.utime(folder / "a" / "2", (1, 1))
+    changed()
+    (folder / "a" / "2").unlink()
+    changed()
+    assert len(set(digests)) == 5
+    os.utime(folder / "a" / "1", (5, 5))
+    assert (provenance.source_digest([folder]) == digests[-1]) is cheap
+    assert provenance.source_digest([tmp_path / "none"]) != digests[-1]

@@ -83,7 +83,7 @@ def no_images(folder):
 def two_images(folder):
     folder.mkdir()
     for i in range(2):
-        Image.fromarray(np.full((6, 6), i, np.uint8)).save(folder / f"{i}.png")
+        Image.fromarray(np.full((6, 6), 200 + i, np.uint8)).save(folder / f"{i}.png")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import yaml
 from ..cli import parser, run
 from ..modalities import MODALITIES
 from .experiments import PRESETS, load_config, schema
-from .reading import resolved
+from .reading import read_yaml, resolved
 from .settings_page import settings_page
 from .training import parse_training
 
@@ -32,6 +32,12 @@ def main(argv: list[str] | None = None) -> None:
         config = load_config(args.file)
         counts = ", ".join(f"{len(config.datasets(m))} of {m}" for m in MODALITIES)
         print(f"{args.file}: data sets: {counts}; {len(config.experiments)} experiments")
+        written = (read_yaml(args.file) or {}).get("experiments", {})
+        for name, experiment in config.experiments.items():
+            if "modality" not in written[name]:
+                print(
+                    f"  experiments.{name}: write modality: {experiment.modality}, which dvc repro needs"
+                )
     elif args.command == "schema":
         print(json.dumps(schema(), indent=2))
     elif args.command == "settings":

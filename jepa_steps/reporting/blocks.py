@@ -8,7 +8,7 @@ from typing import Any
 from ..config.training import parse_dataset
 from ..modalities import part
 from .differences import as_yaml, changes
-from .grouping import dig, listed, one_token
+from .grouping import Row, dig, listed, one_token
 from .numbers import date, duration, hours, number, percent, scaled, size
 
 Facts = list[tuple[str, str]]
@@ -23,13 +23,18 @@ def data(e: dict[str, Any]) -> dict[str, Any] | None:
     """What an experiment was trained and judged on, as its kind of data tells it; None without a
     manifest.
 
-    Keys: facts; leaky (why the split leaks, where the settings allow it, or None); leaks (groups of
-    copies in several parts), examples of them, torn_groups (groups in several parts); audited (what was
-    checked, for a split without a leak); classes (rows of name and counts by part; few or none).
+    Keys: facts; leaks (sentences; none = the audit found nothing), examples of equal samples; audited
+    (what was checked); notes (what a reader must know); classes (rows of name and counts by part; few
+    or none).
     """
     if e["manifest"] is None:
         return None
     return part(e["modality"], "report").describe(e["manifest"], e["data_folder"])
+
+
+def leaks(row: Row) -> list[str]:
+    """What of the data a row was judged on is in training, too, where the settings allow that."""
+    return (data(row.members[0]) or {"leaks": []})["leaks"] if "manifest" in row.members[0] else []
 
 
 def evaluation(e: dict[str, Any]) -> dict[str, Any] | None:

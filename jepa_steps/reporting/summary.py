@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .blocks import leaks
 from .grouping import Row, dig
 from .standing import GUESSES, MEASURES
 
@@ -56,6 +57,7 @@ def markdown(rows: list[Row], standings: list[dict[str, Any]], how: list[str]) -
     head = ["experiment", "verdict", "linear probe", "10 labels", "kNN", "eff. rank", "n test"]
     lines = _aligned(head, [_guess(row) if row.kind in GUESSES else _line(row) for row in rows])
     lines += ["", "Test accuracy in % with 95 % intervals."]
+    lines += [f"- **LEAK** in {_plain(folder)}: {_plain(text)}." for folder, text in leaky(rows)]
     for one in standings:
         lines.append(
             f"- **{_plain(one['row'].label)}** {one['says']} {_plain(one['floor'])} ({one['measure']}): "
@@ -63,6 +65,12 @@ def markdown(rows: list[Row], standings: list[dict[str, Any]], how: list[str]) -
             f"p = {one['adjusted_p']:.3g}, n = {one['n']}"
         )
     return "\n".join([*lines, "", *how]) + "\n"
+
+
+def leaky(rows: list[Row]) -> list[tuple[str, str]]:
+    """(data folder, sentence) of every leak in the data of the rows."""
+    found = [(row.members[0].get("data_folder") or row.data[:12], leaks(row)) for row in rows]
+    return list(dict.fromkeys((folder, text) for folder, texts in found for text in texts))
 
 
 def _line(row: Row) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .blocks import evaluation
+from .blocks import evaluation, leaks
 from .differences import as_yaml
 from .grouping import Row, dig, listed, one_token
 from .marks import reach
@@ -32,7 +32,8 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
 
     Keys: level ("good", "warn", "bad"), title (a few words), sentence, findings (each fault once,
     with the seeds it was found in), vitals (the numbers behind "healthy"), standings by measure, half
-    (points that their axis reaches to each side), evaluations (what is predicted, by seed).
+    (points that their axis reaches to each side), leaks (of the data), evaluations (what is predicted,
+    by seed).
     """
     mine = [s for s in standings if s["row"] is row and s["kind"] in KINDS]
     findings = _findings(row)
@@ -49,6 +50,7 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
         "sentence": sentence,
         "findings": findings,
         "vitals": _vitals(row),
+        "leaks": leaks(row),
         "evaluations": predicted,
         "standings": {label: found for label, found in by_measure.items() if found},
         "half": reach(ends),

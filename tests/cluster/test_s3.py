@@ -20,6 +20,7 @@ CONFIG = {
     "experiments": {
         "raw": {
             "dataset": "digits",
+            "modality": "images",
             "train": {"encoder": "raw"},
             "embed": {"views": 8},
             "monitor": {"dead_share": 0.25},

@@ -11,7 +11,7 @@ from jepa_steps.config import reading
 from jepa_steps.config.experiments import Config
 from jepa_steps.errors import InputError
 from jepa_steps.modalities import MODALITIES, part
-from jepa_steps.provenance import code_digest
+from jepa_steps.provenance import code_digest, source_digest
 from jepa_steps.reporting.contents import read_files
 
 # "python" in a rule is the one that plans, on the nodes of a cluster, too.
@@ -134,6 +134,14 @@ def data_folders():
 def sources(modality, name):
     """Paths that prepare reads of a data set, by the setting that names them."""
     return part(modality, "settings").sources(checked.datasets(modality)[name])
+
+
+def source_of(modality):
+    """A function of the wildcards: the digest of what prepare reads, so that a file that was added, deleted
+    or replaced by an older one is a reason to run again."""
+    return lambda w: source_digest(
+        [Path(p) for p in sources(modality, w.dataset).values()]
+    )
 
 
 def check_sources():

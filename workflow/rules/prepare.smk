@@ -19,6 +19,7 @@ for modality in MODALITIES:
             mem_mb=growing(lambda w, modality=modality: needs_of(modality)["mem_mb"]),
         params:
             code=code_digest("prepare", modality),
+            source=source_of(modality),
             spec=lambda w, modality=modality: json.dumps(config[modality][w.dataset]),
             modality=modality,
         shell:

@@ -21,7 +21,7 @@ METRICS = {
 PICTURES: dict[str, tuple[str, str]] = {}
 LEAK = (
     "cells are split at random, so every perturbation of test was seen in training. What is said of "
-    "predicted perturbations is no forecast; probes hold for new cells of the same screen."
+    "predicted perturbations is no forecast; probes hold for new cells of the same screen"
 )
 
 
@@ -109,10 +109,9 @@ def describe(manifest: dict[str, Any], folder: str) -> dict[str, Any]:
             ("left out", f"{sum(found['dropped_cells'].values()):,} cells"),
             *[("labels", text) for text in [manifest["note"]] if text],
         ],
-        "leaky": LEAK if manifest["leaky"] else None,
-        "leaks": 0,
+        "leaks": [LEAK] * manifest["leaky"],
         "examples": [],
-        "torn_groups": 0,
+        "notes": [],
         "audited": "no cell, no control and no unit of the split stands in more than one part",
         "classes": [],
     }

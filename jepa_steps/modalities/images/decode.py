@@ -29,24 +29,43 @@ def open_image(path: Path, max_pixels: int) -> Image.Image:
                 )
             image.load()
             return ImageOps.exif_transpose(image)
+    except InputError:
+        raise
     except UnidentifiedImageError:
         raise InputError(f"{path}: not an image that Pillow can read") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be decoded: {error}") from None
+    except Exception as error:  # a damaged file raises what its decoder raises
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: cannot be decoded: {reason}") from None
 
 
-def to_pixels(image: Image.Image, size: int, channels: int) -> np.ndarray:
+def full_scale(image: Image.Image) -> int:
+    """The value that is white in an image as it was decoded: 65535 of 16 and 32 bit, else 255."""
+    return 65535 if image.mode.startswith("I") else 255
+
+
+def brightest(image: Image.Image) -> int:
+    """The largest value in any band of an image as it was decoded; of floating-point pixels 0."""
+    if image.mode in ("F", "P", "PA", "1"):
+        return 0 if image.mode == "F" else 255  # of a palette, values are no brightness
+    ends = image.getextrema()
+    return int(max(high for _, high in ends) if isinstance(ends[0], tuple) else ends[1])
+
+
+def to_pixels(image: Image.Image, size: int, channels: int, max_value: int | None = None) -> np.ndarray:
     """Resize the shorter side to ``size`` (bicubic, antialiased), crop the centre.
 
     Transparency is composed over white; 16-bit grey is scaled to 8 bit.
+
+    Args:
+        max_value: the value that becomes 255; None = the full scale of the file's type.
 
     Returns:
         uint8 (size, size, channels).
 
     Raises:
-        ValueError: floating-point pixels, or integers outside 16 bit.
+        ValueError: floating-point pixels, integers outside 16 bit, or above ``max_value``.
     """
-    image = _eight_bit(image)
+    image = _eight_bit(image, max_value)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -56,15 +75,18 @@ def to_pixels(image: Image.Image, size: int, channels: int) -> np.ndarray:
     return np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _eight_bit(image: Image.Image, max_value: int | None) -> Image.Image:
     if image.mode == "F":
         raise ValueError("floating-point pixels, expected 8 or 16 bit")
-    if not image.mode.startswith("I"):
+    top = max_value or full_scale(image)
+    if top == 255 and not image.mode.startswith("I"):
         return image
+    if not image.mode.startswith("I") and image.mode not in ("L", "RGB"):
+        raise ValueError(f"max_value {top}: found an image of mode {image.mode}, expected grey or RGB")
     values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise ValueError(f"values {values.min()} to {values.max()}, expected 0 to 65535")
-    return Image.fromarray(np.round(values / 257).astype(np.uint8))
+    if values.min() < 0 or values.max() > top:
+        raise ValueError(f"values {values.min()} to {values.max()}, expected 0 to {top}")
+    return Image.fromarray(np.round(values * (255 / top)).astype(np.uint8))
 
 
 def array_image(array: np.ndarray, name: str) -> Image.Image:

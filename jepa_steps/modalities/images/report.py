@@ -45,13 +45,22 @@ def describe(manifest: dict[str, Any], folder: str) -> dict[str, Any]:
         table = [(str(c), [per[i] for _, _, per in splits]) for i, c in enumerate(classes)]
     return {
         "facts": facts,
-        "leaky": None,
-        "leaks": copies["across_splits"],
+        "leaks": _leaks(copies["across_splits"], dig(groups, "across_splits") or 0),
         "examples": copies["examples"][:5],
-        "torn_groups": dig(groups, "across_splits") or 0,
+        "notes": [note for note in manifest.get("notes", []) if " lacks " in note],
         "audited": "no sample and no group stands in more than one part",
         "classes": table,
     }
+
+
+def _leaks(copies: int, torn: int) -> list[str]:
+    found = []
+    if copies:
+        some = "groups of equal samples stand" if copies > 1 else "group of equal samples stands"
+        found.append(f"{copies} {some} in more than one part, so test scores are too good")
+    if torn:
+        found.append(f"{torn} of the groups stand in more than one part, so test scores are too good")
+    return found
 
 
 def _groups(groups: dict[str, Any] | None) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 
 from ...errors import InputError
 from .decode import open_image, to_pixels
+from .folders import all_files
 from .settings import ImageDataset
-from .sources import read_source
 
 
 def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[int, int], np.ndarray]]:
@@ -20,13 +20,13 @@ def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[
         InputError: no images, or one that cannot be decoded, when it is read.
     """
     size, channels = description["image_size"], description["channels"]
-    dataset = ImageDataset(source="folder", path=str(path), image_size=size, channels=channels)
-    source = read_source(dataset)
+    files, limit = all_files(path), ImageDataset.model_fields["max_pixels"].default
 
     def decoded(file: Path) -> np.ndarray:
         try:
-            return to_pixels(open_image(file, dataset.max_pixels), size, channels)
+            return to_pixels(open_image(file, limit), size, channels)
         except ValueError as error:
             raise InputError(f"{file}: {error}") from None
 
-    return source.names, lambda a, b: np.stack([decoded(source.items(i)) for i in range(a, b)])
+    names = [str(file.relative_to(path)) for file in files]
+    return names, lambda a, b: np.stack([decoded(file) for file in files[a:b]])

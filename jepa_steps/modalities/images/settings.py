@@ -43,6 +43,12 @@ class ImageDataset(Settings):
     """An unreadable image: stop and name it, or leave it out and list it in the manifest."""
     max_skipped: Share = 0.001
     """With on_error skip: the share of files that may be left out before prepare stops anyway."""
+    on_copies: Literal["fail", "drop", "keep"] = "fail"
+    """A val or test image whose pixels equal a training image's (or a test image a val image's), which
+    given parts may have: stop, leave it out, or keep it and say so with every result."""
+    max_value: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """The value that is white; null = the full scale of the type, 255 or 65535. A camera of 12 bit that
+    writes 16-bit files needs 4095. Data that stay far below full scale stop prepare."""
     max_pixels: Annotated[int, Field(gt=0)] = 89_478_485
     """Images with more pixels are refused before decoding (decompression bombs); Pillow's limit."""
 

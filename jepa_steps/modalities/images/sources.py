@@ -3,7 +3,6 @@
 Splits are coded 0 = train, 1 = val, 2 = test; labels are class numbers, -1 = no label.
 """
 
-import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +12,9 @@ import numpy as np
 from ...data import groups
 from ...data.splits import SPLITS
 from ...errors import InputError
+from .arrays import Parts, idx_parts, npz_parts, read_npz
+from .folders import list_folder
 from .settings import ImageDataset
-
-_SPLIT_FOLDERS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
-_SKIPPED_FILES = {"thumbs.db", "desktop.ini", "license", "readme", "readme.md", "readme.txt"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,7 @@ class Source:
     classes: class names; empty without labels.
     given: int64 (n,) split codes, -1 where the project decides.
     groups: str (n,), the unit that never crosses splits, None where the source knows of none.
+    notes: what was guessed and what was left out, a sentence each.
     """
 
     items: Callable[[int], Path | np.ndarray]
@@ -37,6 +36,7 @@ class Source:
     classes: list[str]
     given: np.ndarray
     groups: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_source(dataset: ImageDataset) -> Source:
@@ -79,7 +79,7 @@ def _check_labels(source: Source, path: Path) -> None:
             )
 
 
-def _arrays(parts: list[tuple[np.ndarray, np.ndarray | None, int]], path: Path) -> Source:
+def _arrays(parts: Parts, path: Path) -> Source:
     """A source over in-memory arrays: (images (n, H, W[, C]), labels (n,) or None, split code)."""
     images, labels, given, names = [], [], [], []
     for x, y, split in parts:
@@ -106,8 +106,42 @@ def _arrays(parts: list[tuple[np.ndarray, np.ndarray | None, int]], path: Path) 
         part = int(np.searchsorted(starts, i, side="right")) - 1
         return images[part][i - starts[part]]
 
-    text = [v.decode() if isinstance(v, bytes) else str(v) for v in known.tolist()]
-    return Source(item, names, codes, text, given)
+    text = [_class_name(value, path) for value in known.tolist()]
+    unlabelled = int((codes < 0).sum()) if len(known) else 0
+    notes = [f"{unlabelled} of {len(codes)} samples have label -1 and count as unlabelled"] * (
+        unlabelled > 0
+    )
+    return Source(item, names, codes, text, given, notes=tuple(notes))
+
+
+def _class_name(value: object, path: Path) -> str:
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: found a label that is not UTF-8, {value!r}; encode it anew") from None
+
+
+def _folder(path: Path, dataset: ImageDataset) -> Source:
+    listed = list_folder(path)
+    names = [str(file.relative_to(listed.root)) for file in listed.files]
+    classes = sorted({name for name in listed.classes if name is not None})
+    code = {name: i for i, name in enumerate(classes)}
+    labels = np.array([code.get(name, -1) for name in listed.classes], dtype=np.int64)
+    given, files = np.array(listed.parts, dtype=np.int64), listed.files
+    named = groups.of_paths(names, dataset.groups, listed.root)
+    return Source(files.__getitem__, names, labels, classes, given, named, tuple(listed.notes))
+
+
+def _npz(path: Path, dataset: ImageDataset) -> Source:
+    arrays = read_npz(path)
+    source = _arrays(npz_parts(arrays, path), path)
+    return replace(source, groups=groups.of_array(arrays.get("groups"), len(source.names), path))
+
+
+def _idx(path: Path, dataset: ImageDataset) -> Source:
+    return _arrays(idx_parts(path), path)
 
 
 def _digits(path: Path, dataset: ImageDataset) -> Source:
@@ -116,115 +150,6 @@ def _digits(path: Path, dataset: ImageDataset) -> Source:
     digits = load_digits()
     images = np.round(digits.images * (255 / 16)).astype(np.uint8)
     return _arrays([(images, digits.target, -1)], Path("digits"))
-
-
-def _folder(path: Path, dataset: ImageDataset) -> Source:
-    if not path.is_dir():
-        raise InputError(f"path: {path} is not a folder")
-    top = [p for p in _listed(path) if p.is_dir()]
-    if top and {p.name.lower() for p in top} <= set(_SPLIT_FOLDERS):
-        parts = [(p, _SPLIT_FOLDERS[p.name.lower()]) for p in top]
-    else:
-        parts = [(path, -1)]
-    names, split_codes, class_of = [], [], []
-    for folder, split in parts:
-        folders = [p for p in _listed(folder) if p.is_dir()]
-        loose = [p for p in _listed(folder) if p.is_file()]
-        if folders and loose:
-            raise InputError(
-                f"{folder}: found {len(loose)} files (first: {loose[0].name}) beside "
-                f"{len(folders)} class folders, expected one or the other"
-            )
-        for name, found in [(p.name, _files(p)) for p in folders] or [(None, loose)]:
-            if not found:
-                where = folder / name if name else folder
-                raise InputError(f"{where}: no images in this folder; add some or remove it")
-            names += [str(f.relative_to(path)) for f in found]
-            split_codes += [split] * len(found)
-            class_of += [name] * len(found)
-    if None in class_of and any(class_of):
-        raise InputError(f"{path}: some parts have class folders and some have none")
-    classes = sorted({c for c in class_of if c is not None})
-    code = {name: i for i, name in enumerate(classes)}
-    labels = np.array([code.get(c, -1) for c in class_of], dtype=np.int64)
-    given = np.array(split_codes, dtype=np.int64)
-    named = groups.of_paths(names, dataset.groups, path)
-    return Source(lambda i: path / names[i], names, labels, classes, given, named)
-
-
-def _listed(folder: Path) -> list[Path]:
-    hidden = (".", "_", "@")  # .DS_Store, __MACOSX, @eaDir
-    return sorted(
-        p
-        for p in folder.iterdir()
-        if not p.name.startswith(hidden) and p.name.lower() not in _SKIPPED_FILES
-    )
-
-
-def _files(folder: Path) -> list[Path]:
-    return [f for p in _listed(folder) for f in (_files(p) if p.is_dir() else [p])]
-
-
-def _npz(path: Path, dataset: ImageDataset) -> Source:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not a readable .npz without pickles: {error}") from None
-    source = _arrays(_npz_parts(arrays, path), path)
-    return replace(source, groups=groups.of_array(arrays.get("groups"), len(source.names), path))
-
-
-def _npz_parts(arrays: dict[str, np.ndarray], path: Path) -> list:
-    if "images" in arrays:
-        return [(arrays["images"], arrays.get("labels"), -1)]
-    parts = []
-    for split, name in enumerate(SPLITS):
-        for images, labels in ((f"x_{name}", f"y_{name}"), (f"{name}_images", f"{name}_labels")):
-            if images in arrays:
-                parts.append((arrays[images], arrays.get(labels), split))
-    if not parts or parts[0][2] != 0:
-        raise InputError(
-            f"{path}: found arrays {', '.join(sorted(arrays)) or 'none'}, expected images/labels, "
-            "x_train/y_train/x_test/y_test, or train_images/train_labels/test_images/test_labels"
-        )
-    return parts
-
-
-def _idx(path: Path, dataset: ImageDataset) -> Source:
-    parts = []
-    for split, prefixes in ((0, ("train",)), (2, ("t10k", "test"))):
-        images = _one(path, [f"{p}-images*" for p in prefixes])
-        labels = _one(path, [f"{p}-labels*" for p in prefixes])
-        if images is not None:
-            parts.append((_read_idx(images), _read_idx(labels) if labels else None, split))
-    if not parts or parts[0][2] != 0:
-        raise InputError(f"{path}: no train-images* file, expected IDX files of the MNIST family")
-    return _arrays(parts, path)
-
-
-def _one(folder: Path, patterns: list[str]) -> Path | None:
-    found = sorted(f for pattern in patterns for f in folder.glob(pattern))
-    return found[0] if found else None
-
-
-def _read_idx(path: Path) -> np.ndarray:
-    """An IDX file: two zero bytes, type code 8 (uint8), rank, big-endian int32 sizes, data."""
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-            data = file.read()
-    except (OSError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    if len(data) < 8 or data[:3] != b"\0\0\x08":
-        raise InputError(f"{path}: not an IDX file of unsigned bytes (starts {data[:4].hex()})")
-    start = 4 + 4 * data[3]
-    shape = tuple(int(n) for n in np.frombuffer(data[4:start], ">i4"))
-    if len(data) - start != int(np.prod(shape)):
-        raise InputError(
-            f"{path}: found {len(data) - start} bytes, expected {int(np.prod(shape))} for {shape}; "
-            "the file is truncated or damaged"
-        )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
 def _torchvision(path: Path, dataset: ImageDataset) -> Source:

@@ -75,3 +75,14 @@ class ImageWriter:
     def close(self) -> None:
         self._header()
         self._file.close()
+
+
+def keep_rows(path: Path, chosen: np.ndarray) -> None:
+    """Rewrite an ``.npy`` file of images with the rows of bool (n,) only, block by block."""
+    images, shorter = map_array(path), path.with_suffix(".kept")
+    writer = ImageWriter(shorter, images.shape[1:])
+    rows = np.flatnonzero(chosen)
+    for a in range(0, len(rows), 1024):
+        writer.append(images[rows[a : a + 1024]])
+    writer.close()
+    shorter.replace(path)

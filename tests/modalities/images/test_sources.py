@@ -65,9 +65,24 @@ def test_copies_across_given_splits_are_counted(step, tmp_path):
         save_all(tmp_path / "p" / "test" / name, noise(5))
     save_all(tmp_path / "p" / "train" / "c", images)
     save_all(tmp_path / "p" / "test" / "c", images[:3])
-    store = prepared(step, tmp_path, source="folder", path=str(tmp_path / "p"))
+    spec = {"source": "folder", "path": str(tmp_path / "p")}
+    call = ("--spec", {"image_size": 6, **spec}, "--out", tmp_path / "none", "--workers", 1)
+    code, _, err = step(prepare, "images", *call)
+    assert code == 2 and err.count("\n") == 1 and not list((tmp_path / "none").iterdir())
+    assert (
+        "3 images of val and test (3 of test) equal one of an earlier part, e.g. test/c/000.png" in err
+    )
+    store = prepared(step, tmp_path, on_copies="keep", **spec)
     assert store.manifest["duplicates"]["across_splits"] == 3
     assert store.manifest["duplicates"]["copies"] == 3
+    less = prepared(step, tmp_path, on_copies="drop", **spec)
+    assert (
+        len(less.images) == len(store.images) - 3 and less.manifest["duplicates"]["across_splits"] == 0
+    )
+    copies = [
+        row for row in store.rows("test") if (store.images[row] == images[:3]).all((1, 2, 3)).any()
+    ]
+    assert np.array_equal(less.images, np.delete(store.images, copies, 0))
 
 
 @pytest.mark.parametrize("names", [("x_{}", "y_{}"), ("{}_images", "{}_labels")])
