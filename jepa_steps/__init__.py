@@ -2,10 +2,12 @@
 
 import os
 
-# OpenMP's threads spin while they wait for each other. Beside one busy neighbour two threads then do
-# less than half of what they do when they sleep (benchmarks/busy_neighbour.py). The library reads this
-# once, when torch loads it; a user's own setting stays.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# OpenMP's threads spin while they wait for each other, by default long enough to keep a core from the
+# thread they wait for, where another process is busy. A short spin is nearly as fast alone, sleeping at
+# once is not (benchmarks/busy_neighbour.py). libgomp reads this when torch loads it; what a user says
+# of it stays.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 __version__ = "0.1.0"
 __all__ = ["load_encoder"]

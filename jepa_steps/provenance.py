@@ -81,8 +81,8 @@ def code_digest(step: str, *modalities: str, package: Path = _PACKAGE) -> str:
 def source_digest(paths: list[Path]) -> str:
     """What tells that the files which prepare reads are others than before, 16 hex digits.
 
-    Contents where they are few and small, else names, sizes and times: times alone would miss a file that
-    was deleted, or replaced by an older one.
+    Contents where they are few and small, else names, sizes and times: times alone would miss a file
+    that was deleted, or replaced by an older one.
     """
     digest = hashlib.sha256()
     for path in paths:
@@ -91,9 +91,8 @@ def source_digest(paths: list[Path]) -> str:
         cheap = len(stats) <= _FEW_FILES and sum(s.st_size for _, s in stats) <= _FEW_BYTES
         for file, s in stats:
             what = hashlib.sha256(file.read_bytes()).hexdigest() if cheap else str(s.st_mtime_ns)
-            digest.update(
-                f"{file.relative_to(path)}\0{s.st_size}\0{what}\0".encode(errors="surrogateescape")
-            )
+            name = os.fsencode(file.relative_to(path))
+            digest.update(name + f"\0{s.st_size}\0{what}\0".encode())
     return digest.hexdigest()[:16]
 
 

@@ -18,6 +18,8 @@ from .reading import read_yaml, resolved
 from .settings_page import settings_page
 from .training import parse_training
 
+_STEPS = ("embed", "evaluate", "monitor", "rank", "probe")
+
 
 def main(argv: list[str] | None = None) -> None:
     """The command line; see the top of this file or ``--help``."""
@@ -34,10 +36,9 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{args.file}: data sets: {counts}; {len(config.experiments)} experiments")
         written = (read_yaml(args.file) or {}).get("experiments", {})
         for name, experiment in config.experiments.items():
-            if "modality" not in written[name]:
-                print(
-                    f"  experiments.{name}: write modality: {experiment.modality}, which dvc repro needs"
-                )
+            blocks = {"modality": experiment.modality} | dict.fromkeys(_STEPS, "{}")
+            if lacking := [f"{k}: {v}" for k, v in blocks.items() if k not in written[name]]:
+                print(f"  experiments.{name}: for dvc repro write out {', '.join(lacking)}")
     elif args.command == "schema":
         print(json.dumps(schema(), indent=2))
     elif args.command == "settings":

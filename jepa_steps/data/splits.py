@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
+from pydantic import model_validator
 
 from .. import draws
+from ..config import parse
+from ..config.base import Settings
 from ..errors import InputError
 from ..files import read_json, read_table, write_csv
 
@@ -82,10 +86,33 @@ def across_splits(groups: np.ndarray, split: np.ndarray) -> list[list[int]]:
 FIELDS = ("index", "split", "label", "source")
 
 
+class Columns(Settings):
+    """``columns`` of the manifest: what the columns of ``splits.csv`` are that only some kinds of data
+    have. ``Splits`` says what each does."""
+
+    covariates: tuple[str, ...] = ()
+    nuisance: str | None = None
+    log_targets: tuple[str, ...] = ()
+    names: str | None = None
+    labels_held_out: bool = False
+
+    @model_validator(mode="after")
+    def _nuisance_is_known(self) -> Self:
+        if self.nuisance not in (None, *self.covariates):
+            raise ValueError(
+                f"nuisance: found {self.nuisance!r}, expected one of covariates {list(self.covariates)}"
+            )
+        return self
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every column that is named."""
+        return (*self.covariates, *self.log_targets, *filter(None, [self.names]))
+
+
 @dataclass(frozen=True)
 class Splits:
-    """What ``splits.csv`` says of every sample; ``columns`` of the manifest beside it tell what the
-    columns are that only some kinds of data have.
+    """What ``splits.csv`` and ``Columns`` say of every sample.
 
     labels: int64 (n,), -1 = no label.
     split: int64 (n,), 0 train, 1 val, 2 test.
@@ -128,11 +155,12 @@ def read_splits(path: Path) -> Splits:
     """What a ``splits.csv`` says; without a group column every sample is its own group.
 
     Raises:
-        InputError: missing file, a malformed row, named by number, or a column that the manifest names
-            and the table lacks.
+        InputError: missing file, a malformed row, named by number, ``columns`` that are none, or one
+            that the manifest names and the table lacks.
     """
     manifest = path.with_name("manifest.json")
-    roles = read_json(manifest).get("columns", {}) if manifest.is_file() else {}
+    stated = read_json(manifest).get("columns", {}) if manifest.is_file() else {}
+    columns = parse(Columns, stated, f"{manifest}: columns")
     table = read_table(path, "split", "label")
     for number, (label, part) in enumerate(zip(table["label"], table["split"], strict=True), 2):
         if not label.removeprefix("-").isdigit() or part not in SPLITS:
@@ -140,9 +168,7 @@ def read_splits(path: Path) -> Splits:
                 f"{path}: line {number}: found label {label!r} and split {part!r}, expected the columns "
                 f"{', '.join(FIELDS)}, an integer label and a split of {', '.join(SPLITS)}"
             )
-    covariates = roles.get("covariates", [])
-    named = [*covariates, *roles.get("log_targets", []), *filter(None, [roles.get("names")])]
-    if lacking := [name for name in named if name not in table]:
+    if lacking := [name for name in columns.named if name not in table]:
         raise InputError(
             f"{path}: found no column {lacking[0]!r}, which {manifest} names; prepare it again"
         )
@@ -152,11 +178,11 @@ def read_splits(path: Path) -> Splits:
         np.array([SPLITS.index(part) for part in table["split"]], dtype=np.int64),
         groups,
         group_names,
-        {name: np.unique(table[name], return_inverse=True)[1] for name in covariates},
-        roles.get("nuisance"),
-        {name: _logarithms(table[name]) for name in roles.get("log_targets", [])},
-        np.array(table[roles["names"]]) if roles.get("names") else None,
-        roles.get("labels_held_out", False),
+        {name: np.unique(table[name], return_inverse=True)[1] for name in columns.covariates},
+        columns.nuisance,
+        {name: _logarithms(table[name]) for name in columns.log_targets},
+        np.array(table[columns.names]) if columns.names else None,
+        columns.labels_held_out,
     )
 
 

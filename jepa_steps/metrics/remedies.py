@@ -1,7 +1,8 @@
 """Patches of a run's own settings: what to change, as a block to paste under the experiment.
 
 Every function takes the settings of the run that went wrong and returns only what changes; merged
-into those settings it is a valid configuration.
+into those settings it is a valid configuration. Kinds of data may do without the blocks ``model`` and
+``predictor``; then nothing is changed there.
 """
 
 import math
@@ -71,7 +72,7 @@ def more_spread(s: Settings) -> Patch:
         return {"objective": {"ema_momentum": momentum}, "optimizer": {"lr": lr}}
     else:
         change = {"objective": {"variance": 2 * o.variance or 25.0}}
-    if not o.projector and o.level == "pooled":
+    if not o.projector and o.level == "pooled" and hasattr(s, "model"):
         change["objective"]["projector"] = 4 * s.model.dim
     return merge(change, more_samples(s))
 
@@ -97,6 +98,8 @@ def fewer_dimensions(s: Settings, dead_share: float) -> Patch:
     """A width without the dead dimensions, or a stronger variance term where there is one."""
     if s.objective.kind != "ema_target":
         return more_spread(s)
+    if not hasattr(s, "model"):
+        return {}
     unit = math.lcm(4, s.model.heads)
     width = int(s.model.dim * (1 - dead_share)) // unit * unit
     return {"model": {"dim": max(unit, width)}}
@@ -131,7 +134,7 @@ def more_decay(s: Settings) -> Patch:
 
 def deeper_predictor(s: Settings) -> Patch:
     """A predictor with room to use a condition."""
-    return {"predictor": {"depth": max(2, 2 * s.predictor.depth)}}
+    return {"predictor": {"depth": max(2, 2 * s.predictor.depth)}} if hasattr(s, "predictor") else {}
 
 
 def nothing(s: Settings) -> Patch:

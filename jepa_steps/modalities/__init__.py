@@ -23,10 +23,17 @@ def part(modality: str, name: str) -> ModuleType:
     """The module ``name`` of a kind's folder, imported when it is asked for.
 
     Raises:
-        InputError: no such kind.
+        InputError: no such kind, or one without this module.
     """
     _known(modality, "modality")
-    return import_module(f".{modality}.{name}", __name__)
+    whole = f"{__name__}.{modality}.{name}"
+    try:
+        return import_module(whole)
+    except ModuleNotFoundError as error:
+        if error.name not in (whole, whole.rpartition(".")[0]):
+            raise
+        file = Path(__file__).parent / modality / f"{name}.py"
+        raise InputError(f"{file}: no such file, expected what contract.py asks for") from None
 
 
 def has_part(modality: str, name: str) -> bool:

@@ -7,11 +7,13 @@ settings.py (imports no torch; planning reads it)
     Evaluate: settings of the step evaluate, ``config.Evaluate`` or a subclass.
     FILES: names of the files that prepare writes; splits.csv and manifest.json among them.
     PREPARE: what prepare asks of a machine: threads, at most, and mem_mb.
-    BLOCKS, PRESETS: for docs/settings.md and ``python -m jepa_steps.config preset``.
+    BLOCKS: {place in a config: settings}, the kind's own blocks for docs/settings.md, e.g.
+        {"sounds.NAME": Dataset}. PRESETS: {name: training block}, for ``config preset NAME``.
     sources(dataset) -> {setting: path} of what prepare reads.
     check(dataset, train): ValueError where they do not fit; its text begins with the setting.
 prepare.py
-    prepare(dataset, out, workers) -> the manifest; InputError, and nothing left behind, on bad input.
+    prepare(dataset, out, workers) -> the manifest (``Store``); InputError, and nothing left behind, on
+        bad input: write within ``files.staged``, and splits.csv with ``data.splits.write_splits``.
     summary(manifest, folder) -> lines for the terminal.
 store.py
     open_store(folder) -> ``Store``.
@@ -19,23 +21,28 @@ encoder.py
     describe(train, store) -> what encoder.json says of inputs, plain data.
     inputs(description, device) -> ``Inputs``.
     encoder(train, description) -> ``model.encoder.TokenEncoder`` with initial weights by ``train.seed``.
+        Its tokenizer gives ``dim`` and ``grid``, hides what ``keep`` leaves out, and with
+        ``scale_input()`` fits its first layer to the scale of inputs.
 task.py
-    task(train, store, world) -> ``Task``.
+    task(train, store, world) -> ``Task``; its module comes from ``model.jepa.build_jepa``, which leaves
+        the predictor out at objective.level pooled.
 report.py
-    describe(manifest, folder) -> the block "Data" of the report, as ``reporting.blocks.data`` shows it.
+    describe(manifest, folder) -> ``Described``, the block "Data" of the report.
     PICTURES: {name: (title, caption)} of the pictures that figures.py draws.
 
 Left out where a kind has no use for them:
 
 views.py
-    WHAT: what is seen several times, for the report.
-    views(encoders, store, settings) -> (float32 (stages, n, q, D), their rows): LiDAR and alignment.
+    WHAT: what is seen several times, in the plural: "context masks".
+    views(encoders, store, settings) -> (float32 (stages, n, q, D), their rows int64 (n,)), for LiDAR and
+        alignment; (stages, 0, 0, D) and no rows where an encoder has no grid (``encoder.grid`` is None).
 samples.py
     read(path, description) -> (names, function from a range of them to what ``Inputs`` takes).
 figures.py
     pictures(train, description, data, embeddings) -> {name: Figure}; names of ``monitor.PICTURES``.
 remedies.py
-    REMEDIES: ``metrics.remedies.Remedies``.
+    REMEDIES: ``metrics.remedies.Remedies``, where the general ones do not fit. These change the blocks
+        ``model`` and ``predictor`` of a kind that has them, with ``dim``, ``heads`` and ``depth``.
 evaluation.py
     predicts(train) -> whether such an experiment predicts anything.
     evaluate(train, description, folder, data, settings) -> ``Evaluation``, or why there is none.
@@ -60,8 +67,8 @@ class Store(Protocol):
     """A prepared data set.
 
     split: int64 (n,), 0 train, 1 val, 2 test. labels: int64 (n,), -1 = no label.
-    manifest: ``modality``, ``settings``, ``sha256`` by file, and what the kind adds; with ``columns``,
-    what the columns of splits.csv are (``data.splits.Splits``).
+    manifest: ``modality``, ``settings``, ``sha256`` by file, and what the kind adds. Of this the core
+    reads ``columns``: what the columns of splits.csv are (``data.splits.Columns``).
     """
 
     split: np.ndarray
@@ -128,6 +135,22 @@ class Task(Protocol):
     def inputs(self, rows: np.ndarray) -> "Tensor":
         """What an encoder takes of samples."""
         ...
+
+
+class Described(TypedDict):
+    """What the report says of a data set.
+
+    facts: (name, value), "data" first. leaks: a sentence for each leak, red on the card; notes: what was
+    guessed or left out. audited: what the audit found to be so, where there is no leak. examples: lists
+    of the names of equal samples. classes: (name, [samples in train, val, test]).
+    """
+
+    facts: list[tuple[str, str]]
+    leaks: list[str]
+    notes: list[str]
+    audited: str
+    examples: list[list[str]]
+    classes: list[tuple[str, list[int]]]
 
 
 @dataclass(frozen=True)

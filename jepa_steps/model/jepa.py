@@ -150,14 +150,15 @@ def _at(tokens_BND: Tensor, targets_BMT: Tensor) -> Tensor:
     return gather_tokens(tokens_BND, targets_BMT.flatten(1)).view(B, M, T, -1)
 
 
-def build_jepa(train: JepaRun, encoder: TokenEncoder, predictor: Callable[[], nn.Module | None]) -> Jepa:
+def build_jepa(train: JepaRun, encoder: TokenEncoder, predictor: Callable[[], nn.Module]) -> Jepa:
     """The trained module around an encoder, with initial weights that depend on ``train.seed`` only.
 
     Args:
-        predictor: builds the predictor; its weights are drawn after the encoder's.
+        predictor: builds the predictor, where ``objective.level`` is ``tokens``; its weights are drawn
+            after the encoder's.
     """
     with seeded(train.seed + 1):
-        built = predictor()
+        built = predictor() if train.objective.level == "tokens" else None
         jepa = Jepa(encoder, built, train.objective, train.seed)
     for transformer in [getattr(part, "transformer", None) for part in (encoder, built)]:
         if transformer is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..config.training import parse_dataset
 from ..modalities import part
+from ..modalities.contract import Described, Evaluated
 from .differences import as_yaml, changes
 from .grouping import Row, dig, listed, one_token
 from .numbers import date, duration, hours, number, percent, scaled, size
@@ -19,14 +20,9 @@ def settings(e: dict[str, Any]) -> str:
     return as_yaml({"train": changes(e["settings"])}, compact=True)
 
 
-def data(e: dict[str, Any]) -> dict[str, Any] | None:
-    """What an experiment was trained and judged on, as its kind of data tells it; None without a
-    manifest.
-
-    Keys: facts; leaks (sentences; none = the audit found nothing), examples of equal samples; audited
-    (what was checked); notes (what a reader must know); classes (rows of name and counts by part; few
-    or none).
-    """
+def data(e: dict[str, Any]) -> Described | None:
+    """What an experiment was trained and judged on, as its kind of data tells it (see
+    ``modalities.contract.Described``); None without a manifest."""
     if e["manifest"] is None:
         return None
     return part(e["modality"], "report").describe(e["manifest"], e["data_folder"])
@@ -37,7 +33,7 @@ def leaks(row: Row) -> list[str]:
     return (data(row.members[0]) or {"leaks": []})["leaks"] if "manifest" in row.members[0] else []
 
 
-def evaluation(e: dict[str, Any]) -> dict[str, Any] | None:
+def evaluation(e: dict[str, Any]) -> Evaluated | None:
     """What is predicted, beside its baselines; see ``modalities.contract.Evaluated``. None where
     nothing is."""
     found = e["evaluation"]

@@ -118,6 +118,16 @@ def test_a_config_may_have_one_kind_of_data_and_no_experiments(value):
     assert (len(loaded.images) + len(loaded.expression), loaded.experiments) == (1, {})
 
 
+def test_a_key_that_stands_twice_is_one_line(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("images:\n  a: {}\nexperiments: {}\nimages:\n  b: {}\n")
+    with pytest.raises(InputError, match=r"c\.yaml: lines 1 and 4: found the key 'images' twice"):
+        experiments.load_config(path)
+    path.write_text("a: [{b: 1,\n  b: 2}]\n<<: {c: 1}\n")
+    with pytest.raises(InputError, match=r"lines 1 and 2: found the key 'b' twice"):
+        config.read_yaml(path)
+
+
 def test_files_that_are_not_yaml_name_the_line(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("a: 1\nb: [\n")

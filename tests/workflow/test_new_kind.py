@@ -10,6 +10,8 @@ import yaml
 from support import ROOT, TINY
 from workflow.test_dvc import planned, repository, sh
 
+from jepa_steps.modalities import MODALITIES
+
 pytestmark = pytest.mark.slow
 
 WAVES = ROOT / "tests" / "modalities" / "waves"
@@ -64,7 +66,9 @@ def project(tmp_path_factory) -> Path:
     shutil.copytree(WAVES, folder / "jepa_steps" / "modalities" / "waves")
     (folder / "noise.txt").write_text("0.1")
     replace(
-        folder / "jepa_steps" / "modalities" / "__init__.py", '"expression")', '"expression", "waves")'
+        folder / "jepa_steps" / "modalities" / "__init__.py",
+        f"MODALITIES = {MODALITIES}".replace("'", '"'),
+        f"MODALITIES = {(*MODALITIES, 'waves')}",
     )
     replace(folder / "dvc.yaml", "\nstages:\n", f"\nstages:{STAGE}")
     sh(folder, "git add -A && git commit -qm kind")
@@ -157,8 +161,9 @@ def test_an_unknown_kind_is_one_line(project):
         said = sh(project, call, check=False)
     finally:
         manifest.write_text(text)
-    assert said == (
-        "error: data/sines/manifest.json: modality: found 'sounds', expected one of images, expression, waves\n"
+    known = ", ".join((*MODALITIES, "waves"))
+    assert (
+        said == f"error: data/sines/manifest.json: modality: found 'sounds', expected one of {known}\n"
     )
     config = yaml.safe_load((project / "config" / "config.yaml").read_text())
     (project / "bad.yaml").write_text(yaml.safe_dump({**config, "sounds": {}}))

@@ -200,6 +200,7 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
         "columns": COLUMNS,
         "leaky": not passed,
         "note": screen.source.note,
+        "no_genes": screen.source.left_out,
         **findings(cells, screen.measured, screen.transform, screen.dropped),
         "counts": {name: counts(cells, rows[split == part]) for part, name in enumerate(SPLITS)},
         "subgroups": subgroup_counts(perturbations["perturbations"]),

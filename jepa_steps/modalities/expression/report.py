@@ -4,6 +4,7 @@ from typing import Any
 
 from ...data.splits import SPLITS
 from ...reporting.numbers import number
+from ..contract import Described, Evaluated
 from .effects.summary import counted
 from .figures import title
 
@@ -25,7 +26,7 @@ LEAK = (
 )
 
 
-def evaluation(found: dict[str, Any]) -> dict[str, Any]:
+def evaluation(found: dict[str, Any]) -> Evaluated:
     """What evaluation.json says, ready to be laid out: every method by metric, verdicts, and what they
     rest on; see ``contract.Evaluated``."""
     latent = found["retrieval"]
@@ -95,7 +96,7 @@ def _beside(value: float, chance: float, form: str) -> str:
     return f"{value:{form}} (chance {chance:{form}})"
 
 
-def describe(manifest: dict[str, Any], folder: str) -> dict[str, Any]:
+def describe(manifest: dict[str, Any], folder: str) -> Described:
     """Counts and the audit of a screen, which stopped prepare unless the settings allow a leak."""
     counts, genes, found = manifest["counts"], manifest["genes"], manifest["detected"]
     parts = [f"{counts[p]['cells']:,} {p} ({counts[p]['perturbations']} perturbed)" for p in SPLITS]
@@ -111,7 +112,7 @@ def describe(manifest: dict[str, Any], folder: str) -> dict[str, Any]:
         ],
         "leaks": [LEAK] * manifest["leaky"],
         "examples": [],
-        "notes": [],
+        "notes": [f"no genes, and left out: {n} of {kind}" for kind, n in manifest["no_genes"].items()],
         "audited": "no cell, no control and no unit of the split stands in more than one part",
         "classes": [],
     }

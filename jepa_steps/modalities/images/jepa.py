@@ -10,9 +10,7 @@ def image_jepa(train: ImageJepa, image_size: int, channels: int) -> Jepa:
     """Hidden blocks of tokens, or pooled views, are predicted; weights by ``train.seed``."""
     encoder, p = build_encoder(train, image_size, channels), train.predictor
 
-    def predictor() -> MaskedPredictor | None:
-        if train.objective.level == "pooled":
-            return None
+    def predictor() -> MaskedPredictor:
         shared, ratio = p.context == "shared", train.model.mlp_ratio
         return MaskedPredictor(encoder.grid, encoder.dim, p.dim, p.depth, p.heads, ratio, shared)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from ...data.splits import SPLITS
 from ...reporting.grouping import dig
+from ..contract import Described
 
 _CLASSES = 30  # more are summed up
 
@@ -26,7 +27,7 @@ PICTURES = {
 }
 
 
-def describe(manifest: dict[str, Any], folder: str) -> dict[str, Any]:
+def describe(manifest: dict[str, Any], folder: str) -> Described:
     """Counts by split and class, and the audit: copies of one sample in several splits."""
     counts, copies = manifest["counts"], manifest["duplicates"]
     splits = [(name, counts[name]["samples"], counts[name]["per_class"]) for name in SPLITS]

@@ -61,6 +61,9 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
     found, genes = manifest["detected"], manifest["genes"]
     controls = [f"{text} ({n})" for text, n in found["control_labels"].items()]
     noted = [f"note: {manifest['note']}"] if manifest["note"] else []
+    if manifest["no_genes"]:
+        what = _few([f"{n} of {kind}" for kind, n in manifest["no_genes"].items()])
+        noted.append(f"left out of the matrix, since they are no genes: {what}")
     return [
         "cells: " + "; ".join(f"{name} {_part(c)}" for name, c in manifest["counts"].items()),
         f"genes: {genes['kept']} of {genes['measured']} kept ({genes['variable']} variable, "

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from ....errors import InputError
+from .features import TYPE_COLUMNS
 from .source import BLOCK, Blocks, Column, ExpressionSource, bands, block, factorise, guarded, in_range
 from .transpose import row_blocks
 
@@ -32,7 +33,8 @@ def open_h5ad(path: Path, layer: str, gene_keys: list[str], scratch: Path) -> Ex
     for part in ("obs", var):
         if part not in file:
             raise InputError(f"{path}: found no {part}, expected an AnnData file; has {', '.join(file)}")
-    obs, genes = file["obs"], _gene_names(file, file[var], gene_keys)
+    obs, genes = file["obs"], _gene_names(file, file[var], [*gene_keys, *TYPE_COLUMNS])
+    types = [genes.pop(name) for name in TYPE_COLUMNS if name in genes and name not in gene_keys]
     shape = _shape(matrix)
     names = _names(obs)
     cells = len(names)
@@ -50,6 +52,7 @@ def open_h5ad(path: Path, layer: str, gene_keys: list[str], scratch: Path) -> Ex
         lambda a, b: [_text(v) for v in names[a:b]],
         guarded(_blocks(matrix, shape, scratch), path),
         file.close,
+        types=types[0] if types else None,
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ....errors import InputError
 from ..dataset import ExpressionDataset
+from .features import genes_only
 from .h5ad import open_h5ad
 from .keys import gene_keys
 from .npz import open_npz
@@ -19,7 +20,7 @@ def open_source(dataset: ExpressionDataset, scratch: Path) -> ExpressionSource:
         scratch: folder for intermediate files, where the matrix is not stored by rows.
 
     Raises:
-        InputError: missing path, wrong kind of file, no cells, no genes.
+        InputError: missing path, wrong kind of file, no cells, no genes, none that is said to be one.
     """
     path = Path(dataset.path)
     if not path.exists():
@@ -28,13 +29,15 @@ def open_source(dataset: ExpressionDataset, scratch: Path) -> ExpressionSource:
         found = "a folder" if path.is_dir() else "a file"
         raise InputError(f"path: {path} is {found}; source {dataset.source} expects "
                          f"{_EXPECTED[dataset.source]}")  # fmt: skip
-    source = {
-        "h5ad": lambda: open_h5ad(path, dataset.layer, gene_keys(dataset), scratch),
-        "mtx": lambda: open_mtx(path, dataset, scratch),
-        "npz": lambda: open_npz(path, dataset),
-        "csv": lambda: open_csv(path, dataset),
-        "sachs": open_sachs,
-    }[dataset.source]()
+    source = genes_only(
+        {
+            "h5ad": lambda: open_h5ad(path, dataset.layer, gene_keys(dataset), scratch),
+            "mtx": lambda: open_mtx(path, dataset, scratch),
+            "npz": lambda: open_npz(path, dataset),
+            "csv": lambda: open_csv(path, dataset),
+            "sachs": open_sachs,
+        }[dataset.source]()
+    )
     if not source.cells or not source.genes["index"]:
         raise InputError(
             f"{path}: found {source.cells} cells and {len(source.genes['index'])} genes, expected some"

@@ -3,7 +3,7 @@
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,8 @@ class ExpressionSource:
         indices sorted, no stored zeros. Each call starts again.
     close: lets go of the file.
     note: what whoever reads the results must know of the data; goes into the manifest.
+    types: what each column of the matrix measures, as Cell Ranger calls it; None where it is not said.
+    left_out: columns of the matrix that are no genes, counted by what they are.
     """
 
     path: str
@@ -59,6 +61,8 @@ class ExpressionSource:
     blocks: Blocks
     close: Callable[[], None] = lambda: None
     note: str | None = None
+    types: list[str] | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def factorise(values: Iterable) -> Column:

@@ -1,6 +1,7 @@
 """Expression out of a 10x folder or a CSV, in row blocks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -36,7 +37,9 @@ def open_mtx(path: Path, dataset: ExpressionDataset, scratch: Path) -> Expressio
     table = Path(dataset.cells) if dataset.cells else None
     columns = read_annotations(table or _one_of(path, ("cells.csv", "obs.csv", "metadata.csv")), names)
     blocks = row_blocks(lambda: _mtx(matrix, shape, entries, skip), shape[::-1], scratch / "transpose")
-    return in_memory(path, names, genes, columns, guarded(blocks, path))
+    source = in_memory(path, names, genes, columns, guarded(blocks, path))
+    typed = all(len(row) > 2 for row in features)
+    return replace(source, types=[row[2].strip() for row in features]) if typed else source
 
 
 def _mtx_header(path: Path) -> tuple[tuple[int, int], int, int]:
