@@ -155,13 +155,13 @@ def read_splits(path: Path) -> Splits:
     """What a ``splits.csv`` says; without a group column every sample is its own group.
 
     Raises:
-        InputError: missing file, a malformed row, named by number, ``columns`` that are none, or one
-            that the manifest names and the table lacks.
+        InputError: missing file, a malformed row, named by number, ``columns`` that are none, one that
+            the manifest names and the table lacks, or an ``index`` that is no order of the samples.
     """
     manifest = path.with_name("manifest.json")
     stated = read_json(manifest).get("columns", {}) if manifest.is_file() else {}
     columns = parse(Columns, stated, f"{manifest}: columns")
-    table = read_table(path, "split", "label")
+    table = _in_order(read_table(path, "split", "label"), path)
     for number, (label, part) in enumerate(zip(table["label"], table["split"], strict=True), 2):
         if not label.removeprefix("-").isdigit() or part not in SPLITS:
             raise InputError(
@@ -184,6 +184,21 @@ def read_splits(path: Path) -> Splits:
         np.array(table[columns.names]) if columns.names else None,
         columns.labels_held_out,
     )
+
+
+def _in_order(table: dict[str, list[str]], path: Path) -> dict[str, list[str]]:
+    """The rows by their ``index``, where there is one: samples are known by it, not by the line."""
+    if "index" not in table:
+        return table
+    order = sorted(
+        range(len(table["index"])), key=lambda row: (len(table["index"][row]), table["index"][row])
+    )
+    if [table["index"][row] for row in order] != [str(i) for i in range(len(order))]:
+        raise InputError(
+            f"{path}: column 'index': expected each number from 0 to {len(order) - 1} once, the row of a "
+            "sample in the embeddings; correct it, or leave the column out where rows are in that order"
+        )
+    return {name: [column[row] for row in order] for name, column in table.items()}
 
 
 def _groups(column: list[str] | None, n: int) -> tuple[tuple[str, ...], np.ndarray]:
