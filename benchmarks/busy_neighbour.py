@@ -1,5 +1,5 @@
 """Claim: beside one busy process, two threads that wait as jepa_steps lets them train at least 1.5 times
-as fast as two that wait as OpenMP does by itself; alone they lose at most a third.
+as fast as two that wait as OpenMP does by itself; alone they are as fast.
 
 Rivals: libgomp's own spin, and sleeping at once (OMP_WAIT_POLICY=PASSIVE). The training is that of
 the digits, shorter. Runs take turns; samples/s is the median between two rows of the log. Figures:

@@ -196,7 +196,7 @@ def _in_order(table: dict[str, list[str]], path: Path) -> dict[str, list[str]]:
     if [table["index"][row] for row in order] != [str(i) for i in range(len(order))]:
         raise InputError(
             f"{path}: column 'index': expected each number from 0 to {len(order) - 1} once, the row of "
-            "a sample in the embeddings; correct it, or leave the column out where rows are in that order"
+            "a sample in the embeddings; correct it, or leave it out where rows are in that order"
         )
     return {name: [column[row] for row in order] for name, column in table.items()}
 
