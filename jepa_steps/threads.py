@@ -31,8 +31,8 @@ def _others_running() -> int:
     source, counts = Path("/proc/loadavg"), []
     if not source.exists():  # not Linux; libgomp is not used there either
         return 0
-    for _ in range(_LOOKS):
+    for look in range(_LOOKS):
+        time.sleep(_BETWEEN * (look > 0))
         # Fourth field: running/all, this process among them.
         counts.append(int(source.read_text().split()[3].partition("/")[0]) - 1)
-        time.sleep(_BETWEEN)
     return min(counts)

@@ -93,6 +93,11 @@ def read_yaml(path: Path) -> Any:
         raise InputError(f"{path}: {where}not valid YAML: {problem}") from None
 
 
+def refuse_repeated_keys(path: Path) -> None:
+    """For a file that another reader has read: a key that stands twice in a block is an InputError."""
+    _refuse_repeated_keys(path, _SAFE(path.read_text(encoding="utf-8")).get_single_node())
+
+
 def _refuse_repeated_keys(path: Path, node: yaml.Node | None) -> None:
     """YAML's readers keep the last of them, without a word."""
     if isinstance(node, yaml.MappingNode):

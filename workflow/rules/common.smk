@@ -19,7 +19,7 @@ shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; set -euo pipef
 config_files = " + ".join(map(str, workflow.configfiles)) or "config"
 try:
     for file in workflow.configfiles:
-        reading.read_yaml(Path(file))  # Snakemake takes the last of two keys of a name
+        reading.refuse_repeated_keys(Path(file))  # Snakemake takes the last of two keys of a name
     checked = reading.parse(Config, config, config_files)
 except InputError as error:
     raise WorkflowError(str(error))
