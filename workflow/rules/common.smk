@@ -19,7 +19,8 @@ shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; set -euo pipef
 config_files = " + ".join(map(str, workflow.configfiles)) or "config"
 try:
     for file in workflow.configfiles:
-        reading.refuse_repeated_keys(Path(file))  # Snakemake takes the last of two keys of a name
+        # Of two keys of one name Snakemake takes the last, without a word.
+        reading.refuse_repeated_keys(Path(file))
     checked = reading.parse(Config, config, config_files)
 except InputError as error:
     raise WorkflowError(str(error))
