@@ -18,11 +18,12 @@ import torch
 from safetensors.numpy import save_file
 
 from . import draws
+from .arrays import write_npy_header
 from .cli import add_spec, parser, read_spec, run
 from .config import Embed, parse
 from .config.training import parse_training
 from .errors import InputError
-from .files import sha256, staged, write_csv, write_json, write_npy_header
+from .files import sha256, staged, write_csv, write_json
 from .modalities import MODALITIES, has_part, open_store, optional_part, part
 from .modalities.contract import Store
 from .model.export import Encoder, batches, load_encoder, load_snapshots

@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
+from .arrays import read_array, rows_of
 from .cli import add_spec, parser, read_spec, run
 from .config import JepaRun, Monitor, Settings, parse
 from .config.training import parse_training
@@ -28,7 +29,7 @@ from .errors import InputError
 from .figures import training as figures
 from .figures.spectra import spectra_over_training
 from .figures.style import message, save
-from .files import read_array, read_json, read_numbers, rows_of, staged, write_csv, write_json
+from .files import read_json, read_numbers, staged, write_csv, write_json
 from .metrics import diagnosis, selection, spectrum
 from .metrics.embedding import moment_statistics, norms, token_statistics
 from .metrics.evidence import Evidence

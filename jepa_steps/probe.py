@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from threadpoolctl import threadpool_limits
 
+from .arrays import read_array
 from .cli import add_spec, parser, read_spec, run
 from .config import Probe, parse
 from .data.splits import Splits, assign, read_splits
@@ -26,7 +27,7 @@ from .draws import sample
 from .errors import InputError
 from .figures import probing
 from .figures.style import message, save
-from .files import read_array, read_json, staged, write_csv, write_json
+from .files import read_json, staged, write_csv, write_json
 from .metrics import panel, probes
 from .metrics.scores import per_class
 

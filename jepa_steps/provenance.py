@@ -13,7 +13,7 @@ from . import __version__
 
 # What every step runs, beside what cannot change a result: command lines, errors, and the list of the
 # kinds of data, which would run all experiments again when one is added.
-_SHARED = ("files.py", "draws.py")
+_SHARED = ("arrays.py", "files.py", "draws.py")
 # The tables that say what each sample is, without what draws batches from them.
 _TABLES = ("data/__init__.py", "data/splits.py")
 # What training measures of its own embeddings.

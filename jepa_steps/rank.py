@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from .arrays import read_array
 from .cli import add_spec, parser, read_spec, run
 from .config import Rank, parse
 from .data.splits import read_splits
@@ -24,7 +25,7 @@ from .draws import sample
 from .errors import InputError
 from .figures import spectra
 from .figures.style import save
-from .files import read_array, read_json, staged, write_csv, write_json
+from .files import read_json, staged, write_csv, write_json
 from .metrics import chance, correlation, geometry, lidar, normality, spectrum
 from .metrics.embedding import moment_statistics, norms
 from .metrics.moments import Moments, moments, token_moments

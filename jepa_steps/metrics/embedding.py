@@ -5,7 +5,7 @@ Shapes: S samples, N tokens, n rows, D dimensions.
 
 import numpy as np
 
-from ..files import Rows
+from ..arrays import Rows
 from .moments import Moments, TokenMoments, moments
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .. import draws
-from ..files import release
+from ..arrays import release
 
 BLOCK = 1024
 WALKS = 20  # independent samples of pairs, at least, behind a standard error

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files import Rows, release
+from ..arrays import Rows, release
 
 # Spread below this share of the root mean square is rounding: float64 sums, float32 embeddings.
 ROUNDING = 1e-11

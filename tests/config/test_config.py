@@ -126,6 +126,11 @@ def test_a_key_that_stands_twice_is_one_line(tmp_path):
     path.write_text("a: [{b: 1,\n  b: 2}]\n<<: {c: 1}\n")
     with pytest.raises(InputError, match=r"lines 1 and 2: found the key 'b' twice"):
         config.read_yaml(path)
+    path.write_text("a: {[x, x]: x, b: 1, b: 2}\n")
+    with pytest.raises(InputError, match=r"lines 1 and 1: found the key 'b' twice"):
+        config.read_yaml(path)
+    path.write_text("a: {b: [b, b], c: {b: b}}\nb: {a: 1}\n")
+    assert config.read_yaml(path) == {"a": {"b": ["b", "b"], "c": {"b": "b"}}, "b": {"a": 1}}
 
 
 def test_files_that_are_not_yaml_name_the_line(tmp_path):

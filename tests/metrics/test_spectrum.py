@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import entropy
 
-from jepa_steps.files import read_array, rows_of
+from jepa_steps.arrays import read_array, rows_of
 from jepa_steps.metrics import spectrum
 from jepa_steps.metrics.embedding import norms, row_statistics, token_statistics
 from jepa_steps.metrics.moments import moments, token_moments

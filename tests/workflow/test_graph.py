@@ -205,6 +205,7 @@ EVERY = {(step, modality) for step in CODE for modality in MODALITIES}
         ("model/encoder.py", {"train", "embed", "evaluate"}),
         ("metrics/probes.py", {"evaluate", "monitor", "rank", "probe", "report"}),
         ("files.py", set(CODE)),
+        ("arrays.py", set(CODE)),
         ("draws.py", set(CODE)),
         ("cli.py", set()),
         ("threads.py", set()),

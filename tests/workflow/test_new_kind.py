@@ -49,6 +49,7 @@ STAGE = """
       params: [config/config.yaml: ["waves.${key}"]]
       deps:
         - ${item.path}
+        - jepa_steps/arrays.py
         - jepa_steps/files.py
         - jepa_steps/draws.py
         - jepa_steps/prepare.py

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ...arrays import Rows, map_array
 from ...data.splits import SPLITS
 from ...errors import InputError
-from ...files import Rows, map_array, read_json, read_table
+from ...files import read_json, read_table
 from .sources.source import BLOCK
 
 FIELDS = (

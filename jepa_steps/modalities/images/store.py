@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import map_array, write_npy_header
 from ...data.splits import SPLITS, read_splits
 from ...errors import InputError
-from ...files import map_array, read_json, write_npy_header
+from ...files import read_json
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 import numpy as np
 
+from ...arrays import map_array
 from ...data.splits import SPLITS, read_splits
-from ...files import map_array, read_json
+from ...files import read_json
 
 
 class WaveStore:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from ....files import write_npy_header
+from ....arrays import write_npy_header
 from ..sources.source import BLOCK
 from ..store import open_csr
 
