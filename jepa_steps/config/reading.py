@@ -83,7 +83,7 @@ def read_yaml(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
         _refuse_repeated_keys(path, text)
-        return yaml.load(text, Loader=_SAFE)
+        return _SAFE(text).get_single_data()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
@@ -131,8 +131,8 @@ def _take(path: Path, block: _Block, event: yaml.NodeEvent) -> None:
         line = event.start_mark.line + 1
         if event.value in block.lines:
             raise InputError(
-                f"{path}: lines {block.lines[event.value]} and {line}: found the key {event.value!r} twice, "
-                "expected once; put what stands under the second under the first"
+                f"{path}: lines {block.lines[event.value]} and {line}: found the key {event.value!r} "
+                "twice, expected once; put what stands under the second under the first"
             )
         block.lines[event.value] = line
 
