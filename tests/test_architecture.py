@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("data",),
     ("config",),
     ("modalities",),  # the list and the contract; the folders of the kinds are above all but the steps
-    ("files", "draws"),
+    ("arrays", "files", "draws"),
     ("errors",),
 )
 # Names that only a kind of data knows: its classes, and those of its encoders.

@@ -1,12 +1,26 @@
 """Settings of Perturb-seq data sets: cells x genes of expression, with a perturbation for each cell."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ...config.base import Settings, Share, leaves_training_data
 
 PerturbationType = Literal["knockdown", "knockout", "overexpression", "compound"]
+# Words for them, as columns and settings have them.
+TYPES = {
+    "knockdown": ("knockdown", "knock-down", "kd", "crispri", "crispr-interference", "sirna", "shrna"),
+    "knockout": ("knockout", "knock-out", "ko", "crispr", "crisprko", "crispr-ko", "crispr-cas9"),
+    "overexpression": ("overexpression", "oe", "activation", "crispra", "crispr-activation", "orf"),
+    "compound": ("compound", "drug", "chemical", "small molecule"),
+}
+TYPE_OF = {text: name for name, texts in TYPES.items() for text in texts}
+
+
+def type_name(value: Any) -> Any:
+    """The type that a word stands for; any other value as it is."""
+    return TYPE_OF.get(value.casefold(), value) if isinstance(value, str) else value
 
 
 class Keys(Settings):
@@ -17,7 +31,11 @@ class Keys(Settings):
     """What was done to the cell: perturbation, condition, target_gene, gene, guide_identity or
     perturbation_name."""
     dose: str | None = None
-    """Dose, 1+1 for a combination: dose, dose_val or dose_value. Without it every dose is 1."""
+    """Dose, 1+1 for a combination, with a unit or without: dose, dose_val or dose_value. Without it
+    every dose is 1."""
+    unit: str | None = None
+    """Unit of the dose: dose_unit or dose_units. Doses in several units of one kind (nM and uM) are
+    converted to the one that most cells have."""
     type: str | None = None
     """CRISPRi, CRISPRa, CRISPRko, drug, ...: perturbation_type."""
     context: str | None = None
@@ -87,6 +105,19 @@ class KnockDown(Settings):
     """Fewest cells of a perturbation that may remain in a part."""
 
 
+def _check_pattern(text: str) -> None:
+    try:
+        named = set(re.compile(text).groupindex)
+    except re.error as error:
+        raise ValueError(f"label_pattern: found {text!r}, no regular expression: {error}") from None
+    parts = {"perturbation", "dose", "unit", "type"}
+    if "perturbation" not in named or named - parts or ("unit" in named and "dose" not in named):
+        raise ValueError(
+            f"label_pattern: found {text!r} with the named parts {sorted(named)}, expected "
+            "(?P<perturbation>...) and, where labels say them, dose, unit beside dose, and type"
+        )
+
+
 class ExpressionDataset(Settings):
     """Perturb-seq: read in row blocks, labelled, split, normalised by training cells, stored as CSR."""
 
@@ -107,10 +138,18 @@ class ExpressionDataset(Settings):
     control: tuple[str, ...] = ()
     """Labels of unperturbed cells, * for any text. Empty = the usual ones: control, ctrl,
     non-targeting, NT, NegCtrl*, unperturbed, DMSO, vehicle."""
-    delimiter: Literal["auto", "none", "+", "_", ";", ",", "|"] = "auto"
-    """What joins the names of a combination. auto: any of these where every part is known (a gene
-    of the table, perturbed alone, or a control) or, with +, the doses or types are of as many parts."""
-    perturbation_type: PerturbationType | None = None
+    delimiter: Annotated[str, Field(min_length=1)] = "auto"
+    """What joins the names of a combination, any text, or none. auto: + ; , _ | & : / - || __ or the
+    word and, where every part is known (a gene of the table, perturbed alone, or a control) or, with
+    +, the doses or types are of as many parts."""
+    label_pattern: str | None = None
+    """How a label reads: a regular expression of the whole label with the named part perturbation, and
+    dose, unit or type where the label says them. What stands outside of these parts is left out: with
+    (?P<perturbation>.+)_g\\d+ the guides TP53_g1 and TP53_g2 are of one perturbation. With a delimiter
+    of yours, each of the joined names is matched by itself. Labels of controls need not match."""
+    ignore_case: bool = False
+    """Take names that differ in case alone for one."""
+    perturbation_type: Annotated[PerturbationType | None, BeforeValidator(type_name)] = None
     """Type of all perturbations where no column tells it; null = unspecified."""
     input: Literal["auto", "counts", "normalised", "log"] = "auto"
     """counts: integers, scaled to target_sum, then log1p. normalised: log1p only. log: kept. auto:
@@ -163,6 +202,8 @@ class ExpressionDataset(Settings):
             raise ValueError("gene_features_path belongs to gene_features file, and only to it")
         if self.layer != "X" and self.source != "h5ad":
             raise ValueError(f"layer: found {self.layer!r}, expected X with source {self.source}")
+        if self.label_pattern is not None:
+            _check_pattern(self.label_pattern)
         if self.cells is not None and self.source in ("h5ad", "sachs"):
             raise ValueError(
                 f"cells: found a path, expected null with source {self.source}, which has its own"

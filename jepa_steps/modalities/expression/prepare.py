@@ -29,6 +29,7 @@ from .preparation.metadata import (
 )
 from .preparation.preprocess import Transform, copies, fit_transform, knocked_down
 from .preparation.splits import assign, groups
+from .preparation.stems import one_target_in_two_parts, one_target_twice, remedy
 from .preparation.survey import Survey, numbered, survey
 from .preparation.writing import CsrWriter, write_dense
 from .sources.read import open_source
@@ -181,9 +182,12 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
     pools = control_pools(split, cells.control[rows], cells.context[rows], cells.batch[rows])
     fitted = np.flatnonzero(screen.measured.fitted)
     units = np.unique(group, return_inverse=True)[1]
-    checks = audit(Audited(rows, split, units, kind, cells, fitted, screen.copies, screen.vocabulary,
-                           pools, screen.dataset.split.seed))  # fmt: skip
-    _judge(checks, screen.dataset)
+    alike = _alike(screen, cells.condition[rows], split)
+    leak = screen.dataset.label_pattern is None and kind in ("perturbation", "combination")
+    checks = audit(Audited(rows, split, units, kind, cells, fitted, screen.copies,
+                           alike if leak else [], screen.vocabulary, pools,
+                           screen.dataset.split.seed))  # fmt: skip
+    _judge(checks, screen.dataset, alike)
     passed = all(check["passed"] for check in checks)
     write_json(folder / "audit.json", {"passed": passed, "checks": checks})
     write_cells(folder / "splits.csv", screen.source, cells, rows, split, group)
@@ -201,6 +205,7 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
         "leaky": not passed,
         "note": screen.source.note,
         "no_genes": screen.source.left_out,
+        "alike": alike,
         **findings(cells, screen.measured, screen.transform, screen.dropped),
         "counts": {name: counts(cells, rows[split == part]) for part, name in enumerate(SPLITS)},
         "subgroups": subgroup_counts(perturbations["perturbations"]),
@@ -216,12 +221,24 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
     }
 
 
-def _judge(checks: list[dict[str, Any]], dataset: ExpressionDataset) -> None:
+def _alike(screen: _Screen, condition: np.ndarray, split: np.ndarray) -> list[tuple[str, str]]:
+    """Names that may mean one target: in two parts, where the split holds targets apart."""
+    if screen.dataset.split.kind in ("perturbation", "combination"):
+        return one_target_in_two_parts(screen.cells, condition, split)
+    return one_target_twice(screen.cells)
+
+
+def _judge(
+    checks: list[dict[str, Any]], dataset: ExpressionDataset, alike: list[tuple[str, str]]
+) -> None:
     failed = [check for check in checks if not check["passed"]]
     if failed and not (dataset.split.kind == "cell" and dataset.split.allow_leaky):
         first = failed[0]
-        fix = ("set on_copies: drop" if "equal to a training cell" in first["name"]
-               else "change split, min_cells or the filters")  # fmt: skip
+        fix = "change split, min_cells or the filters"
+        if "equal to a training cell" in first["name"]:
+            fix = "set on_copies: drop"
+        if "may mean a target" in first["name"]:
+            fix = f"{alike[0][0]!r} beside {alike[0][1]!r}: {remedy(alike)}"
         raise InputError(
             f"{dataset.path}: leak audit: {first['name']}: found {first['found']}, expected "
             f"{first['expected']}{f' (and {len(failed) - 1} more)' if len(failed) > 1 else ''}; {fix}"

@@ -116,7 +116,7 @@ def copy_cells(s):
         (only(["ctrl"]), {}, ["no perturbation with 5 cells is left"]),
         (put("perturbation", (0, 6), ""), {}, ["6 of 288 cells have no label", "unlabelled: drop"]),
         (put("perturbation_type", (0, 288), "laser"), {}, ["perturbation_type", "'laser'", "unknown_type"]),
-        (put("dose", (0, 288), "10 nM"), {}, ["dose", "264 perturbed cells", "'10 nM'", "unknown_dose"]),
+        (put("dose", (0, 288), "much"), {}, ["dose", "264 perturbed cells", "'much'", "unknown_dose"]),
         (put("dose", (0, 288), "-1"), {}, ["dose", "'-1'", "positive"]),
         (put("dose", (0, 288), "1+1+1"), {}, ["dose", "'1+1+1'"]),
         (put("cell_type", (0, 9), "nan"), {}, ["cell_type", "9 of 288", "context", "keys.context: none"]),

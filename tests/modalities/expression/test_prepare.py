@@ -1,5 +1,7 @@
 """The step on the command line: what it says, what stops it, what it leaves behind."""
 
+import json
+
 import numpy as np
 import pytest
 from modalities.expression.screens import EACH, LABELS, screen, write_npz
@@ -20,6 +22,22 @@ def run(step, tmp_path):
         return code, said.splitlines(), err, out
 
     return prepared
+
+
+def test_guides_of_one_gene_on_both_sides_of_a_split_are_a_leak(run):
+    s = screen(labels=["ctrl", *(f"TF{k}_sgRNA{g}" for k in range(6) for g in (1, 2))])
+    code, _, err, out = run(s, min_cells=5)
+    assert code != 0 and not list(out.glob("*")) and err.count("\n") == 1
+    assert "may mean a target trained on" in err and "label_pattern" in err and "sgRNA" in err
+    pattern = err.split("label_pattern: '")[1].split("'")[0]
+    code, said, _, out = run(s, min_cells=5, label_pattern=pattern)
+    assert code == 0 and json.loads((out / "manifest.json").read_text())["classes"][1:] == [
+        f"TF{k}" for k in range(6)
+    ]
+    code, said, _, _ = run(s, min_cells=5, label_pattern="(?P<perturbation>.+)")
+    assert code == 0 and "perturbations may have the target of another" in "\n".join(said)
+    code, said, _, _ = run(s, min_cells=5, split={"kind": "context"})
+    assert code == 0 and "6 perturbations may have the target of another" in "\n".join(said)
 
 
 def test_the_step_says_what_it_found_and_left_out(run):
@@ -45,7 +63,7 @@ def test_the_step_says_what_it_found_and_left_out(run):
     moved = 3 * EACH
     assert f"for {perturbed - moved} cells in their batch and context, " in text
     assert f"for {moved} cells in their context only" in text
-    assert said[-1].startswith("  leak audit: 12 checks passed")
+    assert said[-1].startswith("  leak audit: 13 checks passed")
 
 
 def test_a_leak_that_is_allowed_is_shouted(run):

@@ -23,6 +23,7 @@ class Audited:
     cells: annotations of all cells of the source.
     fitted: int64, cells of the source that statistics were fitted on.
     copies: cells of val and test equal to a training cell.
+    alike: names of val and test beside those before them that may mean the same target.
     """
 
     rows: np.ndarray
@@ -32,6 +33,7 @@ class Audited:
     cells: Cells
     fitted: np.ndarray
     copies: int
+    alike: list[tuple[str, str]]
     vocabulary: Vocabulary
     pools: Pools
     seed: int
@@ -55,6 +57,7 @@ def audit(a: Audited) -> list[dict[str, Any]]:
                 "test perturbations without a gene new to train and val", _nothing_new(a, condition, 2)
             ),
         ]
+    checks.append(_none("val and test names that may mean a target trained on", len(a.alike)))
     outside = int(np.isin(a.rows[a.split > 0], a.fitted).sum())
     checks.append(_none("val and test cells in the statistics", outside))
     genes = _genes(a.cells, condition[a.split == 0])

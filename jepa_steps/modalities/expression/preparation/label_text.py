@@ -1,31 +1,26 @@
 """The wordings of labels, types and doses, and what they mean."""
 
-import math
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from functools import cache
 
-from ..dataset import ExpressionDataset
+from ..dataset import TYPE_OF, ExpressionDataset
 from ..sources.source import Column
 
 UNSPECIFIED, UNKNOWN = "unspecified", "unknown"
 CONTROLS = ("control", "ctrl", "non-targeting*", "nontargeting*", "non_targeting*", "nt", "negctrl*",
              "unperturbed", "dmso", "vehicle")  # fmt: skip
-TYPES = {
-    "knockdown": ("knockdown", "knock-down", "kd", "crispri", "sirna", "shrna"),
-    "knockout": ("knockout", "knock-out", "ko", "crispr", "crisprko", "crispr-ko", "crispr-cas9"),
-    "overexpression": ("overexpression", "oe", "activation", "crispra", "orf"),
-    "compound": ("compound", "drug", "chemical", "small molecule"),
-}
-_TYPE_OF = {text: name for name, texts in TYPES.items() for text in texts}
 _NAME = re.compile(r"[A-Za-z0-9][\w.\-/ ]*")
-_JOINS = "+;,_|"
+# What may join the names of a combination, longer signs first. Names may hold one of the last ones.
+_SIGNS = ("||", "__", "+", ";", ",", "_", "|")
+_JOINS = (" and ", *_SIGNS, "&", ":", "/", "-")
+_ANY_JOIN = re.compile("|".join(map(re.escape, _JOINS)))
 _PLUS = re.compile(r"(?<![eE])\+")  # not that of 1e+1
 
 
 def words(text: str) -> Iterator[str]:
     """What stands between any signs that may join names."""
-    return (piece.strip() for piece in re.split(f"[{re.escape(_JOINS)}]", text) if piece.strip())
+    return (piece.strip() for piece in _ANY_JOIN.split(text) if piece.strip())
 
 
 def alone(text: str, controls: tuple[str, ...]) -> str | None:
@@ -41,22 +36,42 @@ def alone(text: str, controls: tuple[str, ...]) -> str | None:
     return None
 
 
+def joins_nothing(text: str) -> bool:
+    """Whether a label holds none of the signs that names are rarely written with."""
+    return not any(sign in text for sign in _SIGNS)
+
+
 def is_control(text: str, controls: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(text.casefold(), pattern.casefold().strip()) for pattern in controls)
+    """Whether a pattern matches the text in any case; * stands for any text, no other sign does."""
+    return any(_matcher(pattern).fullmatch(text.casefold()) for pattern in controls)
+
+
+@cache
+def _matcher(pattern: str) -> re.Pattern:
+    return re.compile(".*".join(map(re.escape, pattern.casefold().strip().split("*"))), re.DOTALL)
 
 
 def split_label(
-    text: str, delimiter: str, known: set[str], stated: set[int] = frozenset()
+    text: str,
+    delimiter: str,
+    known: set[str],
+    stated: set[int] = frozenset(),
+    any_case: set[str] = frozenset(),
 ) -> tuple[str, ...]:
-    """Names in a label, trimmed. ``auto`` splits only where every part is ``known``, and at + also
-    between names of which the label's doses or types list as many (``stated``)."""
-    if delimiter == "none" or (delimiter == "auto" and text in known):
+    """Names in a label, trimmed. ``auto`` splits only where every part is ``known`` (in lower case, one
+    of ``any_case``), and at + also between names of which the label's doses or types list as many
+    (``stated``)."""
+
+    def is_known(name: str) -> bool:
+        return name in known or name.lower() in any_case
+
+    if delimiter == "none" or (delimiter == "auto" and is_known(text)):
         return (text,)
-    for sign in _JOINS if delimiter == "auto" else delimiter:
+    for sign in _JOINS if delimiter == "auto" else (delimiter,):
         parts = tuple(part.strip() for part in text.split(sign))
         if len(parts) > 1 and all(parts):
             confirmed = sign == "+" and len(parts) in stated and joins_names(text)
-            if delimiter != "auto" or confirmed or all(part in known for part in parts):
+            if delimiter != "auto" or confirmed or all(map(is_known, parts)):
                 return parts
     return (text,)
 
@@ -71,7 +86,7 @@ def entries(text: str) -> int:
     """How many types or doses a text lists with a plus between; 0 where it is anything else. Other
     signs confirm nothing: a comma may be of a decimal."""
     listed = [entry.strip() for entry in _PLUS.split(text)]
-    if all(entry.casefold() in _TYPE_OF for entry in listed):
+    if all(entry.casefold() in TYPE_OF for entry in listed):
         return len(listed)
     try:
         return len([float(entry) for entry in listed])
@@ -85,26 +100,16 @@ def types_of(
     """Types of a label's parts, by the text ``code`` of the column; None where one means nothing."""
     if column is None:
         return [dataset.perturbation_type or UNSPECIFIED] * parts
-    texts = _shared(column, code, parts)
-    found = [_TYPE_OF.get(text.casefold()) for text in texts] if texts else [None] * parts
+    texts = of_parts(column, code, parts)
+    found = [TYPE_OF.get(text.casefold()) for text in texts] if texts else [None] * parts
     if dataset.unknown_type == "unk":
         return [name or UNKNOWN for name in found]
     return None if None in found else found
 
 
-def doses_of(column: Column | None, code: int, parts: int) -> list[float] | None:
-    if column is None:
-        return [1.0] * parts
-    try:
-        doses = [float(text) for text in _shared(column, code, parts) or [""]]
-    except ValueError:
-        return None
-    return doses if all(0 < dose < math.inf for dose in doses) else None
-
-
-def _shared(column: Column, code: int, parts: int) -> list[str] | None:
+def of_parts(column: Column, code: int, parts: int) -> list[str] | None:
     """One text a part; a single one holds for all. None where missing or of another number."""
     if code < 0:
         return None
-    texts = [t.strip() for t in re.split(rf"{_PLUS.pattern}|[;,|_]", column.values[code])]
+    texts = [t.strip() for t in re.split(rf"{_PLUS.pattern}|[;,|_&]", column.values[code])]
     return texts * parts if len(texts) == 1 else texts if len(texts) == parts else None

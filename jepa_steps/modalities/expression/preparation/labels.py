@@ -1,16 +1,19 @@
 """What was done to each cell: genes, types and doses out of labels as people write them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ....errors import InputError
-from ..dataset import ExpressionDataset
-from ..sources.keys import find_gene_names, find_keys, nearest
+from ..dataset import TYPES, ExpressionDataset
+from ..sources.keys import find_gene_names, nearest
 from ..sources.source import Column, ExpressionSource
-from .combinations import kept_whole, split_labels
-from .label_text import CONTROLS, TYPES, alone, doses_of, is_control, types_of, words
+from .columns import Columns, read_columns
+from .combinations import in_one_case, known_names, split_labels
+from .doses import Dose, doses_of, in_one_unit
+from .label_text import CONTROLS, is_control, types_of, words
 
 CONTROL = "control"
 
@@ -66,20 +69,21 @@ def label_cells(source: ExpressionSource, dataset: ExpressionDataset) -> Cells:
         InputError: one line with counts and the fix: no control, labels, types or doses missing or
             without meaning, gene names twice, too few cells.
     """
-    keys = find_keys(source, dataset)
-    label = source.column(keys["perturbation"])
+    columns = read_columns(source, dataset)
+    keys, label = columns.keys, columns.perturbation
     _check_missing(label, keys["perturbation"], source, dataset)
     controls = dataset.control or CONTROLS
     pieces = {piece for text in label.values for piece in words(text)}
     gene_column, genes = find_gene_names(source, dataset, pieces | set(label.values))
-    known = set(genes) | {alone(text, controls) for text in label.values} - {None}
-    known |= {piece for piece in pieces if is_control(piece, controls)}
-    parsed = split_labels(source, dataset, keys, label, known)
+    known = known_names(label.values, genes, controls)
+    parsed = split_labels(source, dataset, columns, known)
+    if dataset.ignore_case:
+        parsed = in_one_case(parsed, genes)
     acting = [tuple(p for p in parts if not is_control(p, controls)) for parts in parsed]
     control = [not parts for parts in acting]
     if not any(control):
         raise InputError(_no_control(label, keys["perturbation"], source, dataset))
-    condition, conditions, dropped = _conditions(source, dataset, keys, label, parsed, control)
+    condition, conditions, dropped, doses = _conditions(source, dataset, columns, parsed, control)
     cells = Cells(
         condition,
         conditions,
@@ -95,7 +99,7 @@ def label_cells(source: ExpressionSource, dataset: ExpressionDataset) -> Cells:
         "keys": {**keys, "gene": gene_column},
         "control_labels": {t: int(counts[i]) for i, t in enumerate(label.values) if control[i]},
         "combinations": combined,
-        "kept_whole": kept_whole(label.values, parsed, known, controls),
+        "doses": doses,
         "dropped_cells": dropped,
     }  # fmt: skip
     _drop_small(cells, dataset, source)
@@ -105,8 +109,11 @@ def label_cells(source: ExpressionSource, dataset: ExpressionDataset) -> Cells:
 def _check_missing(label: Column, key: str, source: ExpressionSource, dataset) -> None:
     missing = int((label.codes < 0).sum())
     if missing and dataset.unlabelled == "fail":
-        raise InputError(f"{source.path}: {key}: {missing} of {source.cells} cells have no label; "
-                         "set unlabelled: drop to leave them out")  # fmt: skip
+        none = f' ("{min(label.absent)}" is none, unless control names it)' if label.absent else ""
+        raise InputError(
+            f"{source.path}: {key}: {missing} of {source.cells} cells have no label{none}; "
+            "set unlabelled: drop to leave them out"
+        )
 
 
 def _no_control(label: Column, key: str, source: ExpressionSource, dataset: ExpressionDataset) -> str:
@@ -124,44 +131,56 @@ def _no_control(label: Column, key: str, source: ExpressionSource, dataset: Expr
 def _conditions(
     source: ExpressionSource,
     dataset: ExpressionDataset,
-    keys: dict[str, str | None],
-    label: Column,
+    columns: Columns,
     parsed: list[tuple[str, ...]],
     control: list[bool],
-) -> tuple[np.ndarray, list[tuple[Part, ...]], dict[str, int]]:
-    """(condition of each cell, conditions sorted by name, cells left out for each reason)."""
-    columns = [source.column(keys[what]) if keys[what] else None for what in ("type", "dose")]
-    codes = [label.codes] + [c.codes if c else np.zeros_like(label.codes) for c in columns]
+) -> tuple[np.ndarray, list[tuple[Part, ...]], dict[str, int], str | None]:
+    """(condition of each cell, conditions sorted by name, cells left out for each reason, what to say of
+    doses in several units)."""
+    label, type_, dose = columns.perturbation, columns.type, columns.dose
+    codes = [label.codes] + [c.codes if c else np.zeros_like(label.codes) for c in (type_, dose)]
     triples, member = np.unique(np.stack(codes), axis=1, return_inverse=True)
-    cells_of = np.bincount(member, minlength=triples.shape[1])
-    controls = dataset.control or CONTROLS
-    meant: list[tuple[Part, ...] | None] = []
+    cells_of = np.bincount(member.reshape(-1), minlength=triples.shape[1]).tolist()
+    meant: list[tuple[list[str], list[Dose]] | None] = []
     faults: dict[str, list[tuple[str, int]]] = {"unknown_type": [], "unknown_dose": []}
-    for (text, kind, dose), count in zip(triples.T.tolist(), cells_of.tolist(), strict=True):
+    for (text, *of_text), count in zip(triples.T.tolist(), cells_of, strict=True):
         if text < 0 or control[text]:
-            meant.append(None if text < 0 else ())
-            continue
-        kinds = types_of(columns[0], kind, len(parsed[text]), dataset)
-        doses = doses_of(columns[1], dose, len(parsed[text]))
-        for name, values, column, code in (("unknown_type", kinds, columns[0], kind),
-                                           ("unknown_dose", doses, columns[1], dose)):  # fmt: skip
-            if values is None:
-                faults[name].append((column.values[code] if code >= 0 else "(missing)", count))
-        if kinds is None or doses is None:
             meant.append(None)
             continue
-        parts = {g: Part(g, k, d) for g, k, d in zip(parsed[text], kinds, doses, strict=True)
-                 if not is_control(g, controls)}  # fmt: skip
-        meant.append(tuple(sorted(parts.values())))
+        parts = len(parsed[text])
+        read = types_of(type_, of_text[0], parts, dataset), doses_of(dose, of_text[1], parts)
+        for name, values, column, code in zip(faults, read, (type_, dose), of_text, strict=True):
+            if values is None:
+                faults[name].append((column.values[code] if code >= 0 else "(missing)", count))
+        meant.append(None if None in read else read)
     for name, found in faults.items():
         if found and getattr(dataset, name) == "fail":
-            raise InputError(_fault(source, keys, name, found))
-    conditions = sorted({parts for parts in meant if parts is not None}, key=lambda p: (name_of(p), p))
-    conditions = [(), *(parts for parts in conditions if parts)]
-    number = {parts: i for i, parts in enumerate(conditions)} | {None: -1}
-    lookup = np.array([number[parts] for parts in meant], np.int32)
+            raise InputError(_fault(source, columns.keys, name, found))
+    amounts, note = _amounts(source, columns.keys, meant, cells_of)
+    of_triple: list[tuple[Part, ...] | None] = []
+    for text, read in zip(triples[0].tolist(), meant, strict=True):
+        if read is None:
+            of_triple.append(() if text >= 0 and control[text] else None)
+            continue
+        parts = {g: Part(g, k, next(amounts)) for g, k in zip(parsed[text], read[0], strict=True)}
+        acting = (p for g, p in parts.items() if not is_control(g, dataset.control or CONTROLS))
+        of_triple.append(tuple(sorted(acting)))
+    conditions = sorted({p for p in of_triple if p}, key=lambda p: (name_of(p), p))
+    number = {parts: i for i, parts in enumerate([(), *conditions])} | {None: -1}
+    lookup = np.array([number[parts] for parts in of_triple], np.int32)
     dropped = {name: sum(n for _, n in found) for name, found in faults.items()}
-    return lookup[member.reshape(-1)], conditions, dropped
+    return lookup[member.reshape(-1)], [(), *conditions], dropped, note
+
+
+def _amounts(
+    source: ExpressionSource, keys, meant: list, cells_of: list[int]
+) -> tuple[Iterator, str | None]:
+    """The doses of all that is understood, one after the other, in one unit."""
+    doses = [(dose, n) for read, n in zip(meant, cells_of, strict=True) if read for dose in read[1]]
+    amounts, note = (
+        in_one_unit(*zip(*doses, strict=True), f"{source.path}: {keys['dose']}") if doses else ([], None)
+    )
+    return iter(amounts), note
 
 
 def _fault(source: ExpressionSource, keys, name: str, found: list[tuple[str, int]]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from ....data.splits import SPLITS
 from .labels import Cells
 from .preprocess import Transform
+from .stems import remedy
 from .survey import Survey
 
 
@@ -64,11 +65,21 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
     if manifest["no_genes"]:
         what = _few([f"{n} of {kind}" for kind, n in manifest["no_genes"].items()])
         noted.append(f"left out of the matrix, since they are no genes: {what}")
+    if found["doses"]:
+        noted.append(f"doses: {found['doses']}")
+    if alike := manifest["alike"]:
+        noted.append(
+            f"{len(alike)} perturbations may have the target of another, e.g. {alike[0][0]} and "
+            f"{alike[0][1]}; told apart here: {remedy(alike)}"
+        )
     return [
         "cells: " + "; ".join(f"{name} {_part(c)}" for name, c in manifest["counts"].items()),
         f"genes: {genes['kept']} of {genes['measured']} kept ({genes['variable']} variable, "
         f"{genes['perturbed']} perturbed); values read as {manifest['input']['kind']}",
-        "keys: " + ", ".join(f"{what} = {key or 'none'}" for what, key in found["keys"].items()),
+        "keys: "
+        + ", ".join(
+            f"{what} = {key or 'none'}" for what, key in found["keys"].items() if key or what != "unit"
+        ),
         f"control labels: {_few(controls)}; combinations: {_combinations(found)}",
         f"left out: {_left_out(found)}",
         f"controls to pair with: {_pairing(manifest['pairing'])}",
@@ -86,14 +97,8 @@ def _few(texts: list[str]) -> str:
 
 
 def _combinations(found: dict[str, Any]) -> str:
-    """How many, and how many labels may be of one gene that the splits then take for several."""
-    combined, whole = found["combinations"], found["kept_whole"]
-    texts = [f"{len(combined)}" + (f", e.g. {min(combined)}" if combined else "")]
-    if whole:
-        texts.append(f"{len(whole)} labels taken as genes of their own hold the name of another, e.g. "
-                     f"{whole[0]}: if it names a guide, set keys.perturbation to a column of genes; if "
-                     "it is a combination, set delimiter")  # fmt: skip
-    return "; ".join(texts)
+    combined = found["combinations"]
+    return f"{len(combined)}" + (f", e.g. {min(combined)}" if combined else "")
 
 
 def _left_out(found: dict[str, Any]) -> str:

@@ -33,7 +33,7 @@ def open_h5ad(path: Path, layer: str, gene_keys: list[str], scratch: Path) -> Ex
     for part in ("obs", var):
         if part not in file:
             raise InputError(f"{path}: found no {part}, expected an AnnData file; has {', '.join(file)}")
-    obs, genes = file["obs"], _gene_names(file, file[var], [*gene_keys, *TYPE_COLUMNS])
+    obs, genes = file["obs"], _gene_names(file, file[var], [*gene_keys, *TYPE_COLUMNS], path)
     types = [genes.pop(name) for name in TYPE_COLUMNS if name in genes and name not in gene_keys]
     shape = _shape(matrix)
     names = _names(obs)
@@ -48,7 +48,7 @@ def open_h5ad(path: Path, layer: str, gene_keys: list[str], scratch: Path) -> Ex
         cells,
         genes,
         [name for name in _fields(obs) if name != _index(obs)],
-        lambda name: _column(file, obs, name),
+        lambda name: _column(file, obs, name, path),
         lambda a, b: [_text(v) for v in names[a:b]],
         guarded(_blocks(matrix, shape, scratch), path),
         file.close,
@@ -154,7 +154,16 @@ def _is_table(group) -> bool:
 def _fields(group) -> list[str]:
     if _is_table(group):
         return list(group.dtype.names)
-    return [name for name in group if name != "__categories"]
+    return [name for name in _columns_below(group) if name != "__categories"]
+
+
+def _columns_below(group, within: str = "") -> Iterator[str]:
+    """Names of what a group holds; to HDF5 a column batch/lane is a group in a group."""
+    for name, stored in group.items():
+        if name == "__categories" or hasattr(stored, "dtype") or "encoding-type" in stored.attrs:
+            yield within + name
+        else:
+            yield from _columns_below(stored, f"{within}{name}/")
 
 
 def _index(group) -> str:
@@ -171,18 +180,29 @@ def _names(group) -> Any:
     return stored if hasattr(stored, "dtype") else np.asarray(read_elem(stored))
 
 
-def _gene_names(file, var, wanted: list[str]) -> dict[str, list[str]]:
+def _gene_names(file, var, wanted: list[str], path: Path) -> dict[str, list[str]]:
     index = _index(var)
     found = {"index": [_text(v) for v in _names(var)[:]]}
     for name in wanted:
         if name in _fields(var) and name != index:
-            column = _column(file, var, name)
+            column = _column(file, var, name, path)
             texts = [*column.values, ""]  # code -1, missing, reads the last
             found[name] = [texts[code] for code in column.codes]
     return found
 
 
-def _column(file, group, name: str) -> Column:
+def _column(file, group, name: str, path: Path) -> Column:
+    try:
+        return _read_column(file, group, name)
+    except Exception as error:  # whatever h5py and anndata raise of a damaged or strange column
+        text = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{path}: column {name!r}: not readable ({text}); expected texts, numbers or categories; "
+            "write it again, or set its key in keys to another column or to none"
+        ) from None
+
+
+def _read_column(file, group, name: str) -> Column:
     from anndata.io import read_elem
 
     if _is_table(group):
@@ -205,9 +225,10 @@ def _factorised(values) -> Column:
 
 def _categorical(codes: np.ndarray, categories: list) -> Column:
     """Categories whose trimmed texts are equal become one."""
-    texts = factorise(categories)
+    texts, codes = factorise(categories), np.asarray(codes, np.int64)
     lookup = np.append(texts.codes, -1).astype(np.int32)  # code -1, missing, reads the last
-    return Column(lookup[np.asarray(codes, np.int64)], texts.values)
+    absent = {text: np.flatnonzero(np.isin(codes, rows)) for text, rows in texts.absent.items()}
+    return Column(lookup[codes], texts.values, absent)
 
 
 def _text(value) -> str:

@@ -12,6 +12,7 @@ USUAL = {
     "perturbation": ("perturbation", "condition", "target_gene", "gene", "guide_identity",
                      "perturbation_name"),
     "dose": ("dose", "dose_val", "dose_value"),
+    "unit": ("dose_unit", "dose_units"),
     "type": ("perturbation_type",),
     "context": ("cell_type", "cell_line", "celltype"),
     "batch": ("batch", "gem_group", "gemgroup", "plate"),

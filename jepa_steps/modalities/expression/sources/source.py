@@ -24,14 +24,26 @@ class Column:
 
     codes: int32 (n,), positions in values; -1 = missing.
     values: distinct texts, trimmed.
+    absent: texts such as "None" that are read as missing, and the cells that have each.
     """
 
     codes: np.ndarray
     values: list[str]
+    absent: dict[str, np.ndarray] = field(default_factory=dict)
 
     def counts(self) -> np.ndarray:
         """Cells of each value, int64."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+
+    def naming(self, texts: tuple[str, ...]) -> "Column":
+        """The same, in which these texts mean themselves: a control may be called "None"."""
+        codes, values = self.codes.copy(), list(self.values)
+        named = self.absent.keys() & {text.strip() for text in texts}
+        for text in sorted(named):
+            codes[self.absent[text]] = len(values)
+            values.append(text)
+        absent = {text: cells for text, cells in self.absent.items() if text not in named}
+        return Column(codes, values, absent)
 
 
 @dataclass(frozen=True)
@@ -67,17 +79,24 @@ class ExpressionSource:
 
 def factorise(values: Iterable) -> Column:
     """Values of any type as codes of their trimmed texts; None, NaN and empty texts are missing."""
-    codes, texts, code_of = [], {}, {}
-    for value in values:
+    codes, texts, code_of, absent = [], {}, {}, {}
+    for i, value in enumerate(values):
         code = code_of.get(value)
         if code is None:
-            text = value.decode() if isinstance(value, bytes) else str(value)
-            text = " ".join(text.split())
+            text = _text(value)
             missing = text.casefold() in _MISSING
             code = -1 if missing else texts.setdefault(text, len(texts))
-            code_of[value] = code
+            if not (missing and text and isinstance(value, str | bytes)):
+                code_of[value] = code
+            else:
+                absent.setdefault(text, []).append(i)
         codes.append(code)
-    return Column(np.array(codes, np.int32), list(texts))
+    cells = {text: np.array(rows, np.int64) for text, rows in absent.items()}
+    return Column(np.array(codes, np.int32), list(texts), cells)
+
+
+def _text(value: object) -> str:
+    return " ".join((value.decode() if isinstance(value, bytes) else str(value)).split())
 
 
 def bands(indptr: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -2,8 +2,16 @@ import numpy as np
 import pytest
 from modalities.expression.screens import LABELS, screen, settings, write_npz
 
+from jepa_steps.config.reading import parse
 from jepa_steps.errors import InputError
-from jepa_steps.modalities.expression.preparation.label_text import alone, entries, split_label
+from jepa_steps.modalities.expression.dataset import ExpressionDataset
+from jepa_steps.modalities.expression.preparation.combinations import known_names
+from jepa_steps.modalities.expression.preparation.label_text import (
+    alone,
+    entries,
+    is_control,
+    split_label,
+)
 from jepa_steps.modalities.expression.preparation.labels import Part, label_cells
 from jepa_steps.modalities.expression.sources.read import open_source
 
@@ -29,6 +37,15 @@ KNOWN = {"A", "B", "HLA-A", "HLA_A", "ctrl"}
         ("A+B+HLA-A", ("A", "B", "HLA-A")),
         ("A+", ("A+",)),
         ("AB", ("AB",)),
+        ("A&B", ("A", "B")),
+        ("A:B", ("A", "B")),
+        ("A/B", ("A", "B")),
+        ("A-B", ("A", "B")),
+        ("A__B", ("A", "B")),
+        ("A || B", ("A", "B")),
+        ("A and B", ("A", "B")),
+        ("AandB", ("AandB",)),
+        ("A-new", ("A-new",)),
     ],
 )
 def test_labels_are_split_where_the_parts_are_known(text, parts):
@@ -69,6 +86,8 @@ def test_types_and_doses_are_counted(text, count):
 
 def test_a_given_delimiter_is_believed_and_none_splits_nothing():
     assert split_label("x_y", "_", set()) == ("x", "y")
+    assert split_label("x <> y", "<>", set()) == ("x", "y")
+    assert split_label("x||y", "||", set()) == ("x", "y")
     assert split_label("A+B", "_", KNOWN) == ("A+B",)
     assert split_label("A+B", "none", KNOWN) == ("A+B",)
 
@@ -88,6 +107,21 @@ def test_a_given_delimiter_is_believed_and_none_splits_nothing():
 )
 def test_what_is_perturbed_alone_is_known(text, name):
     assert alone(text, ("ctrl", "non-targeting*")) == name
+
+
+def test_controls_are_named_by_their_text_and_a_star():
+    assert is_control("[('DMSO_TF', 0.0, 'uM')]", ("[('dmso*",))
+    assert not is_control("D", ("[D]",)) and not is_control("NTs", ("nt?",))
+    assert is_control("non-targeting_1", ("non-targeting*",)) and not is_control("NT5E", ("nt",))
+
+
+@pytest.mark.parametrize("sign", ["&", "-", ":", "/", " and ", "||", "__"])
+def test_pairs_of_names_that_no_column_measures_are_known_where_each_is_perturbed_alone(sign):
+    texts = ["ctrl", "x1", "x2", "HLA-A", f"x1{sign}x2", f"x1{sign}new"]
+    known = known_names(texts, ["g0"], ("ctrl",))
+    assert split_label(f"x1{sign}x2", "auto", known) == ("x1", "x2")
+    assert split_label(f"x1{sign}new", "auto", known) == (f"x1{sign}new",)
+    assert split_label("HLA-A", "auto", known) == ("HLA-A",)
 
 
 def labelled(tmp_path, s, **changes):
@@ -133,7 +167,7 @@ def test_genes_that_no_column_measures_are_known_where_perturbed_beside_a_contro
     names = [p.replace("+", sign) if "+" in p or p == "ctrl" else f"{p}{sign}ctrl" for p in names]
     cells = labelled(tmp_path, {**s, "perturbation": names}, keys={"dose": "none"})
     pairs = {f"x{a}{sign}x{b}": (f"x{a}", f"x{b}") for a, b in ((0, 1), (2, 3), (4, 5), (1, 6))}
-    assert cells.log["combinations"] == pairs and cells.log["kept_whole"] == []
+    assert cells.log["combinations"] == pairs
 
 
 @pytest.mark.parametrize("column", ["dose", "perturbation_type"])
@@ -160,9 +194,81 @@ def test_a_label_joined_by_two_signs_is_asked_about(tmp_path):
         labelled(tmp_path, s)
 
 
-def test_labels_that_hold_the_name_of_another_gene_are_listed(tmp_path):
-    log = labelled(tmp_path, screen(labels=[*LABELS, "guide2_g1", "new_one"])).log
-    assert log["kept_whole"] == ["guide2_g1"] and "guide2_g1" not in log["combinations"]
+GUIDES = r"(?P<perturbation>.+?)_g\d+"
+
+
+def respelled(s, spell):
+    """The screen with other labels; controls and combinations aside."""
+    label = [p if p == "ctrl" or "+" in p else spell(i, p) for i, p in enumerate(s["perturbation"])]
+    return {**s, "perturbation": label}
+
+
+def test_a_pattern_says_how_labels_read(tmp_path):
+    s = screen(labels=[label for label in LABELS if "+" not in label])
+    expected = meant(labelled(tmp_path, s))
+    guides = respelled(s, lambda i, p: f"{p}_g{i % 2}")
+    assert meant(labelled(tmp_path, guides, label_pattern=GUIDES)) == expected
+    assert meant(labelled(tmp_path, guides)) != expected
+    plain = {k: v for k, v in s.items() if k not in ("dose", "perturbation_type")}
+    told = labelled(
+        tmp_path,
+        respelled(
+            plain, lambda i, p: f"[('{p}', {(i % 2 + 1) / 2}, '{'uM' if i % 3 else 'nM'}', 'drug')]"
+        ),
+        label_pattern=r"\[\('(?P<perturbation>.+)', (?P<dose>.+), '(?P<unit>.+)', '(?P<type>.+)'\)\]",
+    )
+    parts = {part for parts in told.conditions for part in parts}
+    assert {part.type for part in parts} == {"compound"}
+    assert {part.dose for part in parts} == {0.5, 1.0, 0.0005, 0.001}
+    assert told.log["keys"]["dose"] == "label_pattern" and "in uM" in told.log["doses"]
+
+
+def test_a_pattern_matches_each_name_that_a_given_delimiter_joins(tmp_path):
+    s = screen()
+    expected = meant(labelled(tmp_path, s))
+    spelled = [
+        "|".join(f"{g}_g1" for g in p.split("+")) if p != "ctrl" else p for p in s["perturbation"]
+    ]
+    cells = labelled(tmp_path, {**s, "perturbation": spelled}, label_pattern=GUIDES, delimiter="|")
+    assert meant(cells) == expected
+
+
+def test_labels_that_a_pattern_does_not_match_are_one_line(tmp_path):
+    with pytest.raises(
+        InputError, match=r"label_pattern: 11 of 12 labels of 'perturbation' do not match"
+    ):
+        labelled(tmp_path, screen(), label_pattern=GUIDES)
+
+
+@pytest.mark.parametrize("pattern", ["(", "(?P<gene>.+)", ".+", "(?P<perturbation>.+) (?P<unit>.+)"])
+def test_a_pattern_names_its_parts(tmp_path, pattern):
+    with pytest.raises(InputError, match="label_pattern: found"):
+        parse(ExpressionDataset, {"source": "csv", "path": "x", "label_pattern": pattern}, "s.yaml")
+
+
+def test_case_is_ignored_where_the_settings_say_so(tmp_path):
+    s = screen()
+    expected = meant(labelled(tmp_path, s))
+    mixed = {**s, "perturbation": [p.upper() if i % 2 else p for i, p in enumerate(s["perturbation"])]}
+    assert meant(labelled(tmp_path, mixed, ignore_case=True)) == expected
+    assert meant(labelled(tmp_path, mixed)) != expected
+
+
+def test_a_control_may_be_called_none(tmp_path):
+    s = screen()
+    named = {**s, "perturbation": ["None" if p == "ctrl" else p for p in s["perturbation"]]}
+    with pytest.raises(
+        InputError, match=r'24 of 288 cells have no label \("None" is none, unless control'
+    ):
+        labelled(tmp_path, named)
+    assert meant(labelled(tmp_path, named, control=["None"])) == meant(labelled(tmp_path, s))
+
+
+def test_words_for_a_type_stand_in_settings_as_in_columns():
+    dataset = {"source": "csv", "path": "x", "perturbation_type": "CRISPRko"}
+    assert parse(ExpressionDataset, dataset, "s").perturbation_type == "knockout"
+    with pytest.raises(InputError, match="perturbation_type"):
+        parse(ExpressionDataset, {**dataset, "perturbation_type": "laser"}, "s")
 
 
 def test_doses_and_types_belong_to_their_genes_whatever_the_order(tmp_path):
@@ -193,8 +299,8 @@ def test_one_label_with_two_types_is_one_perturbation_and_two_conditions(tmp_pat
 def test_keys_are_found_by_their_usual_names_or_given(tmp_path):
     s = screen()
     keys = labelled(tmp_path, s).log["keys"]
-    assert keys == {"perturbation": "perturbation", "dose": "dose", "type": "perturbation_type",
-                    "context": "cell_type", "batch": "batch", "gene": "index"}  # fmt: skip
+    assert keys == {"perturbation": "perturbation", "dose": "dose", "unit": None,
+                    "type": "perturbation_type", "context": "cell_type", "batch": "batch", "gene": "index"}  # fmt: skip
     renamed = {"Condition" if k == "perturbation" else "lane" if k == "batch" else k: v
                for k, v in s.items()}  # fmt: skip
     cells = labelled(tmp_path, renamed, keys={"batch": "lane", "dose": "none", "context": "none"})
