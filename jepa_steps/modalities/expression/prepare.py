@@ -96,7 +96,8 @@ def _measure(dataset: ExpressionDataset, source: ExpressionSource) -> _Screen:
     try:
         split = assign(cells, dataset.split)
     except InputError as error:
-        raise InputError(f"{source.path}: {error}") from None
+        key = cells.log["keys"]["perturbation"]
+        raise InputError(f"{source.path}: {error} (perturbations are read from {key!r})") from None
     used = _first_of_each(cells.genes)
     measured = survey(source, cells, split, used, dataset)
     transform = fit_transform(measured, cells, used, dataset)

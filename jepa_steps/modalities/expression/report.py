@@ -112,7 +112,7 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
         ],
         "leaks": [LEAK] * manifest["leaky"],
         "examples": [],
-        "notes": [f"no genes, and left out: {n} of {kind}" for kind, n in manifest["no_genes"].items()],
+        "notes": [f"no genes, and left out: {kind} ({n})" for kind, n in manifest["no_genes"].items()],
         "audited": "no cell, no control and no unit of the split stands in more than one part",
         "classes": [],
     }

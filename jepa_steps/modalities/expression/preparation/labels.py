@@ -8,7 +8,7 @@ import numpy as np
 
 from ....errors import InputError
 from ..dataset import TYPES, ExpressionDataset
-from ..sources.keys import find_gene_names, nearest
+from ..sources.keys import find_gene_names, nearest, other_labels
 from ..sources.source import Column, ExpressionSource
 from .columns import Columns, read_columns
 from .combinations import in_one_case, known_names, split_labels
@@ -97,6 +97,7 @@ def label_cells(source: ExpressionSource, dataset: ExpressionDataset) -> Cells:
     combined = {t: parts for t, parts in zip(label.values, acting, strict=True) if len(parts) > 1}
     cells.log = {
         "keys": {**keys, "gene": gene_column},
+        "other_labels": other_labels(source, dataset, keys["perturbation"]),
         "control_labels": {t: int(counts[i]) for i, t in enumerate(label.values) if control[i]},
         "combinations": combined,
         "doses": doses,

@@ -63,8 +63,13 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
     controls = [f"{text} ({n})" for text, n in found["control_labels"].items()]
     noted = [f"note: {manifest['note']}"] if manifest["note"] else []
     if manifest["no_genes"]:
-        what = _few([f"{n} of {kind}" for kind, n in manifest["no_genes"].items()])
+        what = _few([f"{kind} ({n})" for kind, n in manifest["no_genes"].items()])
         noted.append(f"left out of the matrix, since they are no genes: {what}")
+    if found["other_labels"]:
+        noted.append(
+            f"perturbations are read from {found['keys']['perturbation']}, although there is "
+            f"{_few(found['other_labels'])}, too; keys.perturbation chooses"
+        )
     if found["doses"]:
         noted.append(f"doses: {found['doses']}")
     if alike := manifest["alike"]:

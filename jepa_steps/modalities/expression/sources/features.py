@@ -60,4 +60,4 @@ def _reason(name: str, kind: str) -> str:
     """What a column is if it is no gene, or nothing."""
     if kind and kind.casefold() != _EXPRESSION:
         return kind
-    return f"statistic of cells, {name}" if name.casefold() in CELL_STATISTICS else ""
+    return f"statistic {name}" if name.casefold() in CELL_STATISTICS else ""

@@ -78,6 +78,11 @@ def _matrix(file, layer: str, path: Path) -> tuple[Any, str]:
     if "raw.X" in file:  # before anndata 0.7
         found["raw"] = ("raw.X", "raw.var")
     have = [name for name, (place, _) in found.items() if place in file]
+    if not have and "matrix" in file:
+        raise InputError(
+            f"{path}: found Cell Ranger's HDF5, expected AnnData's; give its folder of matrix.mtx with "
+            "source mtx, or write it with scanpy.read_10x_h5(...).write_h5ad(...)"
+        )
     if layer not in have:
         near = difflib.get_close_matches(layer, have, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"has {', '.join(have) or 'none'}"

@@ -89,6 +89,13 @@ def find_gene_names(
     return column, names
 
 
+def other_labels(source: ExpressionSource, dataset: ExpressionDataset, key: str) -> list[str]:
+    """Columns that may hold perturbations as well as the one that was found; none where it was given."""
+    if dataset.keys.perturbation is not None:
+        return []
+    return [name for name in source.columns if name != key and name.casefold() in USUAL["perturbation"]]
+
+
 def nearest(name: str, names: list[str]) -> str:
     """What to say about a name that is not among ``names``."""
     near = difflib.get_close_matches(name, names, 1)

@@ -85,10 +85,12 @@ def _mtx(
 def open_csv(path: Path, dataset: ExpressionDataset) -> ExpressionSource:
     """One row a cell: name, annotations, genes."""
     try:
-        header = next(csv_rows(path))[1:]
+        first, *header = next(csv_rows(path))
     except StopIteration:
         raise InputError(f"{path}: found an empty file, expected a header and one row a cell") from None
-    annotations = [name for name in header if name in annotation_keys(dataset)]
+    usual = {name.casefold() for name in annotation_keys(dataset)}
+    _check_header(first, header, usual, path)
+    annotations = [name for name in header if name.casefold() in usual]
     picked = [i for i, name in enumerate(header, 1) if name in annotations]
     genes = [i for i, name in enumerate(header, 1) if name not in annotations]
     names, values = [], [[] for _ in picked]
@@ -114,6 +116,15 @@ def open_csv(path: Path, dataset: ExpressionDataset) -> ExpressionSource:
             first += len(part)
 
     return in_memory(path, names, {"index": [header[i - 1] for i in genes]}, columns, blocks)
+
+
+def _check_header(first: str, header: list[str], usual: set[str], path: Path) -> None:
+    if not header and (sign := next((s for s in ";\t|" if s in first), None)):
+        raise InputError(f"{path}: found fields divided by {sign!r}, expected commas; write it again")
+    if first.strip().casefold() in usual:
+        raise InputError(
+            f"{path}: the first column is {first!r}, expected the names of the cells; put these before it"
+        )
 
 
 def _numbers(row: list[str], picked: list[int], header: list[str], path: Path, line: int) -> np.ndarray:

@@ -44,7 +44,7 @@ def test_guides_and_antibodies_are_left_out_counted_and_said(tmp_path):
         stores[name] = {f.name: f.read_bytes() for f in out.iterdir() if f.name != "manifest.json"}
         assert stores[name] == stores["genes.h5ad"]
     assert manifest["no_genes"] == {"Antibody Capture": 1, "CRISPR Guide Capture": 2}
-    said = "no genes: 1 of Antibody Capture, 2 of CRISPR Guide Capture"
+    said = "no genes: Antibody Capture (1), CRISPR Guide Capture (2)"
     assert any(said in line for line in summary(manifest, out))
 
 
@@ -66,6 +66,21 @@ def test_statistics_of_cells_in_a_csv_are_no_genes(tmp_path):
         open_source(settings(tmp_path / f"{name}.csv", "csv"), tmp_path) for name in ("plain", "wide")
     )
     assert wide.genes == plain.genes
-    assert wide.left_out == {"statistic of cells, n_counts": 1, "statistic of cells, percent.mt": 1}
+    assert wide.left_out == {"statistic n_counts": 1, "statistic percent.mt": 1}
     for a, b in zip(wide.blocks(), plain.blocks(), strict=True):
         assert (a != b).nnz == 0 and a.has_sorted_indices
+
+
+def test_columns_of_a_csv_are_annotations_in_any_case_and_cells_have_names(tmp_path):
+    path = tmp_path / "s.csv"
+    dataset = settings(path, "csv")
+    path.write_text("cell,Perturbation,A\nc1,ctrl,1\n")
+    assert open_source(dataset, tmp_path).columns == ["Perturbation"]
+    path.write_text("Perturbation,A\nctrl,1\n")
+    with pytest.raises(
+        InputError, match="first column is 'Perturbation', expected the names of the cells"
+    ):
+        open_source(dataset, tmp_path)
+    path.write_text("cell;perturbation;A\nc1;ctrl;1\n")
+    with pytest.raises(InputError, match="divided by ';', expected commas"):
+        open_source(dataset, tmp_path)
