@@ -123,7 +123,7 @@ def _check_header(first: str, header: list[str], usual: set[str], path: Path) ->
         raise InputError(f"{path}: found fields divided by {sign!r}, expected commas; write it again")
     if first.strip().casefold() in usual:
         raise InputError(
-            f"{path}: the first column is {first!r}, expected the names of the cells; put these before it"
+            f"{path}: the first column is {first!r}, expected names of cells; put these before it"
         )
 
 

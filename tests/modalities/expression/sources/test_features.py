@@ -78,7 +78,7 @@ def test_columns_of_a_csv_are_annotations_in_any_case_and_cells_have_names(tmp_p
     assert open_source(dataset, tmp_path).columns == ["Perturbation"]
     path.write_text("Perturbation,A\nctrl,1\n")
     with pytest.raises(
-        InputError, match="first column is 'Perturbation', expected the names of the cells"
+        InputError, match="first column is 'Perturbation', expected names of cells"
     ):
         open_source(dataset, tmp_path)
     path.write_text("cell;perturbation;A\nc1;ctrl;1\n")
