@@ -90,8 +90,14 @@ def probe(
         "labels": int(max(y.max() for y in probed.labels)) + 1,
         "n": {name: len(part) for name, part in zip(_PARTS, probed.parts, strict=True)},
         "parts": probed.how,
-        "interval": panel.explain_intervals(probed.groups, probed.named, settings),
-        "groups": {"test": len(np.unique(probed.groups)), "named": probed.named},
+        "without_label": int((table.labels < 0).sum()),
+        "new_classes": _new_classes(probed),
+        "interval": panel.explain_intervals(probed.groups, probed.named, table.unit, settings),
+        "groups": {
+            "test": len(np.unique(probed.groups)),
+            "named": probed.named,
+            "unit": table.unit if probed.named else "sample",
+        },
         "pooling": pooling,
         **scores,
         **others,
@@ -103,6 +109,13 @@ def probe(
         _write_predictions(folder / "predictions.csv", probed, predictions)
         _write_scores(folder, probed, predictions["logistic"], data.test)
     return result
+
+
+def _new_classes(probed: _Probed) -> dict[str, int]:
+    """Test samples of each class that no training sample has."""
+    train, _, test = probed.labels
+    classes, counts = np.unique(test[~np.isin(test, train)], return_counts=True)
+    return {str(c): n for c, n in zip(classes, counts.tolist(), strict=True)}
 
 
 def _probed(table: Splits, settings: Probe) -> _Probed:
@@ -263,8 +276,25 @@ def main(argv: list[str] | None = None) -> None:
     if not result["labels"]:
         print(f"{args.out}: not probed, {result['reason']}")
         return
-    low, high = result["logistic"]["accuracy_interval"]
-    print(f"{args.out}: linear probe {result['logistic']['accuracy']:.4f} [{low:.4f}, {high:.4f}]")
+    print("\n".join(_spoken(result, args.out)))
+
+
+def _spoken(result: dict[str, Any], out: Path) -> list[str]:
+    """The score beside its floor, and what was not probed, for the terminal."""
+    n, (low, high) = result["n"]["test"], result["logistic"]["accuracy_interval"]
+    interval = "no interval" if low is None else f"[{low:.4f}, {high:.4f}]"
+    lines = [
+        f"{out}: linear probe {result['logistic']['accuracy']:.4f} {interval}, "
+        f"majority class {result['majority']['accuracy']:.4f}; {n} test samples; {result['interval']}"
+    ]
+    if result["without_label"]:
+        lines.append(f"  {result['without_label']} samples without a label are left out")
+    if new := result["new_classes"]:
+        lines.append(
+            f"  {sum(new.values())} of {n} test samples are of classes that train lacks: "
+            f"{', '.join(new)}; no probe can be right there"
+        )
+    return lines
 
 
 if __name__ == "__main__":

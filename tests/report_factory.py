@@ -195,7 +195,7 @@ def _evaluation() -> dict:
         "methods": {name: dict.fromkeys(expression_report.METRICS, line) for name in methods},
         "ceiling": dict.fromkeys(expression_report.METRICS, line),
         "verdicts": [
-            {"metric": metric, "n": 9, "model": 0.517, "baseline": 0.512, "difference": 0.005,
+            {"metric": metric, "n": 9, "units": 6, "model": 0.517, "baseline": 0.512, "difference": 0.005,
              "best_baseline": "expression_shifts", "low": -0.087, "high": 0.112, "verdict": "ties",
              "gap_closed": 0.01}
             for metric in expression_report.METRICS

@@ -66,7 +66,11 @@ def test_files_and_their_fields(step, folder, grouped):
     result = run(step, folder)
     m = int((splits.split == 2).sum())
     assert result["n"] == {"train": 320, "val": 100, "test": m} and result["labels"] == CLASSES
-    assert result["groups"] == {"test": 9 if grouped else m, "named": grouped}
+    assert result["groups"] == {
+        "test": 9 if grouped else m,
+        "named": grouped,
+        "unit": "group" if grouped else "sample",
+    }
     unit = "9 test groups" if grouped else "180 test samples"
     assert result["interval"] == f"95 % bootstrap over {unit}, 300 resamples, expanded percentiles"
     assert result["pooling"]["chosen"] == "mean" and list(result["pooling"]["val_accuracy"]) == ["mean"]
@@ -215,15 +219,40 @@ def test_attentive_probe_needs_tokens_of_all_parts(step, folder):
     assert not (folder / "out").exists()
 
 
-def test_one_test_group_leaves_everything_possible(step, folder):
+def test_of_one_test_group_the_interval_is_over_its_samples_and_says_so(step, folder):
     labels = np.arange(90) % 3
     split, donors = np.repeat([0, 1, 2], 30), np.repeat(["a", "b", "c"], 30)
     write_splits(folder / "splits.csv", split, labels, ["x"] * 90, donors)
+    (folder / "manifest.json").write_text('{"columns": {"unit": "batch"}}')
     rows = np.random.default_rng(0).normal(size=(90, 4)).astype(np.float32)
     np.save(folder / "embed" / "embeddings.npy", rows)
     result = run(step, folder)
-    assert result["groups"] == {"test": 1, "named": True}
-    assert result["logistic"]["accuracy_interval"] == [0.0, 1.0]
+    assert result["groups"] == {"test": 1, "named": True, "unit": "batch"}
+    assert "30 test samples within 1 test batch, so it holds for this one only" in result["interval"]
+    within = result["logistic"]["accuracy_interval"]
+    write_splits(folder / "splits.csv", split, labels, ["x"] * 90, None)
+    assert run(step, folder, out="alone")["logistic"]["accuracy_interval"] == within
+    assert 0 < within[0] < within[1] < 1
+
+
+def test_what_a_probe_cannot_use_is_said_beside_its_floor(step, folder, capsys):
+    labels = np.arange(90) % 3
+    labels[:5], labels[-3:] = -1, 7
+    write_splits(folder / "splits.csv", np.repeat([0, 1, 2], 30), labels, ["x"] * 90, None)
+    np.save(folder / "embed" / "embeddings.npy", np.eye(3, dtype=np.float32)[np.arange(90) % 3])
+    code, out, _ = step(probe, "--embeddings", folder / "embed" / "embeddings.npy",
+                          "--splits", folder / "splits.csv", "--out", folder / "o")  # fmt: skip
+    assert code == 0 and "linear probe 0.9000 [" in out and "majority class 0.3" in out
+    assert "30 test samples" in out and "5 samples without a label are left out" in out
+    assert "3 of 30 test samples are of classes that train lacks: 7" in out
+
+
+def test_embeddings_of_no_dimension_are_one_line(step, folder):
+    table(folder, False)
+    np.save(folder / "none.npy", np.zeros((1797, 0), np.float32))
+    code, _, err = step(probe, "--embeddings", folder / "none.npy",
+                        "--splits", folder / "splits.csv", "--out", folder / "o")  # fmt: skip
+    assert code != 0 and "0 dimensions" in err and err.count("\n") == 1
 
 
 def test_one_thread_or_two_write_the_same_bytes(step, folder):

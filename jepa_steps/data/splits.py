@@ -95,6 +95,7 @@ class Columns(Settings):
     log_targets: tuple[str, ...] = ()
     names: str | None = None
     labels_held_out: bool = False
+    unit: str = "group"
 
     @model_validator(mode="after")
     def _nuisance_is_known(self) -> Self:
@@ -124,6 +125,7 @@ class Splits:
         predicts; NaN where there is none.
     names: str (n,), the labels as text; None where they are told by their numbers.
     labels_held_out: whether whole labels may be kept out of training, so that test has its own.
+    unit: what a group is: batch, context, ...
     """
 
     labels: np.ndarray
@@ -135,6 +137,7 @@ class Splits:
     log_targets: dict[str, np.ndarray] = field(default_factory=dict)
     names: np.ndarray | None = None
     labels_held_out: bool = False
+    unit: str = "group"
 
     @property
     def named_groups(self) -> bool:
@@ -183,6 +186,7 @@ def read_splits(path: Path) -> Splits:
         {name: _logarithms(table[name]) for name in columns.log_targets},
         np.array(table[columns.names]) if columns.names else None,
         columns.labels_held_out,
+        columns.unit,
     )
 
 

@@ -9,8 +9,8 @@ from .style import COLOURS, MARKERS, grid, literal, message, new
 FLOOR = "#6e6e6e"
 _MOST = 8  # curves with a colour of their own
 
-Score = dict[str, float] | None
-Curve = tuple[str, bool, dict[int, dict[str, float]]]  # name, trained, score by labels a class
+Score = dict[str, float | None] | None
+Curve = tuple[str, bool, dict[int, Score]]  # name, trained, score by labels a class
 
 
 def comparison(rows: list[tuple[str, bool, Score, Score]]) -> Figure:
@@ -36,12 +36,18 @@ def comparison(rows: list[tuple[str, bool, Score, Score]]) -> Figure:
 
 
 def _whisker(ax, y: int, trained: bool, score: dict[str, float]) -> None:
-    value, low, high = (100 * score[key] for key in ("value", "low", "high"))
+    value, low, high = (100 * end for end in _ends(score))
     colour = COLOURS[0] if trained else FLOOR
     ax.plot([low, high], [y, y], color=colour, lw=2, solid_capstyle="round")
     face = colour if trained else "white"
     ax.plot(value, y, marker="o", ms=6, mfc=face, mec=colour, mew=1.5)
     ax.annotate(f"{value:.1f}", (high, y), (5, 0), textcoords="offset points", va="center", fontsize=8)
+
+
+def _ends(score: Score) -> tuple[float, float, float]:
+    """(value, low, high); an interval of no width where there is none."""
+    value, low, high = (score[key] for key in ("value", "low", "high"))
+    return (value, value, value) if low is None else (value, low, high)
 
 
 def few_labels(panels: list[list[Curve]]) -> Figure:
@@ -64,9 +70,7 @@ def _few_labels(ax: Axes, curves: list[Curve]) -> None:
         i = counts[trained]
         counts[trained] += 1
         k = sorted(points)
-        value, low, high = (
-            100 * np.array([points[n][key] for n in k]) for key in ("value", "low", "high")
-        )
+        value, low, high = 100 * np.array([_ends(points[n]) for n in k]).T
         if i >= _MOST:
             ax.plot(k, value, color="#b5b5b5", lw=0.7, zorder=0, label="others" if i == _MOST else None)
             continue

@@ -18,6 +18,8 @@ from .. import draws
 from ..files import read_table
 
 SIGNIFICANCE = 0.05
+# With fewer groups no pattern of signs is rarer than p = 2 / 2^5 = .06: nothing can be decided.
+FEWEST_GROUPS = 6
 _BLOCK = 2**23  # draws of groups held at once: 64 MB
 
 
@@ -77,6 +79,12 @@ def _percentiles(means: np.ndarray, groups: int) -> np.ndarray:
     return np.quantile(means, [tail, 1 - tail], axis=0).T
 
 
+def units_of(groups: np.ndarray) -> np.ndarray:
+    """What is resampled for an interval: the groups int64 (m,), or the m samples within them where the
+    groups are too few. Such an interval holds for these groups only."""
+    return groups if len(np.unique(groups)) >= FEWEST_GROUPS else np.arange(len(groups))
+
+
 def intervals(values: np.ndarray, groups: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """95 % intervals of the means of per-sample values, resampling test groups.
 
@@ -108,7 +116,7 @@ def paired(
     resamples: int = 2000,
     flips: int = 10_000,
     seed: int = 0,
-) -> dict[str, float | int]:
+) -> dict[str, float | int | None]:
     """Difference a - b of two experiments' accuracies on the same test samples, in points.
 
     Args:
@@ -116,15 +124,18 @@ def paired(
         groups: int64 (m,).
 
     Returns:
-        points, low, high: mean difference and its two-level 95 % bootstrap interval: test groups
-        are resampled, and to each resample comes a draw of the error of each side's mean over seeds,
-        by its t distribution, as a handful of seeds is too few to resample. One seed adds no error.
+        points, low, high: mean difference and its two-level 95 % bootstrap interval: what ``units_of``
+        names is resampled, and to each resample comes a draw of the error of each side's mean over
+        seeds, by its t distribution, as a handful of seeds is too few to resample. One seed adds none.
+        low and high are None where every difference is possible.
         p: two-sided, of the null that the sign of each group's difference is arbitrary, exact
         for few groups, else by ``flips`` random sign flips (``sign_flip``).
-        n, groups: test samples and groups.
+        n, groups: test samples and groups. within: whether the interval is of samples within groups.
     """
-    (sums_a, sizes), (sums_b, _) = _sums(np.stack(a), groups), _sums(np.stack(b), groups)
+    units = units_of(groups)
+    (sums_a, sizes), (sums_b, _) = _sums(np.stack(a), units), _sums(np.stack(b), units)
     difference, m = sums_a.mean(0) - sums_b.mean(0), sizes.sum()
+    by_group = difference if units is groups else _sums(difference[None], groups)[0][0]
     means = _resampled(difference[None], sizes, resamples, seed)[:, 0]
     generator = draws.generator(seed, "bootstrap seeds")
     for by_seed in (sums_a.sum(1) / m, sums_b.sum(1) / m):
@@ -132,14 +143,16 @@ def paired(
         if n > 1:
             error = np.std(by_seed, ddof=1) / np.sqrt(n)
             means = means + error * generator.standard_t(n - 1, resamples)
-    low, high = 100 * _percentiles(means[:, None], len(sizes))[0].clip(-1, 1)
+    low, high = (100 * _percentiles(means[:, None], len(sizes))[0].clip(-1, 1)).tolist()
+    none = (low, high) == (-100, 100)
     return {
         "points": 100 * float(difference.sum() / m),
-        "low": float(low),
-        "high": float(high),
-        "p": sign_flip(difference, seed, flips),
+        "low": None if none else low,
+        "high": None if none else high,
+        "p": sign_flip(by_group, seed, flips),
         "n": int(m),
-        "groups": len(sizes),
+        "groups": len(by_group),
+        "within": len(by_group) < len(sizes),
     }
 
 
@@ -177,11 +190,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def verdict(low: float, high: float, adjusted_p: float) -> str:
-    """beats or below where the interval excludes 0 and the adjusted p is below 0.05, else ties."""
-    if adjusted_p >= SIGNIFICANCE:
-        return "ties"
-    return "beats" if low > 0 else "below" if high < 0 else "ties"
+def how_many(n: int, what: str) -> str:
+    """A number of things: 1 batch, 2 batches, 3 groups."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}{'es' if what.endswith(('ch', 's')) else 's'}"
+
+
+def verdict(low: float | None, high: float | None, adjusted_p: float, groups: int) -> str:
+    """beats or below where the interval excludes 0 and the adjusted p is below 0.05; ties where neither
+    holds; undecided where only one does, or where fewer than ``FEWEST_GROUPS`` groups were tested."""
+    if groups < FEWEST_GROUPS or low is None or high is None:
+        return "undecided"
+    decided, apart = adjusted_p < SIGNIFICANCE, low > 0 or high < 0
+    if decided != apart:
+        return "undecided"
+    return "ties" if not apart else "beats" if low > 0 else "below"
 
 
 def read_correct(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -122,7 +122,7 @@ def logistic(
         scale = np.append(1 / np.sqrt(axes.power / classes + penalty), np.sqrt(classes))
         # From one strength to the next weights move about as ridge's would, 1 / (curvature + penalty);
         # fitted classes curve less than equally likely ones, about 1 / C of it. Only where to start.
-        reached, reach = reach, 1 / (axes.power.mean() / classes**2 + penalty)
+        reached, reach = reach, 1 / (axes.power.sum() / max(len(axes.power), 1) / classes**2 + penalty)
         ahead = (reach - reached) / travelled if len(found) > 1 else 0.0
         start, before = weights + ahead * (weights - before), weights
         end = minimize(

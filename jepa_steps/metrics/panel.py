@@ -110,9 +110,9 @@ def judge_regression(data: probes.Split3, groups: np.ndarray, settings: Settings
     predicted, choice = probes.regression_probe(data)
     off = (data.test_y - predicted)[:, 0] ** 2
     shares = 1 - off / ((data.test_y - data.test_y.mean()) ** 2).mean()
-    interval = comparison.intervals(shares[None], groups, settings.bootstrap, settings.seed)[0]
+    interval = intervals(shares[None], groups, settings, (-np.inf, np.inf))[0]
     n = {"train": len(data.train_y), "val": len(data.val_y), "test": len(data.test_y)}
-    return {**choice, "r2_interval": interval.tolist(), "n": n}
+    return {**choice, "r2_interval": interval, "n": n}
 
 
 def judge_covariate(
@@ -192,13 +192,20 @@ def _over_draws(right: np.ndarray) -> dict[str, Any]:
     return {"accuracy": float(right.mean()), "std_over_draws": spread, "draws": len(right)}
 
 
-def intervals(shares: np.ndarray, groups: np.ndarray, settings: Settings) -> list[list[float]]:
-    """Intervals of the means of shares (K, m) in [0, 1]; with one test group all is possible."""
-    found = comparison.intervals(shares, groups, settings.bootstrap, settings.seed)
-    return found.clip(0, 1).tolist()
+def intervals(
+    shares: np.ndarray, groups: np.ndarray, settings: Settings, whole: tuple[float, float] = (0, 1)
+) -> list[list[float | None]]:
+    """Intervals of the means of shares (K, m), resampling what ``comparison.units_of`` names; none
+    where all of the scale is possible, which is from 0 to 1 unless ``whole`` says otherwise."""
+    units = comparison.units_of(groups)
+    found = comparison.intervals(shares, units, settings.bootstrap, settings.seed).clip(*whole)
+    return [[None, None] if (low, high) == whole else [low, high] for low, high in found.tolist()]
 
 
-def explain_intervals(groups: np.ndarray, named: bool, settings: Settings) -> str:
+def explain_intervals(groups: np.ndarray, named: bool, unit: str, settings: Settings) -> str:
     """How the intervals were obtained."""
-    unit = f"{len(np.unique(groups))} test groups" if named else f"{len(groups)} test samples"
-    return f"95 % bootstrap over {unit}, {settings.bootstrap} resamples, expanded percentiles"
+    n, samples = len(np.unique(groups)), f"{len(groups)} test samples"
+    over = comparison.how_many(n, f"test {unit}") if named else samples
+    if named and n < comparison.FEWEST_GROUPS:
+        over = f"{samples} within {over}, so it holds for {'this one' if n == 1 else 'these'} only"
+    return f"95 % bootstrap over {over}, {settings.bootstrap} resamples, expanded percentiles"

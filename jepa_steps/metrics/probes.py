@@ -101,7 +101,8 @@ def load_probe(folder: Path) -> LinearProbe:
 def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(mean, scale) of rows (n, D), float64 (D,); the scale of constant dimensions is infinite."""
     mean, std = train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64)
-    return mean, np.where(std > 1e-12 * max(1.0, np.abs(mean).max()), std, np.inf)
+    size = max(np.abs(mean).max(), std.max())  # of which rounding errors are a share
+    return mean, np.where(std > 1e-12 * size, std, np.inf)
 
 
 def standardise(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:

@@ -176,9 +176,10 @@ class Evaluated(TypedDict):
     """An evaluation ready to be laid out on the page and on the verdict card.
 
     title, units: headline, and what is held out. leaky: whether a look-up could win; leak: why.
-    verdicts: per metric against its best baseline: metric, says, model, baseline, difference, interval,
-    closed (share of the gap to the ceiling), n. columns, methods: a table of (method, cells (value,
-    interval)) by metric, the model first, with methods_caption and note; interval: how it was obtained.
+    verdicts: per metric against its best baseline: metric, says, why ("", or what too little it stands
+    on), model, baseline, difference, interval, closed (share of the gap to the ceiling), n. columns,
+    methods: a table of (method, cells (value, interval)) by metric, the model first, with
+    methods_caption and note; interval: how it was obtained.
     facts: (name, value). figure: (title, caption) of evaluation.svg.
     """
 

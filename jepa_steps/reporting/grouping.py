@@ -41,9 +41,9 @@ class Row:
         found = [e["correct"].get(measure) for e in self.members]
         return [] if any(c is None for c in found) else found
 
-    def score(self, probe: str, few: str | None = None) -> dict[str, float] | None:
+    def score(self, probe: str, few: str | None = None) -> dict[str, float | None] | None:
         """Accuracy with its 95 % interval: of one seed as the probe gave it (over test samples), of
-        several the mean and Student's t over seeds."""
+        several the mean and Student's t over seeds. low and high are None where all is possible."""
         parts = [e["probe"].get(probe) for e in self.members]
         if few is not None:
             parts = [(part or {}).get(few) for part in parts]
@@ -51,8 +51,10 @@ class Row:
             return None
         if self.seeds > 1:
             values = [part["accuracy"] for part in parts]
-            low, high = over_seeds(values)
-            return {"value": float(np.mean(values)), "low": low, "high": high}
+            low, high = (min(max(end, 0.0), 1.0) for end in over_seeds(values))
+            none = (low, high) == (0, 1)  # all of the scale: two seeds far apart say nothing
+            ends = {"low": None if none else low, "high": None if none else high}
+            return {"value": float(np.mean(values)), **ends}
         low, high = parts[0]["accuracy_interval"]
         return {"value": parts[0]["accuracy"], "low": low, "high": high}
 

@@ -25,8 +25,9 @@ def difference(low: float, point: float, high: float, half: float, says: str) ->
     ).format(says, x[0], x[2], x[1])
 
 
-def accuracy(low: float, value: float, high: float, start: float, trained: bool) -> Markup:
-    """An accuracy with its interval on an axis from ``start`` to 1."""
+def accuracy(low: float | None, value: float, high: float | None, start: float, trained: bool) -> Markup:
+    """An accuracy with its interval, where there is one, on an axis from ``start`` to 1."""
+    low, high = (value, value) if low is None or high is None else (low, high)
     x = [_WIDTH * max(0.0, min(1.0, (v - start) / (1 - start))) for v in (low, value, high)]
     return Markup(
         '<svg class="mark {}" viewBox="-5 0 130 14" width="130" height="14" aria-hidden="true">'

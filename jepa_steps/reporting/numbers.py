@@ -15,6 +15,13 @@ def percent(value: float | None, digits: int = 1) -> str:
     return NONE if value is None else f"{100 * value:.{digits}f}"
 
 
+def between(low: float | None, high: float | None, form: str = ".1f", times: float = 1) -> str:
+    """An interval in words; says so where there is none."""
+    if low is None or high is None:
+        return "no interval"
+    return f"{number(times * low, form)} to {number(times * high, form)}"
+
+
 def scaled(value: float | None, unit: str = "") -> str:
     """Three digits and a prefix of thousands: 12.3 M."""
     if value is None:

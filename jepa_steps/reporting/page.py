@@ -39,7 +39,7 @@ def render(page: Page, results: Path, folder: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("number", "percent", "scaled", "size", "duration", "hours", "date")
+    names = ("between", "number", "percent", "scaled", "size", "duration", "hours", "date")
     environment.filters |= {name: getattr(numbers, name) for name in names}
     modules = {"blocks": blocks, "marks": marks, "ranks": ranks}
     environment.globals |= {"dig": dig, **modules}

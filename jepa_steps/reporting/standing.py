@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics.comparison import holm, paired, verdict
+from ..metrics.comparison import FEWEST_GROUPS, holm, how_many, paired, verdict
 from .grouping import Row, listed
 
 MEASURES = {"logistic": "all labels", "few10": "10 labels a class"}
@@ -69,8 +69,17 @@ def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:
                 )
     for one, adjusted in zip(comparisons, holm([one["p"] for one in comparisons]), strict=True):
         one["adjusted_p"] = adjusted
-        one["says"] = verdict(one["low"], one["high"], adjusted)
+        one["says"] = verdict(one["low"], one["high"], adjusted, one["groups"])
+        one["why"] = _why(one)
     return comparisons
+
+
+def _why(one: dict[str, Any]) -> str:
+    """What a verdict of a few groups stands on; "" otherwise."""
+    if one["groups"] >= FEWEST_GROUPS:
+        return ""
+    unit = one["row"].members[0]["probe"].get("groups", {}).get("unit", "group")
+    return f" ({how_many(one['groups'], f'test {unit}')})"
 
 
 def _compare(row: Row, floor: Row, measure: str) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..metrics.comparison import FEWEST_GROUPS
 from .blocks import leaks
 from .grouping import Row, dig
 from .standing import GUESSES, MEASURES
@@ -60,11 +61,19 @@ def markdown(rows: list[Row], standings: list[dict[str, Any]], how: list[str]) -
     lines += [f"- **LEAK** in {_plain(folder)}: {_plain(text)}." for folder, text in leaky(rows)]
     for one in standings:
         lines.append(
-            f"- **{_plain(one['row'].label)}** {one['says']} {_plain(one['floor'])} ({one['measure']}): "
-            f"{one['points']:+.1f} points [{one['low']:+.1f}, {one['high']:+.1f}], "
+            f"- **{_plain(one['row'].label)}** {one['says']}{one['why']} {_plain(one['floor'])} "
+            f"({one['measure']}): {one['points']:+.1f} points {_ends(one)}, "
             f"p = {one['adjusted_p']:.3g}, n = {one['n']}"
         )
     return "\n".join([*lines, "", *how]) + "\n"
+
+
+def _ends(one: dict[str, Any]) -> str:
+    """The interval of a comparison, and what it is of where groups are too few to be resampled."""
+    if one["low"] is None:
+        return "[no interval]"
+    within = " over samples within groups" if one["within"] else ""
+    return f"[{one['low']:+.1f}, {one['high']:+.1f}]{within}"
 
 
 def leaky(rows: list[Row]) -> list[tuple[str, str]]:
@@ -136,7 +145,8 @@ def intervals(rows: list[Row]) -> list[str]:
     lines.append(
         f"beats / ties / below, with {measures}: paired on the same test samples; the 95 % interval of "
         "the difference (in points) excludes 0, and the p value, adjusted by Holm's method over all "
-        "comparisons of this report, is below 0.05."
+        "comparisons of this report, is below 0.05; ties where neither holds. undecided: only one of "
+        f"the two holds, or test has fewer than {FEWEST_GROUPS} groups."
     )
     return lines
 

@@ -42,7 +42,8 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
     if not findings and predicted and not predicted[0]["leaky"]:
         level, sentence = _with_predictions(level, sentence, predicted[0])
     by_measure = {label: [s for s in mine if s["measure"] == label] for label in MEASURES.values()}
-    ends = [abs(s[end]) for s in mine if s["kind"] not in GUESSES for end in ("low", "high")]
+    ends = [abs(s[end]) for s in mine if s["kind"] not in GUESSES and s["low"] is not None
+            for end in ("low", "high")]  # fmt: skip
     return {
         "row": row,
         "level": level,
@@ -103,17 +104,25 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     ]
     if below:
         return "warn", "Healthy, but worse than a floor", f"{sound}, yet {listed(below)}."
-    ties = [floor for floor, verdicts in by_floor.items() if "beats" not in verdicts.values()]
+    unbeaten = {f: set(verdicts.values()) for f, verdicts in by_floor.items()}
+    unbeaten = {floor: says for floor, says in unbeaten.items() if "beats" not in says}
+    ties = [floor for floor, says in unbeaten.items() if "ties" in says]
+    open_ = [floor for floor, says in unbeaten.items() if says == {"undecided"}]
+    told = f"whether they are better than {listed(open_)} is undecided{_few(standings)}"
     if ties:
-        return (
-            "warn",
-            "Healthy, but no better than a floor",
-            f"{sound}, yet {listed(ties)} serves as well.",
-        )
+        also = f", and {told}" if open_ else ""
+        title = "Healthy, but no better than a floor"
+        return "warn", title, f"{sound}, yet {listed(ties)} serves as well{also}."
+    if open_:
+        return "warn", "Healthy; use undecided", f"{sound}, but {told}."
     full, few = MEASURES.values()
-    only_few = [floor for floor, verdicts in by_floor.items() if verdicts.get(full) == "ties"]
+    only_few = [f for f, verdicts in by_floor.items() if verdicts.get(full) in ("ties", "undecided")]
     but = f"; {listed(only_few)} only with {few}" if only_few else ""
     return "good", "Healthy and useful", f"{sound}, and a linear probe on them beats every floor{but}."
+
+
+def _few(standings: list[dict[str, Any]]) -> str:
+    return next((s["why"] for s in standings if s["why"]), "")
 
 
 def _where_below(floor: str, verdicts: dict[str, str]) -> str:

@@ -57,8 +57,35 @@ def test_blocks_of_resamples_change_nothing(monkeypatch):
 def test_one_group_or_one_seed_says_nothing():
     assert comparison.intervals(np.ones((1, 9)), np.zeros(9), 100, 0).tolist() == [[-np.inf, np.inf]]
     assert comparison.over_seeds([0.9]) == [-np.inf, np.inf]
-    found = comparison.paired([np.ones(9)], [np.zeros(9)], np.zeros(9))
-    assert (found["low"], found["high"], found["p"]) == (-100, 100, 1.0)
+
+
+def test_too_few_groups_decide_nothing_and_samples_within_them_are_resampled():
+    rng = np.random.default_rng(0)
+    a, b = (rng.random(200) < 0.9).astype(float), (rng.random(200) < 0.6).astype(float)
+    for groups in (1, 5):
+        found = comparison.paired([a], [b], np.arange(200) % groups)
+        alone = comparison.paired([a], [b], np.arange(200))
+        assert (found["low"], found["high"]) == (alone["low"], alone["high"])
+        assert (found["groups"], found["within"], alone["within"]) == (groups, True, False)
+        assert (
+            found["p"] >= 0.05
+            and comparison.verdict(found["low"], found["high"], 0.01, groups)[0] == "u"
+        )
+    enough = comparison.paired([a], [b], np.arange(200) % 6)
+    assert not enough["within"] and enough["p"] == 2 / 2**6 and enough["low"] > 0
+    assert comparison.units_of(np.arange(6)).tolist() == list(range(6))
+
+
+def test_where_all_is_possible_there_is_no_interval():
+    found = comparison.paired([np.array([1.0])], [np.array([0.0])], np.zeros(1))
+    assert (found["low"], found["high"], found["p"]) == (None, None, 1.0)
+    assert comparison.verdict(None, None, 1.0, 9) == "undecided"
+
+
+def test_numbers_of_things():
+    assert [comparison.how_many(*pair) for pair in ((1, "batch"), (2, "batch"), (3, "donor"))] == [
+        "1 batch", "2 batches", "3 donors"
+    ]  # fmt: skip
 
 
 def test_interval_over_seeds_is_students():
@@ -119,13 +146,15 @@ def test_holm_equals_its_definition():
     [
         (0.1, 2, 0.01, "beats"),
         (-2, -0.1, 0.01, "below"),
-        (-1, 2, 0.01, "ties"),
-        (0.1, 2, 0.05, "ties"),
-        (-2, -0.1, 0.2, "ties"),
+        (-1, 2, 0.2, "ties"),
+        (-1, 2, 0.01, "undecided"),
+        (0.1, 2, 0.05, "undecided"),
+        (-2, -0.1, 0.2, "undecided"),
     ],
 )
 def test_verdicts(low, high, p, says):
-    assert comparison.verdict(low, high, p) == says
+    assert comparison.verdict(low, high, p, 6) == says
+    assert comparison.verdict(low, high, p, 5) == "undecided"
 
 
 def test_predictions_are_read_by_probe_and_group(tmp_path):

@@ -132,3 +132,16 @@ def test_more_labels_help():
     accuracy = [(probes.few_label_probe(DATA, k, 5, 0) == DATA.test_y).mean() for k in (1, 10, 100)]
     assert accuracy[0] < accuracy[1] < accuracy[2]
     assert probes.few_label_probe(DATA, 10_000, 5, 0) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_unit_of_embeddings_changes_nothing_and_constant_ones_are_no_warning():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 4)) + 3
+    mean, scale = probes.standardisation(rows)
+    for factor in (1e-30, 1e30):
+        small = probes.standardisation(rows * factor)
+        assert np.allclose((rows * factor - small[0]) / small[1], (rows - mean) / scale)
+    parts = [np.zeros((20, 4))] * 3 + [np.arange(20) % 2] * 3
+    linear, classes, _ = probes.logistic_probe(probes.Split3(*parts), (1.0,))
+    assert linear(parts[0]).shape == (20, len(classes))

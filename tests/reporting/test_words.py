@@ -62,7 +62,7 @@ COLLAPSE = {
 
 def standings(row, says):
     """``says``: by floor, what is said with all labels and with 10 a class."""
-    base = {"row": row, "kind": "raw", "low": 1, "high": 2}
+    base = {"row": row, "kind": "raw", "low": 1, "high": 2, "why": " (1 test batch)"}
     return [
         {**base, "floor": floor, "measure": measure, "says": said}
         for floor, both in says.items()
@@ -79,6 +79,9 @@ def standings(row, says):
         ({"raw": "ties ties", "pca": "ties ties"}, "warn", "Healthy, but no better than a floor", "raw and pca"),
         ({"raw": "below beats", "pca": "ties ties"}, "warn", "Healthy, but worse than a floor", "yet raw serves better with all labels, worse with 10 labels a class."),
         ({"raw": "beats below"}, "warn", "Healthy, but worse than a floor", "yet raw serves better with 10 labels a class, worse with all"),
+        ({"raw": "undecided undecided", "pca": "beats beats"}, "warn", "Healthy; use undecided", "better than raw is undecided (1 test batch)."),
+        ({"raw": "undecided undecided", "pca": "ties ties"}, "warn", "Healthy, but no better than a floor", "yet pca serves as well, and whether they are better than raw"),
+        ({"raw": "undecided beats"}, "good", "Healthy and useful", "; raw only with 10 labels"),
         ({}, "good", "Healthy", "no labelled floor"),
     ],
 )  # fmt: skip

@@ -202,7 +202,7 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
         "modality": "expression",
         "settings": resolved(screen.dataset),
         "classes": class_names(cells),
-        "columns": COLUMNS,
+        "columns": {**COLUMNS, "unit": kind},
         "leaky": not passed,
         "note": screen.source.note,
         "no_genes": screen.source.left_out,

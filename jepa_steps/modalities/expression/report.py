@@ -3,7 +3,8 @@
 from typing import Any
 
 from ...data.splits import SPLITS
-from ...reporting.numbers import number
+from ...metrics.comparison import FEWEST_GROUPS, how_many
+from ...reporting.numbers import between, number
 from ..contract import Described, Evaluated
 from .effects.summary import counted
 from .figures import title
@@ -79,14 +80,14 @@ def _cell(line: dict[str, Any] | None, asked_for: int) -> tuple[str, str]:
 def _verdict(row: dict[str, Any]) -> dict[str, Any]:
     """One metric: the model beside the best baseline; differences are positive where it is better."""
     closed = row["gap_closed"]
-    known = row["low"] is not None
     return {
         "metric": METRICS[row["metric"]],
         "says": row["verdict"],
+        "why": f" ({how_many(row['units'], 'perturbation')})" if row["units"] < FEWEST_GROUPS else "",
         "model": number(row["model"], ".3f"),
         "baseline": f"{title(row['best_baseline'])} ({number(row['baseline'], '.3f')})",
         "difference": number(row["difference"], "+.3f"),
-        "interval": f"{number(row['low'], '+.3f')} to {number(row['high'], '+.3f')}" if known else "–",
+        "interval": between(row["low"], row["high"], "+.3f"),
         "closed": "–" if closed is None else f"{closed:.0%}",
         "n": row["n"],
     }

@@ -39,8 +39,8 @@ def judge(
         95 % bootstrap interval over units (metrics.comparison.intervals; infinite with one unit);
         p: two-sided, signs of the units' differences flipped (exact where 2^units is at most 10,000),
         p_holm: adjusted for the number of metrics;
-        verdict: beats, ties or below: the interval excludes 0 and p_holm < .05. Five units cannot
-        get below p = .06: they always tie;
+        verdict: beats or below: the interval excludes 0 and p_holm < .05; ties: neither holds;
+        undecided: one of the two, or fewer than six units, which cannot get below p = .06;
         gap_closed: difference / (ceiling - baseline); None without a ceiling above the baseline.
 
     An undefined correlation counts as the metric's chance value. Left out of a metric are perturbations
@@ -54,7 +54,7 @@ def judge(
             rows.append(row)
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = adjusted
-        row["verdict"] = verdict(row["low"], row["high"], adjusted)
+        row["verdict"] = verdict(row["low"], row["high"], adjusted, row["units"])
     return rows
 
 

@@ -82,7 +82,7 @@ def test_units_are_what_is_resampled():
     together = rows(model, {"b": {"pearson_delta": BASE}}, units=units)["pearson_delta"]
     assert together["units"] == 5 and together["difference"] == apart["difference"]
     assert together["high"] - together["low"] > 1.5 * (apart["high"] - apart["low"])
-    assert together["verdict"] == "ties" and together["p"] >= 2 / 32
+    assert together["verdict"] == "undecided" and together["p"] >= 2 / 32
 
 
 def test_p_is_the_enumeration_of_all_signs():
@@ -110,5 +110,5 @@ def test_the_null_is_rejected_at_its_level():
     for i in range(200):
         a, b = RNG.normal(size=(2, 15))
         row = judge({"l2": a}, {"b": {"l2": b}}, resamples=300, seed=i)[0]
-        wrong += row["verdict"] != "ties"
+        wrong += row["verdict"] in ("beats", "below")
     assert wrong <= 20

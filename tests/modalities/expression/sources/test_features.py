@@ -77,9 +77,7 @@ def test_columns_of_a_csv_are_annotations_in_any_case_and_cells_have_names(tmp_p
     path.write_text("cell,Perturbation,A\nc1,ctrl,1\n")
     assert open_source(dataset, tmp_path).columns == ["Perturbation"]
     path.write_text("Perturbation,A\nctrl,1\n")
-    with pytest.raises(
-        InputError, match="first column is 'Perturbation', expected names of cells"
-    ):
+    with pytest.raises(InputError, match="first column is 'Perturbation', expected names of cells"):
         open_source(dataset, tmp_path)
     path.write_text("cell;perturbation;A\nc1;ctrl;1\n")
     with pytest.raises(InputError, match="divided by ';', expected commas"):
