@@ -34,7 +34,7 @@ def pieces(name: str) -> None:
     x = torch.zeros(1, 3, 224, 224)
     context = torch.arange(tokens // 2)[None]
     targets = torch.arange(4 * (tokens // 6)).reshape(1, 4, -1) % tokens
-    operations = flops.count(jepa, lambda: jepa.loss(jepa(x, context, targets), alone=True)[0])
+    operations = flops.count(jepa, lambda: jepa.loss(jepa(x, context, targets), alone=True)[0])[0]
     print(
         f"{name}: {trained / 1e6:.0f} M trained, {target / 1e6:.0f} M target; "
         f"gradients {4 * trained / 1e9:.2f} GB; checkpoint {(12 * trained + 4 * target) / 1e9:.2f} GB; "

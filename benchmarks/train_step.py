@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from jepa_steps.config.predictor import sized
 from jepa_steps.engine.flops import count
 from jepa_steps.engine.gradients import backward
 from jepa_steps.engine.optimizer import update_ema
@@ -34,14 +35,15 @@ class Rival:
     """The same model and step of lightly's and timm's parts, with our weights."""
 
     def __init__(self, jepa, side: int, model: dict, settings):
-        grid, width = jepa.encoder.grid, settings.predictor.dim
+        predictor = sized(settings.predictor, settings.model)
+        grid, width = jepa.encoder.grid, predictor.dim
         vit = VisionTransformer(
             side, model["patch_size"], embed_dim=model["dim"], depth=model["depth"],
             num_heads=model["heads"], class_token=False, global_pool="", num_classes=0,
         )  # fmt: skip
         self.encoder = MaskedVisionTransformerTIMM(vit)
         self.predictor = IJEPAPredictorTIMM(
-            grid[0] * grid[1], settings.predictor.depth, model["dim"], width, settings.predictor.heads
+            grid[0] * grid[1], predictor.depth, model["dim"], width, predictor.heads
         )
         with torch.no_grad():
             p, d = model["patch_size"], model["dim"]
@@ -119,7 +121,7 @@ def main() -> None:
         rival = Rival(ours.jepa, side, model, ours.settings)
         jepa = ours.jepa
         losses = jepa.loss(jepa(*batch))[0].item(), rival.loss(*batch).item()
-        operations = count(jepa, lambda jepa=jepa, batch=batch: jepa.loss(jepa(*batch))[0])
+        operations, _ = count(jepa, lambda jepa=jepa, batch=batch: jepa.loss(jepa(*batch))[0])
         formats = {
             kind: Precision(ours.settings.model_copy(update={"precision": kind}), torch.device("cpu"))
             for kind in ("fp32", "bf16")

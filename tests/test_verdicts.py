@@ -53,7 +53,7 @@ def judged(step, tmp_path, digits):
                 return {"verdict": err.strip(), "findings": []}
             assert code == 0, err
         result = json.loads((folder["monitor"] / "monitor.json").read_text())
-        for finding in result["findings"]:
+        for finding in filter(lambda f: f["remedy"], result["findings"]):
             merged = merge(resolved(parse_training(spec, "test")), finding["remedy"]["train"])
             parse_training(merged, finding["name"])
         print(result["verdict"], [finding["name"] for finding in result["findings"]])
@@ -112,7 +112,29 @@ def test_targets_of_other_samples_are_named(judged, monkeypatch, spec):
         "positional collapse",
         "dimensional collapse",
         "no learning",
+        "worse than untrained",
     )
+
+
+@pytest.mark.slow
+def test_following_the_remedies_of_no_learning_mends_it(judged):
+    """What a card tells people to paste was followed here."""
+    tokens = {
+        **TWO_CROPS,
+        "steps": 300,
+        "augment": {},
+        "objective": {"kind": "vicreg", "level": "tokens"},
+    }
+    first = judged(tokens)
+    assert names(first)[0] == "worse than untrained"
+    remedy = first["findings"][0]["remedy"]["train"]
+    assert remedy["objective"]["level"] == "pooled"
+    assert "worse than untrained" not in names(judged(merge(tokens, remedy)))
+    rate = 100 * TWO_CROPS["optimizer"]["lr"]
+    too_fast = {**TWO_CROPS, "steps": 300, "optimizer": {"lr": rate}}
+    first = judged(too_fast)
+    remedy = first["findings"][0]["remedy"]["train"]
+    assert remedy["optimizer"]["lr"] < rate and judged(merge(too_fast, remedy))["findings"] == []
 
 
 @pytest.mark.slow

@@ -32,11 +32,11 @@ class Settings(BaseModel):
 
 
 class AttentionSettings(Settings):
-    """Base of the blocks with a width ``dim`` that attention ``heads`` divide."""
+    """Base of the blocks with a width ``dim`` that attention ``heads`` divide, where both are given."""
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        if self.dim % self.heads:
+        if self.dim and self.heads and self.dim % self.heads:
             raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}")
         return self
 

@@ -1,6 +1,7 @@
 """Settings of the masked predictor."""
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
@@ -10,12 +11,35 @@ from .base import AttentionSettings
 class Predictor(AttentionSettings):
     """Masked predictor; narrower than the encoder so that the encoder does the work."""
 
-    dim: Annotated[int, Field(ge=4, multiple_of=4)] = 192
-    """Width; a multiple of 4 and of heads."""
-    depth: Annotated[int, Field(ge=1)] = 6
-    """Blocks; about half of the encoder's depth."""
-    heads: Annotated[int, Field(ge=1)] = 6
-    """Attention heads."""
+    dim: Annotated[int, Field(ge=4, multiple_of=4)] | None = None
+    """Width; a multiple of 4 and of heads. null = half of the encoder's, as in I-JEPA."""
+    depth: Annotated[int, Field(ge=1)] | None = None
+    """Blocks. null = half of the encoder's."""
+    heads: Annotated[int, Field(ge=1)] | None = None
+    """Attention heads. null = the encoder's."""
     context: Literal["per_block", "shared"] = "per_block"
-    """per_block: context tokens are encoded anew with each target block (I-JEPA). shared: once, without
-    seeing mask tokens, and every block attends to them; cheaper the more blocks there are."""
+    """per_block: the context's tokens go through the predictor anew with each target block (I-JEPA).
+    shared: once for all blocks, without seeing mask tokens, and every block attends to them; cheaper the
+    more blocks there are, and another function: weights trained with one are of no use to the other."""
+
+
+P = TypeVar("P", bound=AttentionSettings)
+
+
+def sized(predictor: P, model: AttentionSettings) -> P:
+    """A predictor's settings with the sizes that were left to the encoder's: half its width, rounded up
+    to what the heads divide, half its depth, its heads.
+
+    Raises:
+        ValueError: a given width that the heads do not divide.
+    """
+    heads = predictor.heads or model.heads
+    unit = math.lcm(4, heads)
+    dim = predictor.dim or math.ceil(model.dim / 2 / unit) * unit
+    depth = math.ceil(model.depth / 2) if predictor.depth is None else predictor.depth
+    if dim % heads:
+        raise ValueError(
+            f"predictor: dim {dim} is not a multiple of heads {heads}, which are the encoder's; set "
+            "predictor.heads"
+        )
+    return predictor.model_copy(update={"dim": dim, "depth": depth, "heads": heads})

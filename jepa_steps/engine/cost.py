@@ -14,10 +14,12 @@ from .precision import Precision
 
 @dataclass(frozen=True)
 class StepCost:
-    """flops: forward and backward operations of an optimizer step, over all ranks. memory_bytes: of one
-    process. peak_flops: FLOP/s of one device, and peak_source, how that was obtained."""
+    """flops: forward and backward operations of an optimizer step, over all ranks. shares: of the parts
+    of the module in them. memory_bytes: of one process. peak_flops: FLOP/s of one device, and
+    peak_source, how that was obtained."""
 
     flops: int
+    shares: dict[str, float]
     memory_bytes: int
     peak_flops: float
     peak_source: str
@@ -33,8 +35,11 @@ def step_cost(
         with precision.autocast():
             return jepa.loss(jepa(*two), alone=True)[0]
 
-    count = flops.count(jepa, loss) * train.batch_size // 2
-    return StepCost(count, memory.predicted(jepa, loss, train, world.size), *flops.peak(world.device))
+    of_two, shares = flops.count(jepa, loss)
+    count = of_two * train.batch_size // 2
+    return StepCost(
+        count, shares, memory.predicted(jepa, loss, train, world.size), *flops.peak(world.device)
+    )
 
 
 def facts(

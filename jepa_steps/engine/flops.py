@@ -11,12 +11,18 @@ from torch.utils.flop_counter import FlopCounterMode
 _GPU_PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "V100": 125e12}
 
 
-def count(module: nn.Module, loss: Callable[[], Tensor]) -> int:
-    """Forward and backward operations of ``loss()`` (2 a multiply-add), measured by torch."""
+def count(module: nn.Module, loss: Callable[[], Tensor]) -> tuple[int, dict[str, float]]:
+    """Forward and backward operations of ``loss()`` (2 a multiply-add), measured by torch, and the share
+    of each part of ``module``."""
     with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
         loss().backward()
     module.zero_grad(set_to_none=True)
-    return counter.get_total_flops()
+    total, of_module = counter.get_total_flops(), counter.get_flop_counts()
+    whole = type(module).__name__
+    parts = {
+        name: sum(of_module.get(f"{whole}.{name}", {}).values()) for name, _ in module.named_children()
+    }
+    return total, {name: part / total for name, part in parts.items() if part}
 
 
 def peak(device: torch.device) -> tuple[float, str]:

@@ -27,8 +27,9 @@ from .distributed import World
 from .gradients import backward
 from .guard import Guard
 from .optimizer import optimizers, schedule, update_ema
+from .pace import Pace
 from .precision import Precision
-from .record import Means, Record, show
+from .record import Means, Record, say, show
 from .signals import leave, stop_on_signal
 from .speed import Speed
 from .starts import Starts
@@ -209,7 +210,7 @@ class Trainer:
         cost = step_cost(self.jepa, self.task.batch(0, 0), s, self.precision, self.world)
         if main:
             print(f"a step takes about {cost.memory_bytes / 2**20:,.0f} MiB a process", flush=True)
-        speed = Speed(cost, s.batch_size, self.world, self.step)
+        speed, pace_of_start = Speed(cost, s.batch_size, self.world, self.step), Pace(s, cost, self.step)
         record = Record(self.folder, self.step) if main else None
         snapshots = {round(f * s.steps): f for f in SNAPSHOTS}
         if self.step == 0:
@@ -221,6 +222,9 @@ class Trainer:
                 self.train_step()
             bar.update(self.step - before)
             last, stepped = self.step == s.steps, self.step > before
+            if stepped and main:
+                for line in pace_of_start.lines(self.step, self.means.loss):
+                    say(bar, line)
             if stepped and self.logs(self.step):
                 row, pace = self.metrics(), speed.lap(self.step, self.waited)
                 self.waited = 0.0

@@ -29,6 +29,10 @@ class Means:
             self._sums[name] = self._sums.get(name, 0) + value
         self._count += 1
 
+    def loss(self) -> float:
+        """The mean loss of this rank since the last row; one device transfer."""
+        return float(self._sums["loss"]) / self._count
+
     def take(self, world: World) -> dict[str, float]:
         """Means over steps and ranks, and start again; one device transfer."""
         sums = world.total(torch.stack([value.double() for value in self._sums.values()]))
@@ -97,9 +101,17 @@ def _truncate(path: Path, step: int) -> None:
         path.unlink()
 
 
+def say(bar: tqdm, line: str) -> None:
+    """A line at once, above the bar where there is one."""
+    if bar.disable:
+        print(line, flush=True)
+    else:
+        bar.write(line)
+
+
 def show(bar: tqdm, row: dict[str, Any], pace: dict[str, float], plain: bool) -> None:
     """The state of training: beside the bar on a terminal, else as a line now and then."""
     line = f"loss {row['loss']:.4f}, {pace['samples_per_second']:.0f} samples/s, MFU {pace['mfu']:.0%}"
     bar.set_postfix_str(line)
     if bar.disable and plain:
-        print(f"step {row['step']}/{bar.total}: {line}", flush=True)
+        say(bar, f"step {row['step']}/{bar.total}: {line}")

@@ -17,15 +17,16 @@ class Speed:
 
     def __init__(self, cost: StepCost, batch_size: int, world: World, step: int):
         self._cost, self._batch_size, self._world, self._first = cost, batch_size, world, step
+        self._peak, self._source = cost.peak_flops, cost.peak_source
         self._started = self._lap_time = time.perf_counter()
         self._lap_step = step
 
     def _pace(self, steps: int, seconds: float) -> dict[str, float]:
         rate = steps / seconds
-        return {
-            "samples_per_second": rate * self._batch_size,
-            "mfu": rate * self._cost.flops / (self._cost.peak_flops * self._world.size),
-        }
+        reached = rate * self._cost.flops / self._world.size
+        if reached > self._peak:  # the peak was timed on a busy device: it can do what it did
+            self._peak, self._source = reached, f"{self._cost.peak_source}, exceeded by training itself"
+        return {"samples_per_second": rate * self._batch_size, "mfu": reached / self._peak}
 
     def lap(self, step: int, waited: float) -> dict[str, float]:
         """Pace since the last call: samples per second over all ranks, MFU, the share of the time in
@@ -46,8 +47,8 @@ class Speed:
             "resumed_at_step": self._first,
             "seconds": seconds,
             **self._pace(max(step - self._first, 1), seconds),
-            "peak_flops": self._cost.peak_flops,
-            "peak_source": self._cost.peak_source,
+            "peak_flops": self._peak,
+            "peak_source": self._source,
             "predicted_memory_bytes": self._cost.memory_bytes,
             "peak_memory_bytes": peak_memory(self._world.device),
         }

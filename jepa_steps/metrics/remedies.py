@@ -43,11 +43,6 @@ def slower(s: Settings, factor: float = 3.0) -> Patch:
     }
 
 
-def faster(s: Settings) -> Patch:
-    """Three times the learning rate."""
-    return {"optimizer": {"lr": rounded(min(1.0, 3 * s.optimizer.lr))}}
-
-
 def full_precision(s: Settings) -> Patch:
     """float32 instead of half precision."""
     return {} if s.precision == "fp32" else {"precision": "fp32"}
@@ -111,13 +106,6 @@ def content_over_position(s: Settings) -> Patch:
     return more_directions(s) if o.moving_target and o.level == "tokens" else more_spread(s)
 
 
-def another_task(s: Settings, two_views: Remedy) -> Patch:
-    """For embeddings that training made worse."""
-    if s.objective.kind in ("vicreg", "sigreg") and s.objective.level == "tokens":
-        return two_views(s)
-    return {"steps": 2 * s.steps}
-
-
 def longer(s: Settings, factor: float) -> Patch:
     """More steps; the schedules stretch with them."""
     return {"steps": math.ceil(s.steps * max(factor, 2.0))}
@@ -134,7 +122,9 @@ def more_decay(s: Settings) -> Patch:
 
 def deeper_predictor(s: Settings) -> Patch:
     """A predictor with room to use a condition."""
-    return {"predictor": {"depth": max(2, 2 * s.predictor.depth)}} if hasattr(s, "predictor") else {}
+    return (
+        {"predictor": {"depth": max(2, 2 * (s.predictor.depth or 0))}} if hasattr(s, "predictor") else {}
+    )
 
 
 def nothing(s: Settings) -> Patch:
@@ -146,12 +136,13 @@ def nothing(s: Settings) -> Patch:
 class Remedies:
     """What helps depends on the kind of data; these do for one that says nothing.
 
-    content_over_position: against tokens that code where they are. two_views: instead of hidden tokens.
+    content_over_position: against tokens that code where they are. two_views: instead of tokens, where
+    training did not help; only what helped in a test, which steps and learning rates did not.
     more_regularisation: against overfitting. vary_nuisance: against embeddings that tell the group.
     """
 
     content_over_position: Remedy = content_over_position
-    two_views: Remedy = more_spread
+    two_views: Remedy = nothing
     more_regularisation: Remedy = more_decay
     vary_nuisance: Remedy = nothing
 

@@ -58,38 +58,51 @@ def divergence(e: Evidence, limits: Limits) -> Finding | None:
     )
 
 
+_NONE_KNOWN = "No setting is known to mend this; more steps did not where they were tried."
+
+
 def no_learning(e: Evidence, limits: Limits) -> Finding | None:
-    """Embeddings no better than the untrained encoder's; without labels, a loss that stays."""
-    probes = [row["probe"] for row in e.snapshots if row.get("probe") is not None]
+    """Embeddings no better than the untrained encoder's, or worse; without labels, a loss that stays."""
     loss = e.history.get("loss", [])
     if loss and e.history["step"][-1] < limits.steps:  # under-trained: too early to say
         return None
+    probes = [row["probe"] for row in e.snapshots if row.get("probe") is not None]
     if e.finished and len(probes) > 1 and (1 - probes[0]) * e.probe_n >= 10:  # room for better
-        first, last = probes[0], probes[-1]
-        error = _standard_error(first, last, e.probe_n)
-        if last - first > error:
-            return None
-        severity = "error" if first - last > 2 * error else "warning"
-        evidence = (
-            f"a probe on val scores {last:.3f} at the end and {first:.3f} before training (standard "
-            f"error of the difference {error:.3f}, n = {e.probe_n})"
-        )
-        advice = (
-            "Training did not make the embeddings better. Train longer, or compare two views instead of "
-            "tokens; check that each target belongs to its context's sample."
-        )
-        build = e.calmer or (lambda s: remedies.another_task(s, e.remedies.two_views))
-    elif len(loss) >= 5 and e.past_half and _end(loss) > (1 - limits.loss_drop) * max(loss[:3]):
-        severity = "warning"
-        evidence = (
-            f"loss {max(loss[:3]):.3g} in the first rows, {_end(loss):.3g} in the last (limit: "
-            f"a drop of {limits.loss_drop:.0%}; {len(loss)} rows, {e.history['step'][-1]:g} steps)"
-        )
-        advice = "Change the learning rate; look at the samples and at what is hidden."
-        build = e.calmer or remedies.faster
-    else:
+        return _no_gain(e, probes[0], probes[-1])
+    if len(loss) < 5 or not e.past_half or _end(loss) <= (1 - limits.loss_drop) * max(loss[:3]):
         return None
-    return Finding("no learning", severity, evidence, advice, e.patch(build))
+    patch = e.patch(e.calmer) if e.calmer else {}
+    evidence = (
+        f"loss {max(loss[:3]):.3g} in the first rows, {_end(loss):.3g} in the last (limit: "
+        f"a drop of {limits.loss_drop:.0%}; {len(loss)} rows, {e.history['step'][-1]:g} steps)"
+    )
+    advice = "The loss stays where it began. " + (
+        "Steps overshoot: lower the learning rate."
+        if patch
+        else f"{_NONE_KNOWN} Look at the learning rate, the samples and what is hidden."
+    )
+    return Finding("no learning", "warning", evidence, advice, patch)
+
+
+def _no_gain(e: Evidence, first: float, last: float) -> Finding | None:
+    """A probe on val that does not rise by its standard error, or falls by it."""
+    error = _standard_error(first, last, e.probe_n)
+    if last - first > error:
+        return None
+    patch = e.patch(e.calmer or e.remedies.two_views)
+    if not patch:
+        fix = f"{_NONE_KNOWN} Check that each target belongs to its context's sample."
+    else:
+        fix = "Lower the learning rate." if e.calmer else "Compare two views instead of tokens."
+    n = f"(standard error of the difference {error:.3f}, n = {e.probe_n})"
+    if first - last <= error:
+        evidence = f"a probe on val scores {last:.3f} at the end and {first:.3f} before training {n}"
+        advice = f"Training did not make the embeddings better. {fix}"
+        return Finding("no learning", "warning", evidence, advice, patch)
+    evidence = f"a probe on val falls from {first:.3f} before training to {last:.3f} at the end {n}"
+    severity = "error" if first - last > 2 * error else "warning"
+    advice = f"Training made the embeddings worse. {fix}"
+    return Finding("worse than untrained", severity, evidence, advice, patch)
 
 
 def overfitting(e: Evidence, limits: Limits) -> Finding | None:

@@ -20,6 +20,7 @@ PLAIN = {
     "NaN loss": "Some batches gave no usable loss and were passed over.",
     "divergence": "Training became unstable and ended worse than it had been.",
     "no learning": "Training did not make the embeddings better.",
+    "worse than untrained": "Training made the embeddings worse than they were before it.",
     "overfitting": "The encoder learns its training samples by heart.",
     "small batch": "Batches are too small for what the objective measures over them.",
     "under-trained": "Training stopped before the encoder had settled.",

@@ -9,6 +9,7 @@ from support import ROOT, TINY, parse_training
 
 from jepa_steps import config
 from jepa_steps.config import experiments, settings_page, training
+from jepa_steps.config.predictor import sized
 from jepa_steps.errors import InputError
 
 DATASET = {"source": "digits", "path": "x", "image_size": 8, "channels": 1}
@@ -223,3 +224,33 @@ def test_the_page_of_settings_leaves_no_block_out():
         inside += typing.get_args(annotation)
     mine = {block for block in found if issubclass(block, experiments.Experiment | experiments.Config)}
     assert found - mine == set(settings_page.BLOCKS.values()) - {experiments.Experiment, config.JepaRun}
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "sizes"),
+    [
+        ({"dim": 384, "depth": 12, "heads": 6}, {}, (192, 6, 6)),
+        ({"dim": 32, "depth": 2, "heads": 1}, {}, (16, 1, 1)),
+        ({"dim": 36, "depth": 3, "heads": 3}, {}, (24, 2, 3)),
+        ({"dim": 4, "depth": 1, "heads": 1}, {}, (4, 1, 1)),
+        ({"dim": 384, "depth": 12, "heads": 6}, {"dim": 64, "depth": 1, "heads": 2}, (64, 1, 2)),
+    ],
+)
+def test_a_predictor_is_half_of_its_encoder_unless_sizes_are_given(model, given, sizes):
+    spec = {"encoder": "jepa", "model": {"patch_size": 2, **model}, "predictor": given}
+    run = parse_training(spec, "test")
+    predictor = sized(run.predictor, run.model)
+    assert (predictor.dim, predictor.depth, predictor.heads) == sizes
+    assert predictor.dim <= run.model.dim
+
+
+def test_a_predictor_width_that_the_encoders_heads_do_not_divide_is_one_line():
+    spec = {
+        "encoder": "jepa",
+        "model": {"patch_size": 2, "dim": 96, "heads": 6},
+        "predictor": {"dim": 64},
+    }
+    with pytest.raises(
+        InputError, match="predictor: dim 64 is not a multiple of heads 6, which are the enc"
+    ):
+        parse_training(spec, "test")

@@ -192,6 +192,11 @@ PLANTED = {
         "history": _history(1 + 0.003 * np.random.default_rng(0).normal(size=60)),
         "snapshots": [],
     },
+    "worse than untrained": lambda: {
+        "history": _history(FALLING),
+        "snapshots": [{"fraction": f, "probe": p} for f, p in ((0.0, 0.9), (0.5, 0.8), (1.0, 0.7))],
+        "probe_n": 400,
+    },
     "overfitting": lambda: {
         "history": _history(FALLING),
         "validation": {

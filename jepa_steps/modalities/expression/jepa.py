@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...config.predictor import sized
 from ...model.conditional import ConditionalPredictor
 from ...model.jepa import Jepa, build_jepa
 from ...model.predictor import MaskedPredictor
@@ -33,7 +34,7 @@ def cell_jepa(
         genes, modules: as ``build_encoder`` takes them.
         vocabulary: of perturbations; features: float32 (slots with those held out, F), empty for none.
     """
-    encoder, p = build_encoder(train, genes, modules), train.predictor
+    encoder, p = build_encoder(train, genes, modules), sized(train.predictor, train.model)
 
     def predictor() -> nn.Module:
         shape = (encoder.grid, encoder.dim, p.dim, p.depth, p.heads, train.model.mlp_ratio)

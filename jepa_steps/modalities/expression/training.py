@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from ...config.base import AttentionSettings, Share
 from ...config.floors import UntrainedEncoder
 from ...config.objective import Objective
+from ...config.predictor import sized
 from ...config.run import JepaRun
 
 
@@ -33,13 +34,13 @@ class ExpressionModel(AttentionSettings):
 class CellPredictor(AttentionSettings):
     """Predictor of the tokens of perturbed cells, or of hidden genes."""
 
-    dim: Annotated[int, Field(ge=4, multiple_of=4)] = 128
-    """Width, of condition tokens, too; a multiple of 4 and of heads."""
+    dim: Annotated[int, Field(ge=4, multiple_of=4)] | None = None
+    """Width, of condition tokens, too; a multiple of 4 and of heads. null = half of the encoder's."""
     depth: Annotated[int, Field(ge=0)] = 0
     """Blocks. 0, for task perturbation: a gene shifts all cells alike, and the shifts of a combination
     add up; better where perturbations are few. masked genes needs some, about half of the encoder's."""
-    heads: Annotated[int, Field(ge=1)] = 4
-    """Attention heads."""
+    heads: Annotated[int, Field(ge=1)] | None = None
+    """Attention heads. null = the encoder's."""
 
 
 _OBJECTIVE: dict[str, Any] = {
@@ -86,6 +87,7 @@ class ExpressionJepa(JepaRun):
 
     @model_validator(mode="after")
     def _task_fits(self) -> "ExpressionJepa":
+        sized(self.predictor, self.model)
         if self.task == "masked genes" and self.model.tokenizer == "mlp":
             raise ValueError(
                 "task: found masked genes with tokenizer mlp, whose every token sees all genes; "

@@ -1,5 +1,6 @@
 """The module that is trained on images."""
 
+from ...config.predictor import sized
 from ...model.jepa import Jepa, build_jepa
 from ...model.predictor import MaskedPredictor
 from .encoder import build_encoder
@@ -8,7 +9,7 @@ from .settings import ImageJepa
 
 def image_jepa(train: ImageJepa, image_size: int, channels: int) -> Jepa:
     """Hidden blocks of tokens, or pooled views, are predicted; weights by ``train.seed``."""
-    encoder, p = build_encoder(train, image_size, channels), train.predictor
+    encoder, p = build_encoder(train, image_size, channels), sized(train.predictor, train.model)
 
     def predictor() -> MaskedPredictor:
         shared, ratio = p.context == "shared", train.model.mlp_ratio

@@ -9,7 +9,7 @@ from ...config.base import AttentionSettings, Range, Settings, Share, ordered
 from ...config.evaluate import Evaluate as Evaluate
 from ...config.floors import PcaEncoder, UntrainedEncoder
 from ...config.masks import Masks
-from ...config.predictor import Predictor
+from ...config.predictor import Predictor, sized
 from ...config.run import JepaRun
 from ...config.split import Split
 
@@ -131,7 +131,8 @@ class ImageJepa(JepaRun):
     """How images are varied."""
 
     @model_validator(mode="after")
-    def _own_target_has_no_positions(self) -> "ImageJepa":
+    def _parts_fit(self) -> "ImageJepa":
+        sized(self.predictor, self.model)
         if self.augment.target == "own" and self.objective.level == "tokens":
             raise ValueError(
                 "augment.target: found own with objective.level tokens, expected same (hidden tokens "
