@@ -48,7 +48,7 @@ def read_array(path: Path, axes: str) -> np.ndarray:
         raise InputError(
             f"{path}: found shape {array.shape} of {array.dtype}, expected numbers ({axes})"
         )
-    if 0 in array.shape[1:]:
+    if not array.shape[-1]:
         raise InputError(f"{path}: found shape {array.shape}: 0 {axes.split(', ')[-1]}, expected some")
     for a in range(0, len(array), 4096):
         finite = np.isfinite(array[a : a + 4096]).reshape(len(array[a : a + 4096]), -1).all(1)

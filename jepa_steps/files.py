@@ -20,7 +20,7 @@ from .errors import InputError
 
 @contextmanager
 def staged(out: Path) -> Iterator[Path]:
-    """A temporary folder beside ``out``; its files move into ``out`` only when all are written."""
+    """A temporary folder beside ``out``; what it holds moves into ``out`` only when all is written."""
     out.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(out)
     temporary = out.parent / f".{out.name}.{socket.gethostname()}.{os.getpid()}.partial"
@@ -28,7 +28,10 @@ def staged(out: Path) -> Iterator[Path]:
     try:
         yield temporary
         for file in sorted(temporary.iterdir()):
-            file.chmod(0o644)  # safetensors writes for the owner only; results are shared
+            if file.is_dir():
+                shutil.rmtree(out / file.name, ignore_errors=True)
+            else:
+                file.chmod(0o644)  # safetensors writes for the owner only; results are shared
             os.replace(file, out / file.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

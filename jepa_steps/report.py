@@ -5,7 +5,8 @@
 
 Reads results/{train,embed,evaluate,monitor,rank,probe}/<experiment>/ and the manifests of the prepared
 data; writes report.html (self-contained, no outside requests, no script), summary.csv and summary.md,
-the figures of the comparison, and for DVC: metrics.json and history.csv, merged over experiments.
+the figures of the comparison, and for DVC history.csv and metrics/, a file of few numbers for each
+experiment.
 """
 
 from pathlib import Path
@@ -96,7 +97,9 @@ def report(results: Path, data: list[Path], names: list[str], out: Path) -> list
         write_csv(folder / "summary.csv", flat[0], (row.values() for row in flat))
         text = summary.markdown(_by_data(rows, below), found, summary.intervals(rows))
         (folder / "summary.md").write_text(text, encoding="utf-8")
-        write_json(folder / "metrics.json", {r["experiment"]: summary.metrics(r) for r in single})
+        (folder / "metrics").mkdir()
+        for row in single:
+            write_json(folder / "metrics" / f"{row['experiment']}.json", summary.metrics(row))
         history = [
             [name, *(row[column] for column in _CURVES)]
             for name in names

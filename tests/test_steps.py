@@ -293,11 +293,13 @@ def test_all_steps_and_the_report(step, tmp_path, digits):
     assert not re.findall(r"https?://", page)  # no outside request
     table = (results / "report" / "summary.csv").read_text().splitlines()
     assert len(table) == 4 and table[0].startswith("experiment,encoder,seeds,verdict")
-    metrics = json.loads((results / "report" / "metrics.json").read_text())
-    assert metrics["raw"]["logistic"] > 0.9 > metrics["raw"]["majority"] + 0.5
-    first = {p.name: p.read_bytes() for p in (results / "report").iterdir()}
+    raw = json.loads((results / "report" / "metrics" / "raw.json").read_text())
+    assert raw["linear_probe"] > 0.9 > raw["majority"] + 0.5
+    (results / "report" / "metrics" / "gone.json").write_text("{}")  # of an experiment no longer there
+    first = {p.name: p.read_bytes() for p in (results / "report").rglob("*") if p.is_file()}
     step(report, *arguments)
-    assert first == {p.name: p.read_bytes() for p in (results / "report").iterdir()}
+    again = {p.name: p.read_bytes() for p in (results / "report").rglob("*") if p.is_file()}
+    assert first == again | {"gone.json": b"{}"} and "gone.json" not in again
 
 
 def test_probe_and_monitor_twice_give_the_same_bytes(step, tmp_path, digits):

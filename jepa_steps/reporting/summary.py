@@ -12,8 +12,13 @@ from .standing import GUESSES, MEASURES
 
 FEW = ("1", "5", "10", "100")
 PROBES = ("logistic", "ridge", "knn", "attentive")
-# Not reproducible, so not among the metrics that DVC compares.
-_TIMES = ("wall_seconds", "gpu_hours")
+_COMPARED = {
+    "linear_probe": "logistic",
+    "ten_labels": "few10",
+    "knn": "knn",
+    "majority": "majority",
+    "effective_rank": "effective_rank",
+}
 
 
 def summary_row(row: Row) -> dict[str, Any]:
@@ -44,9 +49,8 @@ def summary_row(row: Row) -> dict[str, Any]:
 
 
 def metrics(row: dict[str, Any]) -> dict[str, Any]:
-    """The reproducible numbers of a summary row, for DVC."""
-    numbers = {k: v for k, v in row.items() if isinstance(v, int | float)}
-    return {k: v for k, v in numbers.items() if k not in (*_TIMES, "seeds")}
+    """The few numbers of a summary row that people compare, for DVC; 0 to 1 but the rank."""
+    return {name: row[key] for name, key in _COMPARED.items() if row[key] is not None}
 
 
 def markdown(rows: list[Row], standings: list[dict[str, Any]], how: list[str]) -> str:

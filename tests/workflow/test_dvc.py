@@ -154,9 +154,14 @@ def test_exp_run_with_a_changed_setting_and_what_compares_it(clone):
         f"{s}@digits-jepa" for s in ("train", "embed", "evaluate", "monitor", "rank", "probe")
     } | {"report"}
     assert "experiments.digits-jepa.train.optimizer.lr" in sh(clone, "dvc params diff")
-    assert "logistic" in sh(clone, "dvc metrics show")
-    assert "digits-jepa.effective_rank" in sh(clone, "dvc metrics diff --all")
+    shown = sh(clone, "dvc metrics show").splitlines()
+    assert len(shown[0].split()) <= 6 and "linear_probe" in shown[0]  # the path, and few numbers
+    assert any(line.startswith("results/report/metrics/digits-jepa.json") for line in shown[1:])
+    changed = sh(clone, "dvc metrics diff --all")
+    assert "metrics/digits-jepa.json" in changed and "effective_rank" in changed
     assert "index.html" in sh(clone, "dvc plots show results/report/history.csv")
+    page = (clone / "dvc_plots" / "index.html").read_text()
+    assert '"color": {"field": "experiment"' in page and "loess" not in page
 
 
 def test_partial_pull_is_adopted_in_part_and_deletes_nothing(clone):

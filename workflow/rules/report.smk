@@ -6,9 +6,9 @@ rule report:
             "results/report/",
             "summary.csv",
             "summary.md",
-            "metrics.json",
             "history.csv",
         ),
+        directory("results/report/metrics"),
         report(
             "results/report/report.html",
             caption="../report/report.rst",
