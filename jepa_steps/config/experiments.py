@@ -76,6 +76,7 @@ class _Config(Settings):
         """Each experiment's kind of data, from the block that its data set stands in."""
         if not isinstance(value, dict) or set(value) - set(cls.model_fields):
             return value  # which another validator names
+        _check_names(value)
         modality = _modality_by_name(value)
         experiments = value.get("experiments")
         if not isinstance(experiments, dict):
@@ -96,6 +97,16 @@ class _Config(Settings):
     def datasets(self, modality: str) -> dict[str, Settings]:
         """The data sets of a kind by name."""
         return getattr(self, modality)
+
+
+def _check_names(value: dict[str, Any]) -> None:
+    for block in (*MODALITIES, "experiments"):
+        for name in value[block] if isinstance(value.get(block), dict) else ():
+            if not isinstance(name, str):
+                raise ValueError(
+                    f"{block}: found the name {name!r}, expected text; YAML reads no, off, yes, on and "
+                    "numbers as other values: write the name in quotes"
+                )
 
 
 def _modality_by_name(value: dict[str, Any]) -> dict[str, str]:

@@ -254,3 +254,11 @@ def test_a_predictor_width_that_the_encoders_heads_do_not_divide_is_one_line():
         InputError, match="predictor: dim 64 is not a multiple of heads 6, which are the enc"
     ):
         parse_training(spec, "test")
+
+
+@pytest.mark.parametrize("name", ["no", "on", "1"])
+def test_a_name_that_yaml_reads_as_another_value_is_one_line(name, tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"images:\n  {name}: {{source: digits, path: x, image_size: 8, channels: 1}}\n")
+    with pytest.raises(InputError, match=r"images: found the name .*, expected text; .*quotes"):
+        experiments.load_config(path)

@@ -205,7 +205,7 @@ def test_a_screen_through_both_doors(tmp_path):
     folder = repository(tmp_path / "p", config)
     shutil.copy(SCREEN, folder / config["expression"]["screen"]["path"])
     said = sh(folder, "snakemake data/screen/manifest.json")
-    assert "keys: perturbation = perturbation" in said and "leak audit: 12 checks passed" in said
+    assert "keys: perturbation = perturbation" in said and "leak audit: 13 checks passed" in said
     before = {p.name: p.read_bytes() for p in (folder / "data" / "screen").iterdir()}
     assert len(before) == 10
     sh(folder, "dvc repro")

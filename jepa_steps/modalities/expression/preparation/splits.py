@@ -95,7 +95,13 @@ def _draw(
         n = 0 if listed else max(1, round(share * len(names)))
         part |= dict.fromkeys(pool[:n], code)
         pool = pool[n:]
-    if len(names) - len(part) < keep or {VAL, TEST} - set(part.values()):
+    counts = [list(part.values()).count(code) for code in (VAL, TEST)]
+    if len(names) >= 2 + keep and len(names) - len(part) < keep and all(counts):
+        raise InputError(
+            f"split: val and test take {counts[0]} and {counts[1]} of {len(names)} {what} and leave "
+            "none to train on; lower split.val and split.test, or name fewer in val_units and test_units"
+        )
+    if len(names) - len(part) < keep or not all(counts):
         fix = f"name their column in keys.{settings.kind}"
         if settings.kind not in ("context", "batch"):
             fix = "lower min_cells"

@@ -254,3 +254,11 @@ def test_each_planted_leak_fails_its_check_and_the_step(leak, caught, tmp_path, 
         prepared(tmp_path)
     assert not seen[caught]["passed"] and seen[caught]["found"] != seen[caught]["expected"]
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_shares_that_leave_nothing_to_train_on_are_one_line(tmp_path):
+    s = screen()
+    s["batch"] = [f"b{i % 3}" for i in range(len(s["batch"]))]
+    split = {"kind": "batch", "val": 0.5, "test": 0.15}
+    with pytest.raises(InputError, match=r"val and test take 2 and 1 of 3 batches and leave none to train"):
+        prepared(tmp_path, s, split=split)
