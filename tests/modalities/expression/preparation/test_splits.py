@@ -260,5 +260,7 @@ def test_shares_that_leave_nothing_to_train_on_are_one_line(tmp_path):
     s = screen()
     s["batch"] = [f"b{i % 3}" for i in range(len(s["batch"]))]
     split = {"kind": "batch", "val": 0.5, "test": 0.15}
-    with pytest.raises(InputError, match=r"val and test take 2 and 1 of 3 batches and leave none to train"):
+    with pytest.raises(
+        InputError, match=r"val and test take 2 and 1 of 3 batches and leave none to train"
+    ):
         prepared(tmp_path, s, split=split)
