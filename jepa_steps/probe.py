@@ -10,7 +10,6 @@ poolings, --tokens feeds the attentive probe. Data without labels get a probe.js
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ from threadpoolctl import threadpool_limits
 from .arrays import read_array
 from .cli import add_spec, parser, read_spec, run
 from .config import Probe, parse
-from .data.splits import Splits, assign, read_splits
-from .draws import sample
+from .data.probed import Probed, bounded, new_classes, probed_samples
+from .data.splits import Splits, read_splits
 from .errors import InputError
 from .figures import probing
 from .figures.style import message, save
@@ -31,35 +30,8 @@ from .files import read_json, staged, write_csv, write_json
 from .metrics import panel, probes
 from .metrics.scores import per_class
 
-AS_PREPARED = "as prepared"
-REDRAWN = "the samples of the test part, divided anew: 60 % train, 20 % val, 20 % test"
 _PARTS = ("train", "val", "test")
 _CLASSES = ("class", "n", "precision", "recall", "f1")
-
-
-@dataclass(frozen=True)
-class _Probed:
-    """Which samples are probed, and by what they are resampled.
-
-    parts: sample numbers of train, val and test, labelled. how: where these parts are from.
-    groups: int64 (m,) of the test samples; named: whether the data set names them.
-    """
-
-    splits: Splits
-    parts: list[np.ndarray]
-    how: str
-    groups: np.ndarray
-    named: bool
-
-    @property
-    def labels(self) -> list[np.ndarray]:
-        """int64, of each part."""
-        return [self.splits.labels[part] for part in self.parts]
-
-    def split3(self, rows: np.ndarray, standardise: tuple[np.ndarray, np.ndarray]) -> probes.Split3:
-        """The parts of rows (N, D), less the mean and over the scale given, with their labels."""
-        mean, scale = standardise
-        return probes.Split3(*((rows[part] - mean) / scale for part in self.parts), *self.labels)
 
 
 def probe(
@@ -74,7 +46,7 @@ def probe(
     table, first = read_splits(splits), read_array(embeddings, "rows, dimensions")
     if len(table.labels) != len(first):
         raise InputError(f"{splits}: {len(table.labels)} rows for {len(first)} embeddings; embed again")
-    probed = _probed(table, settings)
+    probed = probed_samples(table, settings)
     if min(map(len, probed.parts)) == 0 or len(np.unique(probed.labels[0])) < 2:
         with staged(out) as folder:
             return _unlabelled(folder)
@@ -83,7 +55,7 @@ def probe(
         candidates = _candidates(embeddings, first, poolings)
         pooling, rows = panel.choose_pooling(candidates, table.labels, probed.parts)
         scale = probes.standardisation(rows[probed.parts[0]])
-        data = probed.split3(rows, scale)
+        data = _split3(rows, probed, scale)
         predictions, scores, linear = _judge(data, probed, tokens, settings)
         others = _others(rows, table, settings)
     result = {
@@ -91,7 +63,7 @@ def probe(
         "n": {name: len(part) for name, part in zip(_PARTS, probed.parts, strict=True)},
         "parts": probed.how,
         "without_label": int((table.labels < 0).sum()),
-        "new_classes": _new_classes(probed),
+        "new_classes": new_classes(probed),
         "interval": panel.explain_intervals(probed.groups, probed.named, table.unit, settings),
         "groups": {
             "test": len(np.unique(probed.groups)),
@@ -111,44 +83,16 @@ def probe(
     return result
 
 
-def _new_classes(probed: _Probed) -> dict[str, int]:
-    """Test samples of each class that no training sample has."""
-    train, _, test = probed.labels
-    classes, counts = np.unique(test[~np.isin(test, train)], return_counts=True)
-    return {str(c): n for c, n in zip(classes, counts.tolist(), strict=True)}
-
-
-def _probed(table: Splits, settings: Probe) -> _Probed:
-    split, how = _probed_split(table)
-    labelled = [np.flatnonzero((split == code) & (table.labels >= 0)) for code in range(3)]
-    parts = [_bounded(labelled[0], settings), *labelled[1:]]
-    named = table.named_groups and how == AS_PREPARED
-    return _Probed(table, parts, how, table.groups[parts[2]] if named else parts[2], named)
-
-
-def _probed_split(table: Splits) -> tuple[np.ndarray, str]:
-    """(split code int64 (n,) of each sample, -1 = left out; where it comes from).
-
-    Where whole labels are held out, none of test can be learned from training samples: then the samples
-    of the test part, which the encoder has never seen, are divided anew.
-    """
-    test = table.split == 2
-    known = np.isin(table.labels[test], table.labels[table.split == 0]).all()
-    if known or not table.labels_held_out:
-        return table.split, AS_PREPARED
-    split, rows = np.full(len(table.split), -1), np.flatnonzero(test)
-    undecided = np.full(len(rows), -1)
-    split[rows] = assign(undecided, table.labels[rows], np.arange(len(rows)), 0.2, 0.2, 0)
-    return split, REDRAWN
-
-
-def _bounded(rows: np.ndarray, settings: Probe) -> np.ndarray:
-    """Of training samples at most as many as the settings say."""
-    return sample(rows, settings.max_train, settings.seed, "probe sample")
+def _split3(
+    rows: np.ndarray, probed: Probed, standardise: tuple[np.ndarray, np.ndarray]
+) -> probes.Split3:
+    """The parts of rows (N, D), less the mean and over the scale given, with their labels."""
+    mean, scale = standardise
+    return probes.Split3(*((rows[part] - mean) / scale for part in probed.parts), *probed.labels)
 
 
 def _judge(
-    data: probes.Split3, probed: _Probed, tokens: Path | None, settings: Probe
+    data: probes.Split3, probed: Probed, tokens: Path | None, settings: Probe
 ) -> tuple[dict[str, Any], dict[str, Any], probes.Linear]:
     """(predicted labels of test by probe, scores by probe, class scores of the linear probe): of the
     embeddings, of the covariates alone where there are any, and of tokens where that is asked for."""
@@ -167,7 +111,7 @@ def _judge(
 def _others(rows: np.ndarray, table: Splits, settings: Probe) -> dict[str, Any]:
     """Scores of linear probes for each covariate, and of a regression for each target."""
     split = [np.flatnonzero(table.split == code) for code in range(3)]
-    parts = [_bounded(split[0], settings), *split[1:]]
+    parts = [bounded(split[0], settings), *split[1:]]
     covariates, targets = {}, {}
     for name, codes in table.covariates.items():
         if found := panel.judge_covariate(rows, codes, parts, table.groups, settings):
@@ -201,7 +145,7 @@ def _candidates(
 
 
 def _attentive(
-    tokens: Path | None, probed: _Probed, settings: Probe
+    tokens: Path | None, probed: Probed, settings: Probe
 ) -> tuple[list[int | str], dict[str, Any]]:
     """(predicted labels of all test samples, "" where no tokens are stored; scores)."""
     if tokens is None:
@@ -234,7 +178,7 @@ def _unlabelled(folder: Path) -> dict[str, Any]:
     return result
 
 
-def _write_predictions(path: Path, probed: _Probed, predictions: dict[str, Any]) -> None:
+def _write_predictions(path: Path, probed: Probed, predictions: dict[str, Any]) -> None:
     """Per test sample: index, label, group (its number where groups have no names), predictions."""
     table, test = probed.splits, probed.parts[2]
     names = [name for name in predictions if name != "majority"]
@@ -243,7 +187,7 @@ def _write_predictions(path: Path, probed: _Probed, predictions: dict[str, Any])
     write_csv(path, ["index", "label", "group", *names], columns)
 
 
-def _write_scores(folder: Path, probed: _Probed, predicted: np.ndarray, rows: np.ndarray) -> None:
+def _write_scores(folder: Path, probed: Probed, predicted: np.ndarray, rows: np.ndarray) -> None:
     """classes.csv and figures of the linear probe: predicted labels (m,) and test embeddings (m, D)."""
     table, test, y = probed.splits, probed.parts[2], probed.labels[2]
     write_csv(folder / "classes.csv", _CLASSES, per_class(y, predicted))

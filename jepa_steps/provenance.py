@@ -37,7 +37,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "evaluate": (*_SHARED, "evaluate.py", "config", "data", "model", "metrics", "figures"),
     "monitor": (*_SHARED, "monitor.py", "config", *_PICTURES, "metrics", "figures"),
     "rank": (*_SHARED, "rank.py", "config", *_TABLES, "metrics", "figures"),
-    "probe": (*_SHARED, "probe.py", "config", *_TABLES, "metrics", "figures"),
+    "probe": (*_SHARED, "probe.py", "config", *_TABLES, "data/probed.py", "metrics", "figures"),
     "report": (
         *_SHARED,
         "report.py",
