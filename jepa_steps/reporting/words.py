@@ -137,7 +137,11 @@ def _with_predictions(level: str, sentence: str, predicted: dict[str, Any]) -> t
     says = [v["says"] for v in predicted["verdicts"]]
     beats, below = says.count("beats"), says.count("below")
     text = f"Of {len(says)} metrics of {predicted['units']} it beats the best baseline in {beats}"
-    return level if beats and not below else "warn", f"{sentence} {text}, is below it in {below}."
+    open_ = f", and {says.count('undecided')} are undecided" if "undecided" in says else ""
+    return (
+        level if beats and not below else "warn",
+        f"{sentence} {text}, is below it in {below}{open_}.",
+    )
 
 
 def _vitals(row: Row) -> list[dict[str, Any]]:
