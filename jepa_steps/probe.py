@@ -22,7 +22,7 @@ from .arrays import read_array
 from .cli import add_spec, parser, read_spec, run
 from .config import Probe, parse
 from .data.probed import Probed, bounded, new_classes, probed_samples
-from .data.splits import Splits, read_splits
+from .data.splits import Splits, across_splits, read_splits
 from .errors import InputError
 from .figures import probing
 from .figures.style import message, save
@@ -47,9 +47,9 @@ def probe(
     if len(table.labels) != len(first):
         raise InputError(f"{splits}: {len(table.labels)} rows for {len(first)} embeddings; embed again")
     probed = probed_samples(table, settings)
-    if min(map(len, probed.parts)) == 0 or len(np.unique(probed.labels[0])) < 2:
+    if reason := _no_question(probed):
         with staged(out) as folder:
-            return _unlabelled(folder)
+            return _unlabelled(folder, reason)
     # One BLAS thread: sums do not depend on the machine's number of cores.
     with threadpool_limits(1):
         candidates = _candidates(embeddings, first, poolings)
@@ -64,6 +64,7 @@ def probe(
         "parts": probed.how,
         "without_label": int((table.labels < 0).sum()),
         "new_classes": new_classes(probed),
+        "groups_across_parts": _across(table),
         "interval": panel.explain_intervals(probed.groups, probed.named, table.unit, settings),
         "groups": {
             "test": len(np.unique(probed.groups)),
@@ -167,8 +168,25 @@ def _attentive(
     return [by_row.get(row, "") for row in test.tolist()], result
 
 
-def _unlabelled(folder: Path) -> dict[str, Any]:
-    result = {"labels": 0, "reason": "train, val and test need labels, and train two classes"}
+def _across(table: Splits) -> int:
+    """Groups that stand in several parts."""
+    return len(across_splits(table.groups, table.split)) if table.named_groups else 0
+
+
+def _no_question(probed: Probed) -> str:
+    """Why nothing can be probed; "" where something can."""
+    counts = [len(part) for part in probed.parts]
+    train, _, test = probed.labels
+    if min(counts) == 0:
+        found = ", ".join(f"{name} {n}" for name, n in zip(_PARTS, counts, strict=True))
+        return f"train, val and test need labels; labelled samples: {found}"
+    if len(np.unique(train)) < 2:
+        return "train needs two classes, found one"
+    return "" if np.isin(test, train).any() else "no class of test has a training sample"
+
+
+def _unlabelled(folder: Path, reason: str) -> dict[str, Any]:
+    result = {"labels": 0, "reason": reason}
     write_json(folder / "probe.json", result)
     write_csv(folder / "predictions.csv", ["index", "label", "group"], [])
     write_csv(folder / "classes.csv", _CLASSES, [])
@@ -233,6 +251,10 @@ def _spoken(result: dict[str, Any], out: Path) -> list[str]:
     ]
     if result["without_label"]:
         lines.append(f"  {result['without_label']} samples without a label are left out")
+    if n_across := result["groups_across_parts"]:
+        lines.append(
+            f"  LEAK: {n_across} groups stand in several parts; scores on test may be memory of them"
+        )
     if new := result["new_classes"]:
         lines.append(
             f"  {sum(new.values())} of {n} test samples are of classes that train lacks: "

@@ -247,6 +247,22 @@ def test_what_a_probe_cannot_use_is_said_beside_its_floor(step, folder, capsys):
     assert "3 of 30 test samples are of classes that train lacks: 7" in out
 
 
+def test_groups_in_several_parts_are_a_leak_and_no_question_is_not_probed(step, folder):
+    labels = np.arange(90) % 3
+    np.save(folder / "embed" / "embeddings.npy", np.eye(3, dtype=np.float32)[labels])
+    arguments = ("--embeddings", folder / "embed" / "embeddings.npy", "--splits", folder / "splits.csv",
+                 "--out", folder / "o")  # fmt: skip
+    split = np.repeat([0, 1, 2], 30)
+    write_splits(folder / "splits.csv", split, labels, ["x"] * 90, np.arange(90) % 7)
+    assert "LEAK: 7 groups stand in several parts" in step(probe, *arguments)[1]
+    write_splits(folder / "splits.csv", split, labels, ["x"] * 90, split * 10 + np.arange(90) % 10)
+    assert "LEAK" not in step(probe, *arguments)[1]
+    write_splits(folder / "splits.csv", split, np.where(split == 2, 9, labels), ["x"] * 90, None)
+    assert "not probed, no class of test has a training sample" in step(probe, *arguments)[1]
+    write_splits(folder / "splits.csv", split, np.where(split == 1, -1, labels), ["x"] * 90, None)
+    assert "labelled samples: train 30, val 0, test 30" in step(probe, *arguments)[1]
+
+
 def test_embeddings_of_no_dimension_are_one_line(step, folder):
     table(folder, False)
     np.save(folder / "none.npy", np.zeros((1797, 0), np.float32))

@@ -76,7 +76,8 @@ def test_without_variance_and_covariance_terms_all_embeddings_become_one(judged)
     objective = {**TWO_CROPS["objective"], "variance": 0.0, "covariance": 0.0}
     result = judged({**TWO_CROPS, "steps": 100, "batch_size": 64, "objective": objective})
     assert result["verdict"] == "collapse"
-    assert result["findings"][0]["remedy"]["train"]["objective"]["variance"] == 25.0
+    remedy = result["findings"][0]["remedy"]["train"]
+    assert remedy["objective"]["variance"] == 25.0
     assert "at snapshots" in result["findings"][0]["evidence"]
 
 

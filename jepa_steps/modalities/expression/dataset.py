@@ -105,6 +105,11 @@ class KnockDown(Settings):
     """Fewest cells of a perturbation that may remain in a part."""
 
 
+def _one_or_several(value: Any) -> Any:
+    """A single text for a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
 def _check_pattern(text: str) -> None:
     try:
         named = set(re.compile(text).groupindex)
@@ -135,7 +140,7 @@ class ExpressionDataset(Settings):
     """Which matrix of an .h5ad: X, raw, or the name of a layer."""
     keys: Keys = Keys()
     """Names of the annotation columns."""
-    control: tuple[str, ...] = ()
+    control: Annotated[tuple[str, ...], BeforeValidator(_one_or_several)] = ()
     """Labels of unperturbed cells, * for any text. Empty = the usual ones: control, ctrl,
     non-targeting, NT, NegCtrl*, unperturbed, DMSO, vehicle."""
     delimiter: Annotated[str, Field(min_length=1)] = "auto"

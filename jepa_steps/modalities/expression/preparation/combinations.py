@@ -21,9 +21,13 @@ def known_names(texts: list[str], genes: list[str], controls: tuple[str, ...]) -
 
 
 def split_labels(
-    source: ExpressionSource, dataset: ExpressionDataset, columns: Columns, known: set[str]
+    source: ExpressionSource,
+    dataset: ExpressionDataset,
+    columns: Columns,
+    known: set[str],
+    genes: list[str],
 ) -> list[tuple[str, ...]]:
-    """Parts of each label.
+    """Parts of each label; ``known`` as ``known_names`` gives them, ``genes`` those of the table.
 
     Raises:
         InputError: a plus between names that nothing confirms: as one gene, the label would carry its
@@ -31,8 +35,9 @@ def split_labels(
     """
     stated = _stated(columns)
     any_case = {name.lower() for name in known} if dataset.ignore_case else set()
+    whole = known if dataset.delimiter == "auto" else set(genes)
     parsed = [
-        split_label(text, dataset.delimiter, known, stated.get(i, set()), any_case)
+        split_label(text, dataset.delimiter, whole, stated.get(i, set()), any_case)
         for i, text in enumerate(columns.perturbation.values)
     ]
     whole = [parts[0] for parts in parsed if len(parts) == 1]

@@ -1,7 +1,7 @@
 """The wordings of labels, types and doses, and what they mean."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from ..dataset import TYPE_OF, ExpressionDataset
@@ -60,20 +60,38 @@ def split_label(
 ) -> tuple[str, ...]:
     """Names in a label, trimmed. ``auto`` splits only where every part is ``known`` (in lower case, one
     of ``any_case``), and at + also between names of which the label's doses or types list as many
-    (``stated``)."""
+    (``stated``). A known name stays whole though it holds the delimiter, as HLA-A may."""
 
     def is_known(name: str) -> bool:
         return name in known or name.lower() in any_case
 
-    if delimiter == "none" or (delimiter == "auto" and is_known(text)):
+    if delimiter == "none" or is_known(text):
         return (text,)
     for sign in _JOINS if delimiter == "auto" else (delimiter,):
         parts = tuple(part.strip() for part in text.split(sign))
-        if len(parts) > 1 and all(parts):
-            confirmed = sign == "+" and len(parts) in stated and joins_names(text)
-            if delimiter != "auto" or confirmed or all(map(is_known, parts)):
-                return parts
+        if len(parts) < 2 or not all(parts):
+            continue
+        names = _rejoined(parts, sign, is_known)
+        if names:
+            return names
+        confirmed = sign == "+" and len(parts) in stated and joins_names(text)
+        if delimiter != "auto" or confirmed:
+            return parts
     return (text,)
+
+
+def _rejoined(
+    parts: tuple[str, ...], sign: str, is_known: Callable[[str], bool]
+) -> tuple[str, ...] | None:
+    """The parts as known names, the longest first where a name holds the sign itself; None where they
+    are not all known."""
+    if not parts:
+        return ()
+    for n in range(len(parts), 0, -1):
+        name = sign.join(parts[:n])
+        if is_known(name) and (rest := _rejoined(parts[n:], sign, is_known)) is not None:
+            return (name, *rest)
+    return None
 
 
 def joins_names(text: str) -> bool:

@@ -1,5 +1,7 @@
 """What was done to each cell: genes, types and doses out of labels as people write them."""
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,6 +18,11 @@ from .doses import Dose, doses_of, in_one_unit
 from .label_text import CONTROLS, is_control, types_of, words
 
 CONTROL = "control"
+# Labels that people give to controls beside the usual ones: proposed, never assumed.
+_CONTROL_LIKE = re.compile(
+    r"(?i)(^|[^a-z])(ntc?|nc|ctrl|control|mock|scrambled?|safe|neg|non.?target|dmso|vehicle|luciferase|"
+    r"intergenic|aavs1|untreated|unperturbed|wt|wild.?type)([^a-z]|$)"
+)
 
 
 class Part(NamedTuple):
@@ -76,7 +83,7 @@ def label_cells(source: ExpressionSource, dataset: ExpressionDataset) -> Cells:
     pieces = {piece for text in label.values for piece in words(text)}
     gene_column, genes = find_gene_names(source, dataset, pieces | set(label.values))
     known = known_names(label.values, genes, controls)
-    parsed = split_labels(source, dataset, columns, known)
+    parsed = split_labels(source, dataset, columns, known, genes)
     if dataset.ignore_case:
         parsed = in_one_case(parsed, genes)
     acting = [tuple(p for p in parts if not is_control(p, controls)) for parts in parsed]
@@ -110,7 +117,10 @@ def label_cells(source: ExpressionSource, dataset: ExpressionDataset) -> Cells:
 def _check_missing(label: Column, key: str, source: ExpressionSource, dataset) -> None:
     missing = int((label.codes < 0).sum())
     if missing and dataset.unlabelled == "fail":
-        none = f' ("{min(label.absent)}" is none, unless control names it)' if label.absent else ""
+        none = ""
+        if label.absent:
+            text = min(label.absent)
+            none = f'; if "{text}" is the control, set control: ["{text}"]'
         raise InputError(
             f"{source.path}: {key}: {missing} of {source.cells} cells have no label{none}; "
             "set unlabelled: drop to leave them out"
@@ -123,9 +133,15 @@ def _no_control(label: Column, key: str, source: ExpressionSource, dataset: Expr
         usual = [text for text in label.values if is_control(text, CONTROLS)]
         wanted = nearest(dataset.control[0], usual or label.values)
         return f"{source.path}: control: no cell of {key!r} is {', '.join(dataset.control)}; {wanted}"
+    like = [text for text in label.values if _CONTROL_LIKE.search(text)]
+    fix = (
+        f"such as control: {json.dumps(sorted(like)[:5])}"
+        if like
+        else f"(most frequent: {', '.join(common)})"
+    )
     return (
-        f"{source.path}: {key}: found no control among {len(label.values)} labels (most frequent: "
-        f"{', '.join(common)}); set control to the label of unperturbed cells"
+        f"{source.path}: {key}: found no control among {len(label.values)} labels; set control to the "
+        f"labels of unperturbed cells, {fix}"
     )
 
 

@@ -73,9 +73,11 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
     if found["doses"]:
         noted.append(f"doses: {found['doses']}")
     if alike := manifest["alike"]:
+        given = manifest["settings"]["label_pattern"]
         noted.append(
             f"{len(alike)} perturbations may have the target of another, e.g. {alike[0][0]} and "
-            f"{alike[0][1]}; told apart here: {remedy(alike)}"
+            f"{alike[0][1]}; told apart here: "
+            + ("correct label_pattern if they are one" if given else remedy(alike))
         )
     return [
         "cells: " + "; ".join(f"{name} {_part(c)}" for name, c in manifest["counts"].items()),

@@ -12,23 +12,28 @@ from .labels import Cells
 
 _WORD = re.compile(r"[^\W_]+")
 _PREFIX = re.compile(r"(sg|sh|si)(?=[A-Z])")  # sgTP53
-# Words beside a name that tell a guide, a replicate, a dose or a way to perturb.
+_AMOUNT = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_DOSE = re.compile(rf"{_AMOUNT}\s?(?:[fpnumµμ]M|(?<=[eE].\d)M|[fpnumµμ]g(?:/m?l)?)(?![A-Za-z0-9])")
+# Words beside a name that tell a guide, a replicate, a pool, a dose, a time or a way to perturb.
 _BESIDE = re.compile(
-    r"\d+([fpnumµμ]?(m|mol|g|l)|h|hr|hrs|d|x)?|[^\W\d]|[acgt]{15,}|[fpnumµμ](m|mol|g|l)|p1p2"
+    r"\d+([fpnumµμ]?(m|mol|g|l)|h|hr|hrs|d|x)?|[^\W\d]|[acgt]{10,}|[fpnumµμ](m|mol|g|l)|p1p2"
     r"|(sg|g|sgrna|grna|guide|crrna|sh|si|shrna|rep|replicate|p|v|n|construct|oligo|pos|neg|hr|hrs|h)\d*"
+    r"|(exon|ex|pool|lib|library)\d+|low|mid|med|medium|high"
 )
+# A guide's letter behind a gene: TP53a, TP53gB.
+_GLUED = re.compile(r"(.+?)(?:[a-h]|g[A-Za-z0-9])")
 
 
 def stem(name: str) -> str:
     """What is left of a name without case, signs, and words of guides and doses: ``sgTP53.1`` and
     ``tp53_10nM`` are both tp53."""
-    kept = _kept_words(name)
+    kept = [word.casefold() for word in _kept_words(name)]
     return " ".join(kept) or " ".join(_WORD.findall(name.casefold()))
 
 
 def _kept_words(name: str) -> list[str]:
-    words = [word for word in _WORD.findall(name) if not _is_beside(word.casefold())]
-    return [_PREFIX.sub("", word).casefold() for word in words]
+    words = _WORD.findall(_DOSE.sub(" ", name))
+    return [_PREFIX.sub("", word) for word in words if not _is_beside(word.casefold())]
 
 
 def _is_beside(word: str) -> bool:
@@ -39,17 +44,21 @@ def meanings(names: list[str], measured: set[str]) -> dict[str, frozenset[str]]:
     """What each name may mean; names that share a meaning may be one target.
 
     A gene of the table means itself. Any other name means its stem, and every word of it that is a gene
-    of the table or the stem of another name; where all its words stand in other names, too, any of them.
+    of the table, with a guide's letter or without, or the stem of another name; where all its words look
+    like genes and stand in other names, too, any of them.
     """
+    genes = {name.casefold() for name in measured}
     stems = {name: name.casefold() if name in measured else stem(name) for name in names}
-    known = {name.casefold() for name in measured} | set(stems.values())
+    known = genes | set(stems.values())
     other = {name: _kept_words(name) for name in names if name not in measured}
     often = {word for word, n in Counter(w for ws in other.values() for w in set(ws)).items() if n > 1}
     found = {}
     for name in names:
         words = other.get(name, [])
-        inside = words if len(words) > 1 and set(words) <= often else [w for w in words if w in known]
-        found[name] = frozenset({stems[name], *inside})
+        joined = len(words) > 1 and all(word in often and word != word.lower() for word in words)
+        inside = {w.casefold() for w in words if joined or w.casefold() in known}
+        glued = (match[1].casefold() for w in words if (match := _GLUED.fullmatch(w)))
+        found[name] = frozenset({stems[name], *inside, *(gene for gene in glued if gene in genes)})
     return found
 
 
@@ -107,11 +116,15 @@ def _alike(here: set, before: set, keys_of: Callable) -> list[tuple]:
     return [(one, match) for one, match in pairs if match is not None]
 
 
+_NAME = r"(?P<perturbation>.+?)"
+_UNIT = r"(?P<unit>[fpnumµμ]?M|[fpnumµμ]g(?:/ml)?)"
 _PATTERNS = (
-    r"(?P<perturbation>.+?)[_.-]+(?:sgRNA|gRNA|sg|guide|g)?\d+",
-    r"sg(?P<perturbation>.+?)(?:[_.-]+\d+)?",
-    r"(?P<perturbation>.+?)[_ -]+(?P<dose>[\d.]+) ?(?P<unit>[A-Za-zµμ]+)",
-    r"\[\(.(?P<perturbation>.+)., (?P<dose>[\d.]+), .(?P<unit>.+).\)\]",
+    rf"{_NAME}[_.|: -]+(?:sgRNA|gRNA|guide|sg|g)?[_.-]?\d+",
+    r"sg(?P<perturbation>[A-Z].*?)(?:[_.-]+\d+)?",
+    rf"{_NAME}[_ @-]*(?P<dose>{_AMOUNT}) ?{_UNIT}(?:[_ -].*)?",
+    rf"{_NAME} \((?P<dose>{_AMOUNT}) ?{_UNIT}\)",
+    rf"{_NAME}[_ -]+\d+ ?h(?:rs?)?",
+    rf"\[\(.(?P<perturbation>.+)., (?P<dose>{_AMOUNT}), .(?P<unit>.+).\)\]",
 )
 
 
@@ -120,7 +133,18 @@ def remedy(found: list[tuple[str, str]]) -> str:
     if all(a.lower() == b.lower() for a, b in found):
         wanted = "ignore_case: true"
     else:
-        names = {name for pair in found for name in pair}
-        fits = (p for p in _PATTERNS if all(re.fullmatch(p, name) for name in names))
-        wanted = f"label_pattern: '{next(fits, '(?P<perturbation>...)...')}'"
+        fits = next((p for p in _PATTERNS if all(_makes_one(p, a, b) for a, b in found)), None)
+        wanted = f"label_pattern: '{fits}'" if fits else (
+            "label_pattern to a regular expression that names the target (docs/perturbseq.md, How a "
+            "label reads), or delimiter where a label joins two"
+        )  # fmt: skip
     return f"if they are one, set {wanted}; if all differ, label_pattern: '(?P<perturbation>.+)'"
+
+
+def _makes_one(pattern: str, *names: str) -> bool:
+    """Whether a pattern reads the same target out of these names, and nothing beside it."""
+    matches = [re.fullmatch(pattern, name) for name in names]
+    if None in matches:
+        return False
+    targets = {match["perturbation"] for match in matches}
+    return len(targets) == 1 and all(_kept_words(t) == _WORD.findall(t) for t in targets)

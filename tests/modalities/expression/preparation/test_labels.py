@@ -88,6 +88,9 @@ def test_a_given_delimiter_is_believed_and_none_splits_nothing():
     assert split_label("x_y", "_", set()) == ("x", "y")
     assert split_label("x <> y", "<>", set()) == ("x", "y")
     assert split_label("x||y", "||", set()) == ("x", "y")
+    assert split_label("HLA-A", "-", KNOWN) == ("HLA-A",)
+    assert split_label("HLA-A-B", "-", KNOWN) == split_label("HLA-A-B", "auto", KNOWN) == ("HLA-A", "B")
+    assert split_label("HLA-A-new", "-", KNOWN) == ("HLA", "A", "new")
     assert split_label("A+B", "_", KNOWN) == ("A+B",)
     assert split_label("A+B", "none", KNOWN) == ("A+B",)
 
@@ -258,7 +261,8 @@ def test_a_control_may_be_called_none(tmp_path):
     s = screen()
     named = {**s, "perturbation": ["None" if p == "ctrl" else p for p in s["perturbation"]]}
     with pytest.raises(
-        InputError, match=r'24 of 288 cells have no label \("None" is none, unless control'
+        InputError,
+        match=r'24 of 288 cells have no label; if "None" is the control, set control: \["None"\]',
     ):
         labelled(tmp_path, named)
     assert meant(labelled(tmp_path, named, control=["None"])) == meant(labelled(tmp_path, s))

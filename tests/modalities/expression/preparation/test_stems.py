@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,12 @@ from jepa_steps.modalities.expression.preparation.stems import (
         ("[('Drug0', 0.5, 'uM')]", "[('Drug0', 5.0, 'uM')]"),
         ("TP53_KO", "TP53 CRISPRi"),
         ("TP53_ACGTACGTACGTACGTACGT", "TP53"),
+        ("DrugA10uM", "DrugA1uM"),
+        ("DrugA0.5uM", "DrugA"),
+        ("JQ1-10uM-24h", "JQ1-1uM-24h"),
+        ("Vorinostat@1e-6M", "Vorinostat@1e-5M"),
+        ("JAK2_high", "JAK2_low"),
+        ("pool1_PTEN", "pool2_PTEN"),
     ],
 )
 def test_guides_doses_and_spellings_of_one_target_share_a_stem(one, other):
@@ -54,6 +62,9 @@ def test_a_measured_gene_means_itself_and_others_the_names_they_hold():
     meaning = meanings(["NKX2-1", "NKX2-5", "A1", "A1&newB", "newB_g1", "TGF-beta"], measured)
     assert not meaning["NKX2-1"] & meaning["NKX2-5"]
     assert {"a1", "newb"} <= meaning["A1&newB"] and meaning["TGF-beta"] == {"tgf beta"}
+    guides = meanings(["TP53a", "TP53gB", "MYCN", "JAK2_high", "CDK4_high"], {"TP53", "MYC"})
+    assert "tp53" in guides["TP53a"] & guides["TP53gB"] and "myc" not in guides["MYCN"]
+    assert not guides["JAK2_high"] & guides["CDK4_high"]
     pairs = meanings(["X1/Y1", "X1/Z1", "Y1/Z1"], set())
     assert pairs["X1/Y1"] & pairs["X1/Z1"] and pairs["X1/Z1"] & pairs["Y1/Z1"]
 
@@ -87,9 +98,29 @@ def test_a_combination_of_other_guides_is_found_though_each_guide_is_trained_on(
         (("gene0", "GENE0"), "ignore_case: true"),
         (("TF0_sgRNA1", "TF0_sgRNA2"), "sgRNA"),
         (("sgTF0", "sgTF0.1"), "label_pattern: 'sg("),
-        (("D 10 nM", "D_5uM"), "(?P<dose>"),
-        (("TF0 first", "TF0"), "(?P<perturbation>...)..."),
+        (("JQ1 10 nM", "JQ1_5uM"), "(?P<dose>"),
+        (("TF0 first", "TF0"), "docs/perturbseq.md"),
     ],
 )
 def test_the_setting_that_makes_one_of_two_names_is_said(pair, setting):
     assert setting in remedy([pair]).split("; if all differ")[0]
+
+
+@pytest.mark.parametrize(
+    ("pair", "target"),
+    [
+        (("GENE0|guide-1", "GENE0|guide-2"), "GENE0"),
+        (("JQ1-10uM-24h", "JQ1-1uM-24h"), "JQ1"),
+        (("Vorinostat@1e-6M", "Vorinostat@1e-5M"), "Vorinostat"),
+        (("5FU (10 uM)", "5FU (1 uM)"), "5FU"),
+        (("Vorinostat_6h", "Vorinostat_24h"), "Vorinostat"),
+        (("DrugA10uM", "DrugA1uM"), "DrugA"),
+        (("[('Drug0', 0.5, 'uM')]", "[('Drug0', 5.0, 'uM')]"), "Drug0"),
+    ],
+)
+def test_a_proposed_pattern_reads_the_target_and_nothing_beside_it(pair, target):
+    proposed = remedy([pair]).split("label_pattern: '")[1].split("'; if all")[0]
+    matches = [re.fullmatch(proposed, name) for name in pair]
+    assert {match["perturbation"] for match in matches} == {target}
+    doses = [match.groupdict().get("dose") for match in matches]
+    assert len(set(doses)) == 2 or doses == [None, None]
