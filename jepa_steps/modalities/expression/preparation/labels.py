@@ -133,15 +133,11 @@ def _no_control(label: Column, key: str, source: ExpressionSource, dataset: Expr
         usual = [text for text in label.values if is_control(text, CONTROLS)]
         wanted = nearest(dataset.control[0], usual or label.values)
         return f"{source.path}: control: no cell of {key!r} is {', '.join(dataset.control)}; {wanted}"
-    like = [text for text in label.values if _CONTROL_LIKE.search(text)]
-    fix = (
-        f"such as control: {json.dumps(sorted(like)[:5])}"
-        if like
-        else f"(most frequent: {', '.join(common)})"
-    )
+    like = sorted(text for text in label.values if _CONTROL_LIKE.search(text))[:5]
+    some = f"such as control: {json.dumps(like)}" if like else f"most frequent: {', '.join(common)}"
     return (
         f"{source.path}: {key}: found no control among {len(label.values)} labels; set control to the "
-        f"labels of unperturbed cells, {fix}"
+        f"labels of unperturbed cells; {some}"
     )
 
 
