@@ -93,7 +93,7 @@ def whole(train=None, **dataset):
             "found 'jepa', expected one of 'bio-jepa'",
         ),
         ({**whole(), "expression": {"d": SCREEN}}, "expression.d", "under images too"),
-        ({"expression": {"s": {**SCREEN, "control": "ctrl"}}}, "expression.s.control", "found 'ctrl'"),
+        ({"expression": {"s": {**SCREEN, "control": 7}}}, "expression.s.control", "found 7"),
         ({"expression": {"s": {**SCREEN, "perturbation": "x"}}}, "expression.s", "'perturbation_type'"),
         ({"expresion": {"s": SCREEN}}, "", "did you mean 'expression'?"),
         (
