@@ -135,7 +135,8 @@ def test_following_the_remedies_of_no_learning_mends_it(judged):
     too_fast = {**TWO_CROPS, "steps": 300, "optimizer": {"lr": rate}}
     first = judged(too_fast)
     remedy = first["findings"][0]["remedy"]["train"]
-    assert remedy["optimizer"]["lr"] < rate and judged(merge(too_fast, remedy))["findings"] == []
+    assert remedy["optimizer"]["lr"] < rate
+    assert names(first)[0] not in names(judged(merge(too_fast, remedy)))
 
 
 @pytest.mark.slow
