@@ -202,8 +202,8 @@ def _fault(source: ExpressionSource, keys, name: str, found: list[tuple[str, int
     expected = {
         "type": f"one of {', '.join(t[0] for t in TYPES.values())} or a usual name of theirs; set "
         "unknown_type: unk or drop, or keys.type: none and perturbation_type",
-        "dose": "a positive number with a decimal point, or one per gene (1+1), with a unit or without; set "
-        "unknown_dose: drop, or keys.dose: none",
+        "dose": "a positive number with a decimal point, or one per gene (1+1), with a unit or without; "
+        "set unknown_dose: drop, or keys.dose: none",
     }[what]
     return (f"{source.path}: {keys[what]}: {cells} perturbed cells have a {what} without meaning, e.g. "
             f"{text!r}; expected {expected}")  # fmt: skip
