@@ -16,7 +16,7 @@ OF_LABEL = "label_pattern"  # stands for the name of a column that a pattern tak
 
 
 @dataclass(frozen=True)
-class Columns:
+class LabelColumns:
     """Codes and texts of n cells. keys: the column behind each annotation, None where there is none."""
 
     keys: dict[str, str | None]
@@ -25,7 +25,7 @@ class Columns:
     dose: Column | None
 
 
-def read_columns(source: ExpressionSource, dataset: ExpressionDataset) -> Columns:
+def read_columns(source: ExpressionSource, dataset: ExpressionDataset) -> LabelColumns:
     """Find the columns and read labels as the settings say.
 
     Raises:
@@ -47,7 +47,7 @@ def read_columns(source: ExpressionSource, dataset: ExpressionDataset) -> Column
     dose = read["dose"]
     if dose and read["unit"]:
         dose = _beside(dose, read["unit"])
-    return Columns(keys, label, read["type"], dose)
+    return LabelColumns(keys, label, read["type"], dose)
 
 
 def _taken_apart(

@@ -5,7 +5,7 @@ import numpy as np
 from ....errors import InputError
 from ..dataset import ExpressionDataset
 from ..sources.source import ExpressionSource
-from .columns import Columns
+from .columns import LabelColumns
 from .label_text import alone, entries, is_control, joins_names, joins_nothing, split_label, words
 
 
@@ -23,7 +23,7 @@ def known_names(texts: list[str], genes: list[str], controls: tuple[str, ...]) -
 def split_labels(
     source: ExpressionSource,
     dataset: ExpressionDataset,
-    columns: Columns,
+    columns: LabelColumns,
     known: set[str],
     genes: list[str],
 ) -> list[tuple[str, ...]]:
@@ -53,7 +53,7 @@ def split_labels(
     return parsed
 
 
-def _stated(columns: Columns) -> dict[int, set[int]]:
+def _stated(columns: LabelColumns) -> dict[int, set[int]]:
     """How many parts the types or doses of a label's cells list, where several; by the label's code."""
     stated: dict[int, set[int]] = {}
     for column in filter(None, (columns.type, columns.dose)):

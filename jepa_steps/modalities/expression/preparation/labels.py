@@ -12,7 +12,7 @@ from ....errors import InputError
 from ..dataset import TYPES, ExpressionDataset
 from ..sources.keys import find_gene_names, nearest, other_labels
 from ..sources.source import Column, ExpressionSource
-from .columns import Columns, read_columns
+from .columns import LabelColumns, read_columns
 from .combinations import in_one_case, known_names, split_labels
 from .doses import Dose, doses_of, in_one_unit
 from .label_text import CONTROLS, is_control, types_of, words
@@ -144,7 +144,7 @@ def _no_control(label: Column, key: str, source: ExpressionSource, dataset: Expr
 def _conditions(
     source: ExpressionSource,
     dataset: ExpressionDataset,
-    columns: Columns,
+    columns: LabelColumns,
     parsed: list[tuple[str, ...]],
     control: list[bool],
 ) -> tuple[np.ndarray, list[tuple[Part, ...]], dict[str, int], str | None]:

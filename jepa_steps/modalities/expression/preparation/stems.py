@@ -73,7 +73,9 @@ def one_target_in_two_parts(
         split: int64 (n,), 0 train, 1 val, 2 test.
     """
     names = sorted({part.gene for parts in cells.conditions for part in parts})
-    meaning = meanings(names, set(cells.genes))
+    measured = set(cells.genes)
+    meaning = meanings(names, measured)
+    target = {name: name.casefold() if name in measured else stem(name) for name in names}
     found: list[tuple[str, str]] = []
     for part in (1, 2):
         before, here = (
@@ -84,7 +86,7 @@ def one_target_in_two_parts(
         combined = ({genes for genes in some if len(genes) > 1} for some in (here, before))
         found += [
             ("+".join(a), "+".join(b))
-            for a, b in _alike(*combined, lambda genes: [tuple(sorted(min(meaning[g]) for g in genes))])
+            for a, b in _alike(*combined, lambda genes: [tuple(sorted(target[g] for g in genes))])
         ]
     return found
 
