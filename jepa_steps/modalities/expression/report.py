@@ -83,7 +83,7 @@ def _verdict(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "metric": METRICS[row["metric"]],
         "says": row["verdict"],
-        "why": f" ({how_many(row['units'], 'perturbation')})" if row["units"] < FEWEST_GROUPS else "",
+        "why": _why(row),
         "model": number(row["model"], ".3f"),
         "baseline": f"{title(row['best_baseline'])} ({number(row['baseline'], '.3f')})",
         "difference": number(row["difference"], "+.3f"),
@@ -91,6 +91,14 @@ def _verdict(row: dict[str, Any]) -> dict[str, Any]:
         "closed": "–" if closed is None else f"{closed:.0%}",
         "n": row["n"],
     }
+
+
+def _why(row: dict[str, Any]) -> str:
+    """What too little a comparison stands on, and what its interval is over then."""
+    if row["units"] >= FEWEST_GROUPS:
+        return ""
+    over = ", interval over the cells of these" if row["low"] is not None else ""
+    return f" ({how_many(row['units'], 'perturbation')}{over})"
 
 
 def _beside(value: float, chance: float, form: str) -> str:

@@ -22,6 +22,7 @@ from .answer import Answer, answer, moved
 from .ceiling import attainable
 from .energy import energy_distances
 from .export import as_anndata
+from .few import within_perturbations
 from .predictor import Effects
 from .pseudobulk import group_means, training_table
 from .question import Question, Values
@@ -87,7 +88,7 @@ def evaluated(
             "perturbations": counts,
             "cells": len(held_out.cells),
             "trained_on": _counted(question.table.conditions),
-            **_verdicts(scores, ceiling, [r["perturbation"] for r in rows], settings),
+            **_verdicts(scores, ceiling, rows, settings, question, predicted),
             "retrieval": retrieval_summary(standing(answers.latents, truth, question.contexts, "l2")),
             "conditions": condition_statistics(answers.across, answers.targets, answers.conditions),
             "readout": answers.readout,
@@ -170,13 +171,20 @@ def _distances(
 
 
 def _verdicts(
-    scores: dict[str, Values], ceiling: Values, units: list[str], settings: Evaluate
+    scores: dict[str, Values],
+    ceiling: Values,
+    held_out: list[dict[str, Any]],
+    settings: Evaluate,
+    question: Question,
+    predicted: dict[str, np.ndarray],
 ) -> dict[str, Any]:
-    how = (settings.bootstrap, settings.seed)
+    how, units = (settings.bootstrap, settings.seed), [row["perturbation"] for row in held_out]
     simple = {n: v for n, v in scores.items() if n != MODEL and n not in FLOORLESS}
     model = scores[MODEL]
     rows = judge({m: v for m, v in model.items() if m in ceiling}, simple, ceiling, units, *how)
     rows += judge({"energy_distance": model["energy_distance"]}, simple, None, units, *how)
+    cells = (question.expression, question.codes, predicted, question.score, MODEL, settings.seed)
+    rows = within_perturbations(rows, *cells)
     for row in rows:
         row["low"], row["high"] = finite(row["low"]), finite(row["high"])
     return {

@@ -36,7 +36,8 @@ def judge(
         model, baseline, ceiling: means; best_baseline: its name, chosen by its mean on these very
         perturbations, which favours the baseline;
         difference, low, high: mean paired difference, positive where the model is better, and its
-        95 % bootstrap interval over units (metrics.comparison.intervals; infinite with one unit);
+        95 % bootstrap interval over units (metrics.comparison.intervals; infinite with one unit, and
+        of too few units ``few.within_perturbations`` gives another);
         p: two-sided, signs of the units' differences flipped (exact where 2^units is at most 10,000),
         p_holm: adjusted for the number of metrics;
         verdict: beats or below: the interval excludes 0 and p_holm < .05; ties: neither holds;
@@ -76,7 +77,7 @@ def _compare(
         return None
     sign = 1.0 if metric.higher else -1.0
     best = max(theirs, key=lambda b: sign * theirs[b][keep].mean())
-    difference = sign * (ours - theirs[best])[keep]
+    difference = differences(name, model, baselines[best])[keep]
     codes = np.unique(np.arange(len(ours)) if units is None else units, return_inverse=True)[1][keep]
     top = mean_over_perturbations(_filled(ceiling[name], metric)[keep])[0] if ceiling else None
     gap = sign * (top - theirs[best][keep].mean()) if ceiling else 0.0
@@ -95,6 +96,15 @@ def _compare(
         "p": sign_flip(np.bincount(np.unique(codes, return_inverse=True)[1], difference), seed),
         "gap_closed": float(difference.mean() / gap) if gap > 0 else None,
     }
+
+
+def differences(name: str, model: Values, baseline: Values) -> np.ndarray:
+    """Of one metric, float64 (P,), positive where the model is better; NaN where one is undefined and
+    chance says nothing, or neither is defined."""
+    metric = METRICS[name]
+    sign = 1.0 if metric.higher else -1.0
+    found = sign * (_filled(model[name], metric) - _filled(baseline[name], metric))
+    return np.where(np.isnan(model[name]) & np.isnan(baseline[name]), np.nan, found)
 
 
 def _filled(values: np.ndarray, metric: Metric) -> np.ndarray:
