@@ -59,7 +59,10 @@ def main() -> None:
             "store, CSR": (20, csr.samples),
             "store, dense copy": (20, dense.samples),
             "store, ragged": (20, csr.csr.ragged),
-            "store, ragged, dense by torch": (20, lambda r: densify(*csr.csr.ragged(r), GENES, "cpu")),
+            "store, ragged, dense by torch": (
+                20,
+                lambda r: densify(*csr.csr.ragged(r), GENES, torch.device("cpu")),
+            ),
             "anndata backed, plain": (1, lambda r: backed["plain"].X[np.sort(r)].toarray()),
             "anndata backed, plain, view": (1, lambda r: backed["plain"][r].X.toarray()),
             "anndata backed, gzip": (1, lambda r: backed["gzip"].X[np.sort(r)].toarray()),

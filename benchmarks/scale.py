@@ -48,7 +48,7 @@ def disk(folder: Path, numbers: int = 125_000_000) -> None:
     start = time.perf_counter()
     checkpoint.save(folder, 1, state)
     saved = time.perf_counter()
-    checkpoint.load_newest(folder, print)
+    checkpoint.load(folder, checkpoint.newest(folder, print))
     read, size = time.perf_counter(), 4 * numbers / 1e9
     print(
         f"checkpoint of {size:.1f} GB: written and hashed at {size / (saved - start):.2f} GB/s, "

@@ -22,6 +22,7 @@ from .arrays import write_npy_header
 from .cli import add_spec, parser, read_spec, run
 from .config import Embed, parse
 from .config.training import parse_training
+from .device import judging_device
 from .errors import InputError
 from .files import sha256, staged, write_csv, write_json
 from .modalities import MODALITIES, has_part, open_store, optional_part, part
@@ -35,8 +36,9 @@ _ENOUGH = 10  # snapshot samples a dimension, for a rank that can be trusted
 def embed_store(folder: Path, store: Store, settings: Embed, out: Path) -> None:
     """Write embeddings of all samples, and of bounded samples the tokens, snapshots and views."""
     torch.set_num_threads(settings.threads)
-    encoder, size = load_encoder(folder), settings.batch_size
-    snapshots = load_snapshots(folder)
+    device = judging_device()
+    encoder, size = load_encoder(folder, device), settings.batch_size
+    snapshots = load_snapshots(folder, device)
     tokens = _sample(store, dict.fromkeys(("train", "val", "test"), settings.token_samples))
     with staged(out) as temporary:
         width, others = write_embeddings(temporary / "embeddings.npy", encoder, store, settings)
@@ -44,7 +46,7 @@ def embed_store(folder: Path, store: Store, settings: Embed, out: Path) -> None:
         most = settings.snapshot_samples
         ranked = max(most, _ENOUGH * width) if snapshots else most
         over_training = _sample(store, {"train": ranked, "val": most})
-        parts = [encoder.encode(store.samples(rows)).numpy() for rows in batches(tokens, size)]
+        parts = [encoder.encode(store.samples(rows)).cpu().numpy() for rows in batches(tokens, size)]
         np.save(temporary / "tokens.npy", np.concatenate(parts))
         rows = [snapshot.embedded(store, over_training, settings) for _, snapshot in snapshots]
         empty = np.empty((0, len(over_training), width), np.float32)
@@ -100,12 +102,12 @@ def write_embeddings(
     with path.open("wb") as file:
         for rows in batches(np.arange(len(store)), settings.batch_size):
             parts = encoder.poolings(store.samples(rows), names)
-            first = np.ascontiguousarray(parts[settings.pooling].numpy())
+            first = np.ascontiguousarray(parts[settings.pooling].cpu().numpy())
             if not rows[0]:
                 write_npy_header(file, "<f4", (len(store), first.shape[1]))
             file.write(first.data)
             for name, found in others.items():
-                found.append(parts[name].numpy())
+                found.append(parts[name].cpu().numpy())
     return first.shape[1], {name: np.concatenate(found) for name, found in others.items()}
 
 
@@ -130,14 +132,14 @@ def embed_new(folder: Path, modality: str, path: Path, settings: Embed, out: Pat
         InputError: an encoder of another kind, or samples that cannot be read.
     """
     torch.set_num_threads(settings.threads)
-    encoder, size = load_encoder(folder), settings.batch_size
+    encoder, size = load_encoder(folder, judging_device()), settings.batch_size
     if encoder.config["modality"] != modality:
         raise InputError(
             f"{folder}: found an encoder of {encoder.config['modality']}, which takes no {modality}"
         )
     names, read = part(modality, "samples").read(path, encoder.config)
     ends = [(a, min(a + size, len(names))) for a in range(0, len(names), size)]
-    rows = np.concatenate([encoder.embed(read(a, b), settings.pooling).numpy() for a, b in ends])
+    rows = np.concatenate([encoder.embed(read(a, b), settings.pooling).cpu().numpy() for a, b in ends])
     temporary = out.with_name(f".{out.name}.{os.getpid()}.npy")
     np.save(temporary, rows)
     write_csv(out.with_suffix(".csv"), ["file"], ([name] for name in names))

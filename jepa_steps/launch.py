@@ -2,9 +2,10 @@
 
     python -m jepa_steps.launch --nodes 2 --gpus 4 --cpus 8 -- --spec ... --data ... --out ...
 
-What follows "--" goes to jepa_steps.train. In a Slurm job: srun, one process a GPU (without GPUs one a
-node) on the nodes of the job. Elsewhere: the GPUs of this machine, at most as many as asked for, one
-process each by torchrun; one plain process where there is no choice.
+What follows "--" goes to jepa_steps.train. In a Slurm job: srun, one process per GPU (without GPUs one
+per node) on the nodes of the job. Elsewhere: GPUs of this machine that no other training holds, at most
+as many as asked for, one process each by torchrun; one plain process where there is no choice. Where too
+few of them are free, it waits.
 """
 
 import os
@@ -12,10 +13,19 @@ import subprocess
 import sys
 from argparse import Namespace
 
+from .cards import take, visible
 from .cli import parser, run
 from .errors import InputError
 
 TRAIN = ("-m", "jepa_steps.train")
+PORTS = 12_000  # from 20,000 on: below the first that Linux gives to outgoing connections, 32,768
+# For what runs on GPUs, unless the user says otherwise.
+ENVIRONMENT = {
+    # Masks change the shapes of a batch at every step; segments that grow are not cut to pieces by that.
+    "PYTORCH_ALLOC_CONF": "expandable_segments:True",
+    # torchrun kills after 30 s, in which a large checkpoint is not written.
+    "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": "600",
+}
 
 
 def slurm_command(args: Namespace, job: str) -> tuple[list[str], dict[str, str]]:
@@ -33,23 +43,24 @@ def slurm_command(args: Namespace, job: str) -> tuple[list[str], dict[str, str]]
         return command, {}
     nodes = _said("squeue", "--noheader", "--jobs", job, "--format", "%N")
     first = _said("scontrol", "show", "hostnames", nodes).splitlines()[0]
-    return command, {"MASTER_ADDR": first, "MASTER_PORT": str(20000 + int(job) % 20000)}
+    return command, {"MASTER_ADDR": first, "MASTER_PORT": str(20000 + int(job) % PORTS)}
 
 
-def local_command(args: Namespace) -> list[str]:
-    """The command on this machine."""
-    asked = args.nodes * args.gpus
-    count = asked
-    if asked > 1:
-        import torch  # takes seconds
-
-        count = min(asked, torch.cuda.device_count())
-        if count < asked:
-            print(f"launch: {asked} GPUs asked for, {count} here; the batch stays the same", flush=True)
-    if count < 2:
-        return [sys.executable, *TRAIN, *args.arguments]
+def local_command(args: Namespace) -> tuple[list[str], dict[str, str]]:
+    """The command on this machine, and which of its GPUs it sees: no two trainings share one."""
+    asked, plain = args.nodes * args.gpus, [sys.executable, *TRAIN, *args.arguments]
+    cards = visible()
+    if not cards:
+        return plain, {}  # where GPUs were asked for, training says that there are none
+    count = min(max(1, asked), len(cards))
+    if count < asked:
+        print(f"launch: {asked} GPUs asked for, {count} here; the batch stays the same", flush=True)
+    chosen = take(cards, count, wait=asked > 0)
+    held = {"CUDA_VISIBLE_DEVICES": ",".join(chosen)} if chosen else {}
+    if count == 1:
+        return plain, held
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count))
-    return [sys.executable, *launcher, *TRAIN, *args.arguments]
+    return [sys.executable, *launcher, *TRAIN, *args.arguments], held
 
 
 def _said(*command: str) -> str:
@@ -70,9 +81,10 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("arguments", nargs="+", metavar="-- ARGUMENT", help="what jepa_steps.train takes")
     args = p.parse_args(argv)
     job = os.environ.get("SLURM_JOB_ID")
-    command, environment = slurm_command(args, job) if job else (local_command(args), {})
+    command, environment = slurm_command(args, job) if job else local_command(args)
     sys.stdout.flush()
-    os.execvpe(command[0], command, {**os.environ, **environment})  # noqa: S606
+    asked = {"JEPA_STEPS_GPUS": str(args.gpus)} if args.gpus else {}
+    os.execvpe(command[0], command, {**ENVIRONMENT, **os.environ, **asked, **environment})  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from . import __version__
 # What every step runs, beside what cannot change a result: command lines, errors, and the list of the
 # kinds of data, which would run all experiments again when one is added.
 _SHARED = ("arrays.py", "files.py", "draws.py")
+# The same where torch runs.
+_WITH_TORCH = (*_SHARED, "device.py")
 # The tables that say what each sample is, without what draws batches from them.
 _TABLES = ("data/__init__.py", "data/splits.py")
 # What training measures of its own embeddings.
@@ -32,10 +34,19 @@ _PACKAGES += ("matplotlib", "snakemake", "dvc")
 # Files and folders of the package that a step runs; as in dvc.yaml.
 CODE: dict[str, tuple[str, ...]] = {
     "prepare": (*_SHARED, "prepare.py", "config", "data"),
-    "train": (*_SHARED, "train.py", "provenance.py", "config", "data", "model", "engine", *_MEASURES),
-    "embed": (*_SHARED, "embed.py", "config", "data", "model"),
-    "evaluate": (*_SHARED, "evaluate.py", "config", "data", "model", "metrics", "figures"),
-    "monitor": (*_SHARED, "monitor.py", "config", *_PICTURES, "metrics", "figures"),
+    "train": (
+        *_WITH_TORCH,
+        "train.py",
+        "provenance.py",
+        "config",
+        "data",
+        "model",
+        "engine",
+        *_MEASURES,
+    ),
+    "embed": (*_WITH_TORCH, "embed.py", "config", "data", "model"),
+    "evaluate": (*_WITH_TORCH, "evaluate.py", "config", "data", "model", "metrics", "figures"),
+    "monitor": (*_WITH_TORCH, "monitor.py", "config", *_PICTURES, "metrics", "figures"),
     "rank": (*_SHARED, "rank.py", "config", *_TABLES, "metrics", "figures"),
     "probe": (*_SHARED, "probe.py", "config", *_TABLES, "data/probed.py", "metrics", "figures"),
     "report": (

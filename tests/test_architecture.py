@@ -34,8 +34,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("data",),
     ("config",),
     ("modalities",),  # the list and the contract; the folders of the kinds are above all but the steps
-    ("arrays", "files", "draws"),
-    ("errors",),
+    ("arrays", "files", "draws", "device"),
+    ("errors", "cards"),
 )
 # Names that only a kind of data knows: its classes, and those of its encoders.
 NAMES = r"""Image(Dataset|Jepa|Store|Task|Inputs)|UntrainedImageEncoder|

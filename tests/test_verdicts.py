@@ -117,6 +117,35 @@ def test_targets_of_other_samples_are_named(judged, monkeypatch, spec):
     )
 
 
+FAULTY = {
+    "collapse": (
+        "collapse",
+        {
+            **TWO_CROPS,
+            "steps": 100,
+            "batch_size": 64,
+            "objective": {**TWO_CROPS["objective"], "variance": 0.0, "covariance": 0.0},
+        },
+    ),
+    "small batch": ("small batch", {**TWO_CROPS, "steps": 100, "batch_size": 2}),
+    "under-trained": ("under-trained", {**HIDDEN_TOKENS, "steps": 12}),
+    "large steps, two crops": (
+        "rank-k collapse",
+        {**TWO_CROPS, "steps": 300, "optimizer": {"lr": 0.3}},
+    ),
+    "large steps, hidden tokens": ("rank-k collapse", {**HIDDEN_TOKENS, "optimizer": {"lr": 0.2}}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fault", "spec"), FAULTY.values(), ids=FAULTY)
+def test_following_the_remedy_of_a_fault_mends_it(judged, fault, spec):
+    remedies = {finding["name"]: finding["remedy"] for finding in judged(spec)["findings"]}
+    assert fault in remedies
+    after = judged(merge(spec, remedies[fault]["train"]))
+    assert fault not in names(after) and "diverged" not in after["verdict"]
+
+
 @pytest.mark.slow
 def test_following_the_remedies_of_no_learning_mends_it(judged):
     """What a card tells people to paste was followed here."""

@@ -6,6 +6,8 @@ last: a checkpoint without a matching manifest does not count. The previous one 
 
 import json
 import shutil
+import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ import torch
 
 from ..errors import InputError
 from ..files import atomic_write, sha256
+
+LAG = 60.0  # seconds after which a shared disk shows all machines the same files
 
 
 def save(folder: Path, step: int, state: dict[str, Any], keep: int = 2) -> None:
@@ -38,18 +42,46 @@ def save(folder: Path, step: int, state: dict[str, Any], keep: int = 2) -> None:
         old.unlink()
 
 
-def load_newest(folder: Path, log: Callable[[str], None]) -> dict[str, Any] | None:
-    """The newest valid checkpoint, or None; damaged ones are named and passed over."""
+def newest(folder: Path, log: Callable[[str], None]) -> int:
+    """Step of the newest valid checkpoint, -1 without one; damaged ones are named and passed over."""
     for path in sorted(folder.glob("step-*.pt"), reverse=True):
-        try:
-            expected = json.loads(path.with_suffix(".json").read_text())["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):
-            log(f"{path}: no valid manifest, trying the previous checkpoint")
-            continue
-        if sha256(path) == expected:
-            return torch.load(path, map_location="cpu", weights_only=True)
-        log(f"{path}: sha256 differs from its manifest, trying the previous checkpoint")
-    return None
+        problem = _problem(path)
+        if problem is None:
+            return int(path.stem.removeprefix("step-"))
+        log(f"{path}: {problem}, trying the previous checkpoint")
+    return -1
+
+
+def load(folder: Path, step: int, wait: float = LAG) -> dict[str, Any]:
+    """The checkpoint of ``step``, which ``newest`` has found on one of the machines.
+
+    Raises:
+        InputError: this machine does not see it whole within ``wait`` seconds, or it is of another step.
+    """
+    path, end = folder / f"step-{step:09d}.pt", time.monotonic() + wait
+    while problem := _problem(path):
+        if time.monotonic() > end:
+            raise InputError(
+                f"{path}: {problem} on {socket.gethostname()}, while another machine reads it whole; is "
+                "the folder on a disk that all nodes share?"
+            )
+        time.sleep(0.5)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["step"] != step:
+        raise InputError(f"{path}: found step {state['step']} in it, expected {step}; remove it")
+    return state
+
+
+def _problem(path: Path) -> str | None:
+    """What is wrong with a checkpoint, None for a whole one."""
+    try:
+        expected = json.loads(path.with_suffix(".json").read_text())["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "no valid manifest"
+    try:
+        return None if sha256(path) == expected else "sha256 differs from its manifest"
+    except OSError as error:
+        return str(error.strerror)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -28,18 +28,18 @@ class StepCost:
 def step_cost(
     jepa: Jepa, batch: tuple[Tensor, ...], train: JepaRun, precision: Precision, world: World
 ) -> StepCost:
-    """Measured on two samples of ``batch``: operations and activations grow with the samples."""
-    two = tuple(part[:2] for part in batch)
+    """Measured on two and four samples of ``batch``: operations and activations grow with them."""
 
-    def loss() -> Tensor:
+    def loss(n: int) -> Tensor:
+        some = [number % len(batch[0]) for number in range(n)]
         with precision.autocast():
-            return jepa.loss(jepa(*two), alone=True)[0]
+            views = jepa(*(part[some] for part in batch))
+        return jepa.loss(views, alone=True)[0]
 
-    of_two, shares = flops.count(jepa, loss)
+    of_two, shares = flops.count(jepa, lambda: loss(2))
     count = of_two * train.batch_size // 2
-    return StepCost(
-        count, shares, memory.predicted(jepa, loss, train, world.size), *flops.peak(world.device)
-    )
+    needed = memory.predicted(jepa, loss, train, world.size)
+    return StepCost(count, shares, needed, *flops.peak(world.device, precision.name, train.tf32))
 
 
 def facts(

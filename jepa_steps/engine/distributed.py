@@ -11,10 +11,13 @@ import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
 from ..errors import InputError
+from . import network
 from .heartbeat import Heartbeat
 
 MEETING = timedelta(minutes=5)  # nodes start one after the other, and read Python from a shared disk
 TIMEOUT = timedelta(minutes=10)  # of a collective: longer than a checkpoint takes
+ASKED = "JEPA_STEPS_GPUS"  # how many GPUs of this machine launch was asked for
+ON_CPU = "JEPA_STEPS_ON_CPU"  # 1: train on the CPU where those cannot be used
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,14 @@ class World:
         dist.all_reduce(tensor, dist.ReduceOp.MIN)
         return int(tensor)
 
+    def from_main(self, value: int) -> int:
+        """The main rank's integer, on every rank."""
+        if self.size == 1:
+            return value
+        tensor = torch.tensor(value)
+        dist.broadcast(tensor, 0)
+        return int(tensor)
+
     def gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
         """A tensor of every rank, in rank order, on every rank."""
         if self.size == 1:
@@ -58,11 +69,11 @@ def world() -> Iterator[World]:
     """Join the process group that torchrun or srun describes; a world of one without them.
 
     Raises:
-        InputError: more processes than GPUs, half a description, or a rendezvous that fails; it never
-            becomes a silent world of one.
+        InputError: more processes than GPUs, GPUs asked for that torch cannot use, half a description,
+            or a rendezvous that fails; it never becomes a silent world of one.
     """
     rank, size, local = place()
-    cuda = torch.cuda.is_available()
+    cuda = usable_gpu()
     # Where Slurm shows each process one GPU only, that is number 0.
     local = min(local, torch.cuda.device_count() - 1) if cuda and "SLURM_PROCID" in os.environ else local
     if cuda and local >= torch.cuda.device_count():
@@ -78,12 +89,34 @@ def world() -> Iterator[World]:
         return
     backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
     store = _meet(rank, size)
+    network.choose_interface(store, rank, size)
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
     heartbeat = Heartbeat(store, rank, size)
     # Not in a "finally": a rank that failed must end at once, without waiting for the others.
     yield World(rank, size, device)
     heartbeat.end()
     dist.destroy_process_group()
+
+
+def usable_gpu() -> bool:
+    """Whether to train on GPUs: where there are any.
+
+    Raises:
+        InputError: some were asked for, and torch cannot use them.
+    """
+    if torch.cuda.is_available():
+        return True
+    asked = os.environ.get(ASKED, "0")
+    if asked != "0" and os.environ.get(ON_CPU) != "1":
+        why = "its CUDA finds none" if torch.version.cuda else "it is built for CPUs alone"
+        raise InputError(
+            f"resources.gpus: found {asked}, but torch {torch.__version__} can use no GPU here ({why}); "
+            f"see nvidia-smi and docs/scale.md, set resources.gpus: 0, or {ON_CPU}=1 to train on the "
+            "CPU all the same"
+        )
+    if torch.backends.mps.is_available():
+        print("Apple's GPU is not used: it has no float64, in which statistics are summed", flush=True)
+    return False
 
 
 def place() -> tuple[int, int, int]:

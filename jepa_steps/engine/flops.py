@@ -7,8 +7,21 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-# Dense bf16 tensor-core peaks from the vendors' data sheets, FLOP/s.
-_GPU_PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "V100": 125e12}
+# Dense half-precision tensor-core peaks from the vendors' data sheets, FLOP/s; the first whose words are
+# all in the name of the card.
+_GPU_PEAKS = {
+    ("H200", "NVL"): 835e12,
+    ("H100", "NVL"): 835e12,
+    ("H100", "PCIe"): 756e12,
+    ("H200",): 989e12,
+    ("H100",): 989e12,
+    ("A100",): 312e12,
+    ("L40S",): 362e12,
+    ("V100", "PCIE"): 112e12,
+    ("V100",): 125e12,
+}
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_SIDE = {"cpu": 1024}  # of the timed product; smaller ones time the start of a kernel
 
 
 def count(module: nn.Module, loss: Callable[[], Tensor]) -> tuple[int, dict[str, float]]:
@@ -25,17 +38,20 @@ def count(module: nn.Module, loss: Callable[[], Tensor]) -> tuple[int, dict[str,
     return total, {name: part / total for name, part in parts.items() if part}
 
 
-def peak(device: torch.device) -> tuple[float, str]:
-    """(FLOP/s, how it was obtained): data sheet for known GPUs, else a timed fp32 product."""
-    if device.type == "cuda":
+def peak(device: torch.device, precision: str, tf32: bool = False) -> tuple[float, str]:
+    """(FLOP/s in the precision of a run, how it was obtained): of half precision on known GPUs the data
+    sheet's, else that of a timed product."""
+    if device.type == "cuda" and precision != "fp32":
         name = torch.cuda.get_device_name(device)
-        for key, value in _GPU_PEAKS.items():
-            if key in name:
-                return value, f"{name} dense bf16, data sheet"
-    a = torch.randn(1024, 1024, device=device)
+        for words, value in _GPU_PEAKS.items():
+            if all(word.lower() in name.lower() for word in words):
+                return value, f"{name} dense {precision}, data sheet"
+    n = _SIDE.get(device.type, 8192)
+    a = torch.randn(n, n, device=device, dtype=_TYPES[precision])
     best = float("inf")
     for _ in range(6):
         start = time.perf_counter()
-        (a @ a).sum().item()
+        (a @ a)[0, 0].item()
         best = min(best, time.perf_counter() - start)
-    return 2 * 1024**3 / best, "timed 1024x1024 fp32 product"
+    kind = "tf32" if tf32 and device.type == "cuda" and precision == "fp32" else precision
+    return 2 * n**3 / best, f"timed {n}x{n} {kind} product"

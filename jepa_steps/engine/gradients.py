@@ -16,6 +16,8 @@ def backward(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Add the gradient of the mean loss of ``batch`` to the parameters.
 
+    The loss is taken outside autocast, in float32: a sum over a batch is soon beyond the 65,504 of fp16.
+
     Args:
         model: ``jepa``, or its distributed wrapper.
         batch: tensors with this rank's samples along the first axis.
@@ -29,7 +31,8 @@ def backward(
     scale = precision.scaler.scale
     if pieces == 1:
         with precision.autocast():
-            loss, parts = jepa.loss(model(*batch), step)
+            views = model(*batch)
+        loss, parts = jepa.loss(views, step)
         scale(loss).backward()
         return loss.detach(), parts
     split = list(zip(*(part.chunk(pieces) for part in batch), strict=True))
@@ -39,7 +42,8 @@ def backward(
     for number, piece in enumerate(split, 1):
         synchronise(model, number == len(split))
         with precision.autocast():
-            loss, parts = jepa.loss(model(*piece), step)
+            views = model(*piece)
+        loss, parts = jepa.loss(views, step)
         scale(loss / pieces).backward()
         for name, value in {"": loss.detach(), **parts}.items():
             total[name] = total.get(name, 0) + value / pieces
@@ -60,8 +64,7 @@ def _through_the_whole_batch(
     trained = _carries_gradient(jepa)
     for name in trained:
         getattr(leaves, name).requires_grad_()
-    with precision.autocast():
-        loss, parts = jepa.loss(leaves, step)
+    loss, parts = jepa.loss(leaves, step)
     precision.scaler.scale(loss).backward()
     gradients = {name: getattr(leaves, name).grad.chunk(len(split)) for name in trained}
     for number, piece in enumerate(split):

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ..errors import InputError
 
 BEAT = 5.0  # seconds between signs of life
@@ -92,11 +94,16 @@ def _alive(found: dict[str, Any], path: Path) -> bool:
     return False
 
 
-def _began(pid: int) -> int | None:
-    """Start of a process in clock ticks since boot, which tells it from a later one of its number."""
+def _began(pid: int) -> float | None:
+    """When a process began, which tells it from a later one of its number; None where there is none.
+
+    On Linux in clock ticks since boot, which no setting of the clock changes; elsewhere in seconds.
+    """
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
-    except (OSError, ValueError, IndexError):
+        if Path("/proc/self/stat").exists():
+            return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
+        return psutil.Process(pid).create_time()
+    except (OSError, ValueError, IndexError, psutil.Error):
         return None
 
 

@@ -67,10 +67,10 @@ class Trainer:
         modality = store.manifest["modality"]
         self.task = part(modality, "task").task(train, store, world)
         self.jepa = self.task.jepa
-        self.model = parallel.parallel(self.jepa, train, world)
+        self.model = parallel.parallel(self.jepa, train, world, self.precision.name)
         self.optimizers = optimizers(self.jepa, train.optimizer)
         self.parameters = [p for p in self.jepa.parameters() if p.requires_grad]
-        self.validation = Validation(train, store, self.task, folder, world)
+        self.validation = Validation(train, store, self.task, folder, world, self.precision)
         self.guard = Guard(folder, train.skip_limit, train.diverged)
         self.verdicts = Verdicts(train, remedies.given_by(optional_part(modality, "remedies")))
         self.means, self.watch = Means(), Watch()
@@ -185,10 +185,14 @@ class Trainer:
 
     def resume(self) -> None:
         """Continue from the newest valid checkpoint of the run folder, if there is one."""
+        newest = -1
         if self.world.main:
             checkpoint.remove_leftovers(self.folder)
-        state = checkpoint.load_newest(self.folder, tqdm.write)
-        if state is not None:
+            newest = checkpoint.newest(self.folder, tqdm.write)
+        # One rank looks: on a shared disk others may still see the folder as it was.
+        newest = self.world.from_main(newest)
+        if newest >= 0:
+            state = checkpoint.load(self.folder, newest)
             parallel.load_training_state(self.jepa, self.optimizers, state)
             self.precision.scaler.load_state_dict(state["scaler"])
             self.guard.load(state["guard"])
@@ -234,7 +238,8 @@ class Trainer:
                     record.write("timing", {"step": self.step, **pace})
                 show(bar, row, pace, main and (self.step % (10 * s.log_every) == 0 or last))
             if stepped and (self.step % s.validate_every == 0 or last):
-                row = self.validation(self.step)
+                with memory.explained(s, cost.memory_bytes, self.world.size):
+                    row = self.validation(self.step)
                 if record:
                     record.write("validation", row)
             if stepped and self.step in snapshots:

@@ -10,16 +10,24 @@ from ..config import JepaRun
 from ..errors import InputError
 
 
-def predicted(module: nn.Module, loss: Callable[[], Tensor], train: JepaRun, ranks: int) -> int:
+def predicted(module: nn.Module, loss: Callable[[int], Tensor], train: JepaRun, ranks: int) -> int:
     """Bytes that a step needs on one rank: weights, gradients, optimizer state, activations.
 
-    Activations are those that autograd keeps for ``loss()``, which must run on two samples, scaled
-    to the batch; temporary buffers of single operations come on top.
+    Activations are what autograd keeps for ``loss(n)`` of n samples. What it keeps of 2 and of 4 tells
+    what a sample adds, and what does not grow with them, as half-precision copies of the weights;
+    temporary buffers of single operations come on top.
     """
     trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
     fixed = sum(p.numel() for p in module.parameters() if not p.requires_grad)
     moments = 1 if train.optimizer.kind in ("sgd", "muon") else 2
     state = 4 * (trained * (2 + moments) + fixed) // (ranks if train.shard else 1)
+    of_two, of_four = (kept(module, lambda n=n: loss(n)) for n in (2, 4))
+    a_sample, samples = (of_four - of_two) / 2, train.batch_size / ranks / train.accumulate
+    return state + round(of_two + a_sample * (samples - 2))
+
+
+def kept(module: nn.Module, loss: Callable[[], Tensor]) -> int:
+    """Bytes that autograd keeps for the gradient of ``loss()``, beside the parameters themselves."""
     held: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
@@ -28,13 +36,12 @@ def predicted(module: nn.Module, loss: Callable[[], Tensor], train: JepaRun, ran
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        kept = loss()
+        graph = loss()
     for p in module.parameters():
         if not hasattr(p, "to_local"):
             held.pop(p.untyped_storage().data_ptr(), None)
-    del kept  # until here the graph keeps every address its own
-    samples = train.batch_size / ranks / train.accumulate
-    return state + round(sum(held.values()) * samples / 2)
+    del graph  # until here it keeps every address its own
+    return sum(held.values())
 
 
 @contextmanager

@@ -13,13 +13,18 @@ from ..model.transformer import Block
 from .distributed import World
 
 
-def parallel(jepa: Jepa, train: JepaRun, world: World) -> nn.Module:
+def parallel(jepa: Jepa, train: JepaRun, world: World, precision: str) -> nn.Module:
     """The module to call in training; ``jepa`` itself on one process.
+
+    Args:
+        precision: name of the number format of the forward pass.
 
     Raises:
         InputError: sharding asked of a single process.
     """
     if train.compile:
+        # Masks of several sizes, with and without gradients: more variants than the usual 8.
+        torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
         for module in jepa.modules():
             if isinstance(module, Block):
                 module.compile(dynamic=True)
@@ -28,10 +33,11 @@ def parallel(jepa: Jepa, train: JepaRun, world: World) -> nn.Module:
             raise InputError("shard: found true with one process, expected torchrun with 2 or more")
         from . import shards
 
-        return shards.shard(jepa)
+        return shards.shard(jepa, precision)
     if world.size == 1:
         return jepa
-    return DistributedDataParallel(jepa, device_ids=None)
+    # Buffers are constants, the same on all ranks.
+    return DistributedDataParallel(jepa, device_ids=None, broadcast_buffers=False)
 
 
 def release(model: nn.Module) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from ..config import JepaRun
 
-_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Precision:
@@ -18,7 +18,8 @@ class Precision:
     """
 
     def __init__(self, train: JepaRun, device: torch.device):
-        has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        # Cards before Ampere only emulate bf16, slower than float32.
+        has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         auto = "bf16" if has_bf16 else "fp32"
         self.name = auto if train.precision == "auto" else train.precision
         self._device = device.type
@@ -31,7 +32,7 @@ class Precision:
         """Context of a forward pass."""
         if self.name == "fp32":
             return nullcontext()
-        return torch.autocast(self._device, _TYPES[self.name])
+        return torch.autocast(self._device, TYPES[self.name])
 
     def unscale(self, optimizers: list[torch.optim.Optimizer]) -> None:
         """Undo the loss scaling in the gradients, before they are measured and clipped."""

@@ -4,20 +4,26 @@ from typing import Any
 
 import torch
 from torch.distributed.checkpoint import state_dict as full_state
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 from ..model.jepa import Jepa
 from ..model.transformer import Block
+from .precision import TYPES
 
 _FULL = full_state.StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
-def shard(jepa: Jepa) -> Jepa:
-    """Shard every block and what remains, in place."""
+def shard(jepa: Jepa, precision: str) -> Jepa:
+    """Shard every block and what remains, in place.
+
+    In half precision the gathered weights are half precision already. Autocast would make such copies of
+    them and keep them whole for the backward pass, on every rank.
+    """
+    policy = MixedPrecisionPolicy(param_dtype=TYPES.get(precision), reduce_dtype=torch.float32)
     for module in jepa.modules():
         if isinstance(module, Block):
-            fully_shard(module)
-    return fully_shard(jepa)
+            fully_shard(module, mp_policy=policy)
+    return fully_shard(jepa, mp_policy=policy)
 
 
 def whole_state(jepa: Jepa, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:

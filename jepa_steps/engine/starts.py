@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,7 +108,8 @@ def peak_memory(device: torch.device) -> int:
     """Most bytes this process has held on ``device`` (CPU: resident) so far."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024  # macOS counts bytes, others KiB
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ..config import JepaRun, Monitor
 from ..draws import evenly
@@ -21,8 +22,10 @@ from ..metrics.moments import moments
 from ..metrics.neighbours import knn_probe
 from ..metrics.spectrum import ENOUGH, effective_rank, refusal, singular_values, trust
 from ..modalities.contract import Store, Task
+from ..model.objectives.terms import Views
 from .distributed import World
 from .parallel import weights
+from .precision import Precision
 
 # Direction in which a criterion improves.
 CRITERIA = {"rank": 1, "knn": 1, "loss": -1}
@@ -33,7 +36,8 @@ class Validation:
     """Measures on fixed samples with fixed masks; every rank calls it, and all get the same row.
 
     Ranks share the batches; a rank that runs out repeats its last batch with weight 0, so that all
-    make the same number of forward passes.
+    make the same number of forward passes. A pass takes as many samples as one of training, in the same
+    precision, so that what fits there fits here; losses are of the whole batch, in float32.
 
     Raises:
         InputError: the encoder is to be chosen by rank, and training samples are too few for one.
@@ -46,9 +50,11 @@ class Validation:
         task: Task,
         folder: Path,
         world: World,
+        precision: Precision,
     ):
         self._task, self._jepa, self._labels = task, task.jepa, task.labels
         self._world, self._folder, self._size = world, folder, train.batch_size
+        self._precision, self._piece = precision, train.batch_size // (world.size * train.accumulate)
         most, width = train.validation_samples, self._jepa.exported().dim
         enough = {"train": max(most, ENOUGH * width), "val": most}
         self._predicted = evenly(task.validated("val"), most)
@@ -78,16 +84,25 @@ class Validation:
         for number, rows, weight in self._shares(self._predicted):
             if len(rows) == 1 and self._jepa.objective.regularised:  # one sample has no variance
                 rows, weight = rows.repeat(2), 0.0
-            views = self._jepa(*self._task.fixed(number, rows))
+            views = self._views(self._task.fixed(number, rows))
             loss, parts = self._jepa.loss(views, alone=True)
             parts |= self._jepa.alignment(views)
             names = ["loss", *parts]
-            values = torch.stack([loss, *parts.values()]).double().cpu()
-            share = torch.cat([values, torch.ones(1)]) * len(rows) * weight
+            values = torch.stack([loss, *parts.values()]).double()
+            share = torch.cat([values, values.new_ones(1)]) * len(rows) * weight
             sums = share if sums is None else sums + share
-        sums = self._world.total(sums)
+        sums = self._world.total(sums).cpu()
         count = sums[-1]
         return {f"val_{n}": float(v / count) for n, v in zip(names, sums, strict=False)}
+
+    def _views(self, batch: tuple[Tensor, ...]) -> Views:
+        """What the loss compares, computed in pieces."""
+        pieces = list(zip(*(part.split(self._piece) for part in batch), strict=True))
+        with self._precision.autocast():
+            views = [self._jepa(*piece) for piece in pieces]
+        if len(views) == 1:
+            return views[0]
+        return Views(*(None if x[0] is None else torch.cat(x) for x in zip(*views, strict=True)))
 
     def _embeddings(self) -> dict[str, float]:
         z = {part: self._pooled(rows) for part, rows in self._rows.items()}
@@ -106,11 +121,15 @@ class Validation:
     def _pooled(self, rows: np.ndarray) -> np.ndarray:
         """Mean-pooled embeddings float32 (n, D) of samples, in the order of ``rows``."""
         width = self._jepa.exported().dim
-        z = torch.zeros(len(rows), width)
+        z = torch.zeros(len(rows), width, device=self._world.device)
         for number, part, weight in self._shares(rows):
-            pooled = self._jepa(self._task.inputs(part)).mean(1).float().cpu()
-            z[number * self._size : number * self._size + len(part)] += pooled * weight
-        return self._world.total(z).numpy()
+            for a in range(0, len(part), self._piece):
+                some = part[a : a + self._piece]
+                with self._precision.autocast():
+                    tokens = self._jepa(self._task.inputs(some))
+                first = number * self._size + a
+                z[first : first + len(some)] += tokens.float().mean(1) * weight
+        return self._world.total(z).cpu().numpy()
 
     def _shares(self, rows: np.ndarray):
         """(batch number, its rows, weight 1 or 0) of this rank."""

@@ -46,18 +46,24 @@ class Watch:
         """Statistics over all ranks, and start again; {} where nothing was added.
 
         Returns:
-            pooled, ranks, singular_values (centred): ``moment_statistics`` and those of
-            ``spectrum`` of the sample means; tokens: ``token_statistics``.
+            pooled: ``moment_statistics`` of the sample means; ranks, singular_values: those of
+            ``spectrum``, centred, computed on the device; tokens: ``token_statistics``.
         """
         if self._moments is None:
             return {}
-        m = _over_ranks(self._moments, world).numpy()
-        self._moments = None
+        there = _over_ranks(self._moments, world)
+        self._moments, m = None, there.numpy()
+        on_cpu = world.device.type == "cpu"
+        sigma = (
+            spectrum.singular_values(m.pooled)
+            if on_cpu
+            else spectrum.singular_values(there.pooled, eigvalsh=torch.linalg.eigvalsh)
+        )
         return {
             "pooled": moment_statistics(m.pooled),
             "tokens": token_statistics(m),
-            "ranks": spectrum.summary(m.pooled),
-            "singular_values": spectrum.singular_values(m.pooled),
+            "ranks": spectrum.centred_summary(sigma, m.pooled.n),
+            "singular_values": sigma,
         }
 
     def state(self, world: World) -> dict[str, Any]:

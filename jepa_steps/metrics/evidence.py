@@ -1,10 +1,11 @@
 """What a verdict is made of: the numbers of a run that rules read, and the faults they find."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .remedies import GENERAL, Remedies, Remedy, Settings, merge, slower
+from .remedies import GENERAL, Patch, Remedies, Remedy, Settings, merge, slower
 
 Limits = Any  # thresholds by name, as ``config.Monitor`` has them
 
@@ -83,7 +84,13 @@ class Evidence:
         """What brings steps back to half a per cent of the weights, if they overshoot."""
         if not self.overshoot:
             return None
-        return lambda s: slower(s, self.overshoot / 0.005)
+
+        def calm(s: Settings) -> Patch:
+            # Weights that have grown hide how far steps of Adam's kind overshot: a rate that was sound.
+            most = math.inf if s.optimizer.kind == "sgd" else 0.003
+            return slower(s, self.overshoot / 0.005, most)
+
+        return calm
 
     def patch(self, *remedies: Remedy) -> dict[str, Any]:
         """The remedies for this run's settings as one block; empty where those are not known, or where

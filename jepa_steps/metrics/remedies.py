@@ -31,12 +31,12 @@ def merge(*patches: Patch) -> Patch:
     return result
 
 
-def slower(s: Settings, factor: float = 3.0) -> Patch:
-    """The learning rate over ``factor``, a longer warm-up, a tighter clip."""
+def slower(s: Settings, factor: float = 3.0, most: float = math.inf) -> Patch:
+    """The learning rate over ``factor``, at most ``most``, a longer warm-up, a tighter clip."""
     o = s.optimizer
     return {
         "optimizer": {
-            "lr": rounded(o.lr / factor),
+            "lr": rounded(min(most, o.lr / factor)),
             "warmup": min(1.0, max(0.1, 2 * o.warmup)),
             "clip_norm": rounded(o.clip_norm / 2),
         }

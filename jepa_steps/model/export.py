@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ..config import Embed, JepaRun, PcaEncoder, RawEncoder, Settings, resolved
 from ..config.training import parse_training
+from ..device import fitting, moved
 from ..errors import InputError
 from ..files import read_json
 from ..modalities import part
@@ -63,8 +64,10 @@ class Encoder:
         tokens: N, their number; 1 for such floors.
     """
 
-    def __init__(self, config: dict[str, Any], weights: dict[str, Tensor], device: str = "cpu"):
-        self.config = config
+    def __init__(
+        self, config: dict[str, Any], weights: dict[str, Tensor], device: str | torch.device = "cpu"
+    ):
+        self.config, self._device = config, torch.device(device)
         self.preprocess = part(config["modality"], "encoder").inputs(config, device)
         train = parse_training(config["train"], "encoder.json", config["modality"])
         self.module = build(train, config)
@@ -77,13 +80,15 @@ class Encoder:
         self.grid: tuple[int, ...] | None = getattr(self.module, "grid", None)
         self.tokens = math.prod(self.grid or ())
 
-    @torch.no_grad()
     def encode(self, samples: np.ndarray | Tensor, keep: np.ndarray | None = None) -> Tensor:
         """Token embeddings float32 (B, N, D); of the tokens int64 ``keep`` (B, K) alone, (B, K, D)."""
-        if keep is None:
-            return self.module(self.preprocess(samples)).float()
+        kept = [] if keep is None else [keep]
+        return fitting(self._tokens, samples, *kept)["tokens"]
+
+    @torch.no_grad()
+    def _tokens(self, samples: np.ndarray | Tensor, *keep: np.ndarray) -> dict[str, Tensor]:
         x = self.preprocess(samples)
-        return self.module(x, torch.from_numpy(keep).to(x.device)).float()
+        return {"tokens": self.module(x, *(moved(part, self._device) for part in keep)).float()}
 
     def embed(self, samples: np.ndarray | Tensor, pooling: str = "mean") -> Tensor:
         """One embedding a sample, float32 (B, D); see ``poolings``."""
@@ -92,15 +97,20 @@ class Encoder:
     def embedded(self, store: Store, rows: np.ndarray, settings: Embed) -> np.ndarray:
         """Pooled embeddings float32 (n, D) of samples int64 (n,) of a store, batch by batch."""
         parts = (store.samples(some) for some in batches(rows, settings.batch_size))
-        return np.concatenate([self.embed(part, settings.pooling).numpy() for part in parts])
+        return np.concatenate([self.embed(part, settings.pooling).cpu().numpy() for part in parts])
 
-    @torch.no_grad()
     def poolings(self, samples: np.ndarray | Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Embeddings float32 (B, D_p) of one pass, by name of what is done with the tokens.
 
         mean, max: over tokens. concat: all tokens, one after another. lastK: token means of the last
         K blocks side by side (K = 4 in I-JEPA, Assran et al. 2023, appendix A.2).
         """
+        names = list(names)
+        return fitting(lambda some: self._poolings(some, names), samples)
+
+    @torch.no_grad()
+    @torch.no_grad()
+    def _poolings(self, samples: np.ndarray | Tensor, names: list[str]) -> dict[str, Tensor]:
         x = self.preprocess(samples)
         last = {name: int(name[4:]) for name in names if name.startswith("last")}
         layers = self.module.layers(x, max(last.values())) if last else [self.module(x)]
@@ -115,8 +125,8 @@ class Encoder:
         return {name: pool[name]().float() for name in names}
 
 
-def load_encoder(folder: str | Path, device: str = "cpu") -> Encoder:
-    """Load the encoder of a training result folder.
+def load_encoder(folder: str | Path, device: str | torch.device = "cpu") -> Encoder:
+    """Load the encoder of a training result folder; what it returns lives on ``device``.
 
     Raises:
         InputError: missing, damaged or mismatched files.
@@ -126,14 +136,14 @@ def load_encoder(folder: str | Path, device: str = "cpu") -> Encoder:
     return Encoder(config, load_weights(folder / "encoder.safetensors"), device)
 
 
-def load_snapshots(folder: Path) -> list[tuple[float, Encoder]]:
+def load_snapshots(folder: Path, device: str | torch.device = "cpu") -> list[tuple[float, Encoder]]:
     """The encoder at fractions of its training, (fraction, encoder) in order; [] for floors."""
     config = read_json(folder / "encoder.json", "train", "modality")
     weights: dict[float, dict[str, Tensor]] = {}
     for name, tensor in load_weights(folder / "snapshots.safetensors").items():
         fraction, key = name.split("/", 1)
         weights.setdefault(float(fraction), {})[key] = tensor
-    return [(fraction, Encoder(config, weights[fraction])) for fraction in sorted(weights)]
+    return [(fraction, Encoder(config, weights[fraction], device)) for fraction in sorted(weights)]
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

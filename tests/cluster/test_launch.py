@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 import yaml
 from support import ROOT, TINY
 
-from jepa_steps import launch, train
+from jepa_steps import cards, launch, train
 from jepa_steps.engine import distributed, lease, signals
 from jepa_steps.engine.distributed import World
 from jepa_steps.engine.record import Means
@@ -52,7 +53,8 @@ def test_srun_is_told_every_number(monkeypatch):
     expected = ["--nodes=2", "--ntasks=8", "--ntasks-per-node=4", "--cpus-per-task=8", "--gres=gpu:4"]
     assert command[0] == "srun" and {*expected, "--kill-on-bad-exit=1"} <= set(command)
     assert command[command.index("-u") - 1] == sys.executable and command[-2:] == ["--spec", "{}"]
-    assert (env["MASTER_ADDR"], env["MASTER_PORT"]) == ("gpu07", "25001")
+    assert (env["MASTER_ADDR"], env["MASTER_PORT"]) == ("gpu07", "21001")
+    assert env["JEPA_STEPS_GPUS"] == "4" and env["PYTORCH_ALLOC_CONF"] == "expandable_segments:True"
 
 
 def test_one_process_of_a_job_meets_nobody(monkeypatch):
@@ -64,12 +66,83 @@ def test_one_process_of_a_job_meets_nobody(monkeypatch):
 
 
 @pytest.mark.parametrize(("gpus", "processes"), [(0, 1), (1, 1), (2, 2), (8, 4)])
-def test_outside_a_job_as_many_processes_as_gpus_at_most_those_asked_for(monkeypatch, gpus, processes):
+def test_outside_a_job_as_many_processes_as_gpus_at_most_those_asked_for(
+    monkeypatch, tmp_path, gpus, processes
+):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
-    command, _ = executed(monkeypatch, "--nodes", "2", "--gpus", "2")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus))))
+    command, env = executed(monkeypatch, "--nodes", "2", "--gpus", "2")
     count = command[command.index("--nproc-per-node") + 1] if "--standalone" in command else "1"
     assert count == str(processes)
+    assert len(env["CUDA_VISIBLE_DEVICES"].split(",")) == max(1, min(4, gpus))
+
+
+def test_trainings_of_one_machine_share_no_card(monkeypatch, tmp_path, capsys):
+    """Locks of one process exclude each other as those of several do: each open file is one."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(cards, "BETWEEN", 0.01)
+    four = ["0", "1", "2", "3"]
+    assert cards.take(four, 1, wait=True) == ["0"]
+    assert cards.take(four, 2, wait=True) == ["1", "2"]
+    assert cards.take(four, 2, wait=False) == []
+    assert cards.take(four, 1, wait=False) == ["3"]
+    waiting = threading.Thread(target=lambda: cards.take(four, 1, wait=True), daemon=True)
+    waiting.start()
+    time.sleep(0.2)
+    assert waiting.is_alive()
+    assert "0 of 4 GPUs are free, 1 asked for" in capsys.readouterr().out
+
+
+def test_a_card_is_free_again_when_its_process_has_ended(tmp_path):
+    code = "from jepa_steps import cards; print(cards.take(['0'], 1, wait=False))"
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout == "['0']\n", done.stderr
+
+
+def test_a_card_stays_held_by_what_the_process_becomes(tmp_path):
+    code = (
+        "import os, sys; from jepa_steps import cards; cards.take(['0'], 1, wait=False); "
+        "os.execv(sys.executable, [sys.executable, '-c', 'print(1, flush=True); input()'])"
+    )
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], env=env, text=True, **pipes) as process:
+        assert process.stdout.readline() == "1\n"
+        look = "from jepa_steps import cards; print(cards.take(['0'], 1, wait=False))"
+        done = subprocess.run([sys.executable, "-c", look], env=env, capture_output=True, text=True)
+        process.communicate("")
+    assert done.stdout == "[]\n"
+
+
+def test_gpus_asked_for_that_cannot_be_used_are_an_error(monkeypatch):
+    monkeypatch.setenv(distributed.ASKED, "2")
+    with pytest.raises(InputError, match=r"resources.gpus: found 2, but torch .* can use no GPU here"):
+        distributed.usable_gpu()
+    monkeypatch.setenv(distributed.ON_CPU, "1")
+    assert not distributed.usable_gpu()
+
+
+def test_an_unused_gpu_of_apple_is_named(monkeypatch, capsys):
+    monkeypatch.delenv(distributed.ASKED, raising=False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert not distributed.usable_gpu()
+    assert "Apple's GPU is not used" in capsys.readouterr().out
+
+
+def test_without_proc_a_lease_knows_living_processes(monkeypatch):
+    """As on macOS."""
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: str(path) != "/proc/self/stat" and exists(path))
+    began = lease._began(os.getpid())
+    assert 0 <= time.time() - began < 24 * 3600 and lease._began(os.getpid()) == began
+    assert lease._began(2**22 + 1) is None
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ rule train:
         tasks=processes,
         gres=gpus_of_a_node,
         gpus_a_node=lambda w: machines(w).gpus,
+        # Of this machine: with "--resources cards=8" a training that would wait for one is not started.
+        cards=lambda w: machines(w).nodes * machines(w).gpus,
         tasks_per_gpu=0,
         local_disk=lambda w: machines(w).local_disk or "",
         slurm_extra=lambda w: f"--ntasks-per-node={processes_per_node(w)} "

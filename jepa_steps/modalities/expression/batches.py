@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ... import draws
 from ...data.order import Order
+from ...device import moved
 from ...draws import evenly
 from .components import principal_axes
 from .encoding import UNKNOWN_SLOT, Padded, read_vocabulary
@@ -135,7 +136,7 @@ class PerturbationBatches:
         entries = self._perturbations(self._store.condition[targets], epoch, rows)
         every = torch.arange(self._tokens, device=device).expand(len(rows), -1)
         control, perturbed = self._control(epoch, rows), self.expression(targets)
-        condition = (torch.from_numpy(part).to(device) for part in entries)
+        condition = (moved(part, device) for part in entries)
         return control, every, every[:, None], perturbed, *condition
 
 
@@ -175,6 +176,6 @@ class MaskedGeneBatches:
     def of(self, epoch: np.ndarray, rows: np.ndarray) -> tuple[Tensor, ...]:
         """The same of cells int64 (b,), as they are drawn in their epochs."""
         u = draws.uniform(self._stream, epoch, rows, self._tokens)
-        order = torch.from_numpy(np.argsort(u, 1, kind="stable")).to(self._world.device)
+        order = moved(np.argsort(u, 1, kind="stable"), self._world.device)
         hidden, context = order[:, : self._hidden], order[:, self._hidden :]
         return self.expression(rows), context.sort(1).values, hidden.sort(1).values[:, None]

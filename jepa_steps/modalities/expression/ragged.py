@@ -4,9 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...device import moved
+
 
 def densify(
-    values: np.ndarray, indices: np.ndarray, offsets: np.ndarray, genes: int, device: torch.device | str
+    values: np.ndarray, indices: np.ndarray, offsets: np.ndarray, genes: int, device: torch.device
 ) -> Tensor:
     """Float32 (B, genes) on ``device``.
 
@@ -15,12 +17,9 @@ def densify(
         genes: width of a row.
     """
     rows = len(offsets) - 1
-    start, length = (
-        torch.from_numpy(part).to(device, non_blocking=True)
-        for part in (np.arange(rows) * genes, np.diff(offsets))
-    )
+    start, length = (moved(part, device) for part in (np.arange(rows) * genes, np.diff(offsets)))
     place = torch.repeat_interleave(start, length, output_size=int(offsets[-1]))
-    place += torch.from_numpy(indices).to(device, non_blocking=True)
+    place += moved(indices, device)
     dense = torch.zeros(rows * genes, dtype=torch.float32, device=device)
-    dense.scatter_(0, place, torch.from_numpy(values).to(device, non_blocking=True))
+    dense.scatter_(0, place, moved(values, device))
     return dense.view(rows, genes)

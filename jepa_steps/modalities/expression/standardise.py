@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...device import moved
+
 
 def common_scale(std: np.ndarray) -> float:
     """The root mean square of the genes' standard deviations (G,); 1 where no gene varies."""
@@ -30,4 +32,4 @@ class Standardisation:
 
     def __call__(self, x_BG: Tensor) -> Tensor:
         """Float32 (B, G), expression as stored -> float32 (B, G)."""
-        return (x_BG.to(self._mean.device) - self._mean) / self._scale
+        return (moved(x_BG, self._mean.device) - self._mean) / self._scale

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ... import draws
+from ...device import moved
 from .pixels import PixelNormalisation
 from .settings import Augment
 
@@ -41,6 +42,11 @@ class Augmentation:
         return x_BCHW
 
 
+def like(x: Tensor, draws: np.ndarray) -> Tensor:
+    """Draws float64 as a tensor of x's type, on its device."""
+    return moved(torch.from_numpy(draws).to(x.dtype), x.device)
+
+
 class RandomResizedCrop:
     """Random crop of a random area and aspect ratio, resized to the input size; random flip.
 
@@ -67,11 +73,12 @@ class RandomResizedCrop:
     def __call__(self, x_BCHW: Tensor, epoch: np.ndarray, index: np.ndarray) -> Tensor:
         """Crop float images."""
         B, _, H, W = x_BCHW.shape
-        scale_B2, shift_B2 = (torch.from_numpy(a).to(x_BCHW) for a in self.boxes(epoch, index))
+        scale_B2, shift_B2 = (like(x_BCHW, a) for a in self.boxes(epoch, index))
         # A crop keeps the axes, so two lines make its grid, in a fifth of affine_grid's time.
         grid_BHW2 = x_BCHW.new_empty(B, H, W, 2)
         for axis, size in enumerate((W, H)):
-            centres = (2 * torch.arange(size).to(x_BCHW) + 1) / size - 1
+            places = torch.arange(size, dtype=x_BCHW.dtype, device=x_BCHW.device)
+            centres = (2 * places + 1) / size - 1
             line = scale_B2[:, axis, None] * centres + shift_B2[:, axis, None]
             grid_BHW2[..., axis] = line[:, None, :] if axis == 0 else line[:, :, None]
         return F.grid_sample(x_BCHW, grid_BHW2, padding_mode="border", align_corners=False)
@@ -113,20 +120,21 @@ class ColourJitter:
     ):
         self._strength = np.array([brightness, contrast, saturation])
         self._mean, self._std = pixels.mean.flatten(), pixels.std.flatten()
+        channels = len(self._mean)
+        grey = _GREY if channels == 3 else (1 / channels,) * channels
+        self._grey = torch.tensor(grey, device=pixels.device)
+        self._own = torch.eye(channels, device=pixels.device)
         self._stream = draws.key(seed, purpose)
 
     def __call__(self, x_BCHW: Tensor, epoch: np.ndarray, index: np.ndarray) -> Tensor:
         """Vary normalised float images; pixel values stay in [0, 255]."""
         B, C = x_BCHW.shape[:2]
-        mean_C, std_C = self._mean, self._std
-        factors = torch.from_numpy(self.factors(epoch, index)).to(x_BCHW)
+        mean_C, std_C, weights_C = self._mean, self._std, self._grey
+        factors = like(x_BCHW, self.factors(epoch, index))
         brightness, contrast, saturation = factors.T[..., None]  # (B, 1) each
-        weights_C = torch.tensor(_GREY if C == 3 else (1 / C,) * C).to(x_BCHW)
         # In pixel values: b (s k x + (1 - s) k grey(x) + (1 - k) mean of grey(x)).
         grey_mean_B1 = (x_BCHW.mean((2, 3)) * std_C + mean_C) @ weights_C[:, None]
-        mix_BCC = (
-            saturation[..., None] * torch.eye(C).to(x_BCHW) + (1 - saturation[..., None]) * weights_C
-        )
+        mix_BCC = saturation[..., None] * self._own + (1 - saturation[..., None]) * weights_C
         mix_BCC = (brightness * contrast)[..., None] * mix_BCC
         offset_BC = mix_BCC @ mean_C + brightness * (1 - contrast) * grey_mean_B1 - mean_C
         y = torch.baddbmm(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...data.masks import MultiBlockMasks
 from ...data.order import Order
+from ...device import moved, resident
 from .augment import Augmentation
 from .pixels import PixelNormalisation
 from .settings import ImageJepa
@@ -36,15 +37,13 @@ class Images:
         if device.type == "cuda":
             room = torch.cuda.get_device_properties(device).total_memory / 4
             if store.images.nbytes < room:
-                self._resident = torch.from_numpy(np.array(store.images)).to(device)
+                self._resident = resident(store.images, device)
 
     def __call__(self, index: np.ndarray) -> Tensor:
         """int64 (b,) -> float32 (b, C, H, W)."""
         if self._resident is not None:
-            x = self._resident[torch.from_numpy(index).to(self._device)]
-        else:
-            x = torch.from_numpy(self._images[index])
-        return self.normalise(x)
+            return self.normalise(self._resident[moved(index, self._device)])
+        return self.normalise(torch.from_numpy(self._images[index]))
 
 
 class Batches:
@@ -93,5 +92,5 @@ class Batches:
         context = masks.context(visible, length, number, epoch, index)
         plain = self.images(index)
         x, *target_view = (augment(plain, epoch, index) for augment in self._augment)
-        masks = (torch.from_numpy(part).to(world.device) for part in (context, targets))
+        masks = (moved(part, world.device) for part in (context, targets))
         return x, *masks, *target_view

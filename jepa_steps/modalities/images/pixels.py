@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ...device import moved
+
 
 class PixelNormalisation:
     """uint8 (B, H, W, C) -> float32 (B, C, H, W), minus the mean, over the standard deviation.
@@ -24,5 +26,5 @@ class PixelNormalisation:
     def __call__(self, images: Tensor) -> Tensor:
         """Normalise a batch."""
         # Bytes are moved before they become four times as many; no copies after that.
-        x_BCHW = images.to(self.device).permute(0, 3, 1, 2).contiguous().float()
+        x_BCHW = moved(images, self.device).permute(0, 3, 1, 2).contiguous().float()
         return x_BCHW.sub_(self.mean).div_(self.std)

@@ -1,10 +1,10 @@
 """What is trained on images: hidden blocks of tokens, or pooled views, are predicted."""
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ...data.masks import MultiBlockMasks
+from ...device import moved
 from ...engine.distributed import World
 from ...engine.schedules import target_blocks
 from .batches import Batches
@@ -38,7 +38,7 @@ class ImageTask:
     def fixed(self, number: int, rows: np.ndarray) -> tuple[Tensor, ...]:
         """Images ``rows``, plain, with the masks that batch ``number`` of a validation has."""
         masks = self._masks(number, np.zeros(len(rows), np.int64), rows)
-        index = (torch.from_numpy(m).to(self._device) for m in (masks.context, masks.targets))
+        index = (moved(part, self._device) for part in (masks.context, masks.targets))
         return self.inputs(rows), *index
 
 

@@ -42,5 +42,7 @@ def masked_views(encoder: Encoder, images: np.ndarray, index: np.ndarray, settin
     for view in range(settings.views):
         context = sampler(view, np.full(len(index), view), index).context
         parts = zip(batches(images, size), batches(context, size), strict=True)
-        found.append(np.concatenate([encoder.encode(x, keep).mean(1).numpy() for x, keep in parts]))
+        found.append(
+            np.concatenate([encoder.encode(x, keep).mean(1).cpu().numpy() for x, keep in parts])
+        )
     return np.stack(found, 1)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ... import draws
 from ...config import Objective
+from ...device import moved
 from .terms import Term, Views, full
 
 
@@ -26,7 +27,8 @@ def normal(rows: list[tuple[Tensor, ...]], objective: Objective, seed: int, step
         seed, step: from which the directions are drawn.
     """
     pooled = rows[-1][0]
-    directions = unit_directions(pooled.shape[1], objective.directions, seed, step).to(pooled.device)
+    directions = unit_directions(pooled.shape[1], objective.directions, seed, step)
+    directions = moved(directions, pooled.device)
     terms = [sigreg_loss(x, directions) * (len(pooled) / len(x)) for kind in rows for x in kind]
     return [Term("sigreg", torch.stack(terms).mean(), objective.sigreg)]
 

@@ -53,4 +53,4 @@ def between_sample_rows(tokens_BKD: Tensor, index_BK: Tensor, n: int) -> tuple[T
     count = flat.new_zeros(n).index_add(0, index, torch.ones_like(flat[:, 0]))
     mean_ND = flat.new_zeros(n, D).index_add(0, index, flat)
     mean_ND = mean_ND / count.clamp(min=1)[:, None]
-    return flat - mean_ND[index], full(tokens_BKD).mean(dim=1)
+    return flat - mean_ND.index_select(0, index), full(tokens_BKD).mean(dim=1)

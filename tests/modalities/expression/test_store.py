@@ -12,6 +12,8 @@ from jepa_steps.modalities.expression.batches import Expression
 from jepa_steps.modalities.expression.ragged import densify
 from jepa_steps.modalities.expression.store import open_store
 
+CPU = torch.device("cpu")
+
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory):
@@ -28,7 +30,7 @@ def test_three_ways_to_read_a_batch_agree(stores):
     assert x.dtype == np.float32 and x.shape == (50, 40) and x.any(1).all()
     assert np.array_equal(x, dense.samples(rows))
     values, indices, offsets = plain.csr.ragged(rows)
-    assert np.array_equal(densify(values, indices, offsets, 40, "cpu").numpy(), x)
+    assert np.array_equal(densify(values, indices, offsets, 40, CPU).numpy(), x)
     assert (np.diff(offsets) == (x > 0).sum(1)).all()
     assert all((np.diff(indices[a:b]) > 0).all() for a, b in pairwise(offsets))
     pieces = list(plain.blocks(rows))
@@ -40,7 +42,7 @@ def test_small_batches(stores, rows):
     rows = np.array(rows, np.int64)
     for store in stores:
         assert store.samples(rows).shape == (len(rows), 40)
-    assert densify(*stores[0].csr.ragged(rows), 40, "cpu").shape == (len(rows), 40)
+    assert densify(*stores[0].csr.ragged(rows), 40, CPU).shape == (len(rows), 40)
 
 
 def test_a_store_of_more_values_than_int32_counts_reads_the_same(stores, monkeypatch):
@@ -60,7 +62,7 @@ def test_a_store_of_more_values_than_int32_counts_reads_the_same(stores, monkeyp
 
 def test_rows_without_values_and_repeated_lengths_densify():
     values, indices = np.array([1, 2, 3], np.float32), np.array([4, 0, 2], np.int32)
-    x = densify(values, indices, np.array([0, 0, 1, 1, 3]), 5, "cpu")
+    x = densify(values, indices, np.array([0, 0, 1, 1, 3]), 5, CPU)
     want = torch.tensor([[0, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0], [2, 0, 3, 0, 0.0]])
     assert torch.equal(x, want)
 
@@ -68,7 +70,7 @@ def test_rows_without_values_and_repeated_lengths_densify():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: nothing to move batches to")
 def test_ragged_batches_become_dense_on_the_gpu(stores):
     rows = np.arange(64)
-    x = densify(*stores[0].csr.ragged(rows), 40, "cuda")
+    x = densify(*stores[0].csr.ragged(rows), 40, torch.device("cuda"))
     assert np.array_equal(x.cpu().numpy(), stores[0].samples(rows))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ....device import judging_device, moved
 from ....model.export import load_weights
 from ....model.jepa import Jepa
 from ..batches import Expression, Perturbations
@@ -36,10 +37,11 @@ class Effects:
 
     def __init__(self, train: ExpressionJepa, folder: Path | None, store: ExpressionStore):
         self._jepa: Jepa = jepa_for(train, store)
+        self._device = judging_device()
         if folder:
             self._jepa.load_state_dict(load_weights(folder / "jepa.safetensors"))
-        self._jepa.eval().requires_grad_(False)
-        self._read = Expression(store, torch.device("cpu"))
+        self._jepa.eval().requires_grad_(False).to(self._device)
+        self._read = Expression(store, self._device)
         self.conditions = Perturbations(store, 0.0, 0).conditions
 
     @property
@@ -59,9 +61,9 @@ class Effects:
         """Predictions for cells int64 (n,) under one condition: float32 (n, F)."""
 
         def predict(part: np.ndarray) -> Tensor:
-            every = torch.arange(self._jepa.encoder.tokens).expand(len(part), -1)
+            every = torch.arange(self._jepa.encoder.tokens, device=self._device).expand(len(part), -1)
             code = self.conditions.take(np.full(len(part), condition))
-            told = [torch.from_numpy(each) for each in code]
+            told = [moved(each, self._device) for each in code]
             context = self._jepa.encoder(self._read(part), every)
             return self._flat(self._jepa.predictor(context, every, every[:, None], *told)[:, 0])
 
@@ -73,4 +75,4 @@ class Effects:
     @torch.no_grad()
     def _in_blocks(self, rows: np.ndarray, forward: Callable[[np.ndarray], Tensor]) -> np.ndarray:
         parts = (rows[a : a + _BLOCK] for a in range(0, len(rows), _BLOCK))
-        return np.concatenate([forward(part).float().numpy() for part in parts])
+        return np.concatenate([forward(part).float().cpu().numpy() for part in parts])
