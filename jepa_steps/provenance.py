@@ -15,7 +15,7 @@ from . import __version__
 # kinds of data, which would run all experiments again when one is added.
 _SHARED = ("arrays.py", "files.py", "draws.py")
 # The same where torch runs.
-_WITH_TORCH = (*_SHARED, "device.py")
+_WITH_TORCH = (*_SHARED, "device.py", "cards.py")
 # The tables that say what each sample is, without what draws batches from them.
 _TABLES = ("data/__init__.py", "data/splits.py")
 # What training measures of its own embeddings.

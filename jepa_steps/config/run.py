@@ -30,6 +30,9 @@ class JepaRun(Settings):
     """Autocast type; auto = bf16 on GPUs that have it, fp32 elsewhere. fp16 scales the loss."""
     tf32: bool = False
     """Let GPUs multiply fp32 matrices in TF32: faster, about three decimal digits."""
+    deterministic: bool = False
+    """On GPUs, take kernels that sum in a fixed order: a run repeated or resumed on the same type of
+    card then gives the same bytes, more slowly. On CPUs it always does."""
     accumulate: Annotated[int, Field(ge=1)] = 1
     """Pieces a batch is computed in, to save memory; the gradient is the whole batch's, for the
     variance and covariance terms, too (at the price of a second forward pass)."""

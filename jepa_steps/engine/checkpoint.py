@@ -32,6 +32,10 @@ def save(folder: Path, step: int, state: dict[str, Any], keep: int = 2) -> None:
         manifest = json.dumps({"step": step, "sha256": sha256(path)})
         atomic_write(path.with_suffix(".json"), lambda t: t.write_text(manifest))
     except (OSError, RuntimeError) as error:
+        # Of a full disk torch's writer says what its file looks like; an error of CUDA is no disk's.
+        writer = ("inline_container", "PytorchStreamWriter")
+        if isinstance(error, RuntimeError) and not any(name in str(error) for name in writer):
+            raise
         reason, free = str(error).splitlines()[0][:160], shutil.disk_usage(folder).free
         raise InputError(
             f"{path}: checkpoint cannot be written ({reason}; {free:,} bytes free on this disk); "

@@ -23,6 +23,7 @@ from ..modalities import optional_part, part
 from ..modalities.contract import Store
 from . import checkpoint, memory, parallel, schedules
 from .cost import facts, step_cost
+from .determinism import make_deterministic
 from .distributed import World
 from .gradients import backward
 from .guard import Guard
@@ -62,6 +63,8 @@ class Trainer:
                 f"({world.size} processes x accumulate {train.accumulate})"
             )
         torch.set_num_threads(train.threads)
+        if train.deterministic:
+            make_deterministic(world.device)
         self.settings, self.folder, self.world = train, folder, world
         self.precision = Precision(train, world.device)
         modality = store.manifest["modality"]

@@ -24,6 +24,7 @@ TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 # The environment's programs first: jobs get the PATH of whoever submits them.
 ENV = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 ENV |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+ENV |= {"JEPA_STEPS_ON_CPU": "1"}  # the GPUs that its nodes count are none
 
 
 def sh(*command: str, **options) -> str:

@@ -1,8 +1,15 @@
+import threading
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
+from support import TINY, parse_training
 
 from jepa_steps.engine import checkpoint
+from jepa_steps.engine.distributed import World
+from jepa_steps.engine.loop import Trainer
+from jepa_steps.errors import InputError
 
 
 def save_two(folder):
@@ -74,3 +81,62 @@ def test_a_failed_write_leaves_nothing_and_keeps_the_old_file(tmp_path):
     with pytest.raises(OSError, match="disk full"):
         checkpoint.atomic_write(path, fail)
     assert [p.name for p in tmp_path.iterdir()] == ["a"] and path.read_text() == "old"
+
+
+def test_a_checkpoint_that_a_shared_disk_shows_late_is_waited_for(tmp_path):
+    save_two(tmp_path)
+    path = tmp_path / "step-000000002.pt"
+    path.rename(tmp_path / "hidden")
+    threading.Timer(0.7, lambda: (tmp_path / "hidden").rename(path)).start()
+    assert checkpoint.load(tmp_path, 2, wait=30)["step"] == 2
+
+
+def test_a_checkpoint_that_one_machine_alone_sees_is_an_error(tmp_path):
+    save_two(tmp_path)
+    (tmp_path / "step-000000002.pt").unlink()
+    with pytest.raises(InputError, match=r"step-000000002.pt: No such file .* while another machine"):
+        checkpoint.load(tmp_path, 2, wait=0)
+
+
+def test_a_checkpoint_of_another_step_is_an_error(tmp_path):
+    checkpoint.save(tmp_path, 3, {"step": 4})
+    with pytest.raises(InputError, match="found step 4 in it, expected 3"):
+        checkpoint.load(tmp_path, 3)
+
+
+@dataclass(frozen=True)
+class Second(World):
+    """Rank 1 of two whose main rank found ``newest``."""
+
+    newest: int = 0
+    main = False
+
+    def from_main(self, value: int) -> int:
+        assert value == -1  # it does not look for itself
+        return self.newest
+
+
+def test_all_ranks_resume_from_what_the_main_rank_found(store, tmp_path):
+    """Also where their own view of the folder is another."""
+    settings = parse_training({**TINY, "steps": 30, "checkpoint_every": 10}, "test")
+    first = Trainer(settings, store, tmp_path, World(0, 1, torch.device("cpu")))
+    for _ in range(12):
+        first.train_step()
+        if first.step in (5, 10):
+            first.save()
+    rank = Trainer(settings, store, tmp_path, World(0, 1, torch.device("cpu")))
+    rank.world = Second(0, 1, torch.device("cpu"), 5)
+    rank.resume()
+    assert rank.step == 5
+    rank.world = Second(0, 1, torch.device("cpu"), 10)
+    rank.resume()
+    assert rank.step == 10
+
+
+def test_an_error_of_cuda_is_not_called_one_of_the_disk(tmp_path, monkeypatch):
+    def save(state, path):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch, "save", save)
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        checkpoint.save(tmp_path, 1, {})

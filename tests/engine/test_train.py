@@ -355,6 +355,8 @@ def test_compiled_blocks_follow_the_plain_ones(step, tmp_path, digits):
     compiled = trained(step, tmp_path, digits, "compiled", {**spec, "compile": True})
     ours, theirs = (load_file(f / "encoder.safetensors") for f in (compiled, plain))
     assert ours.keys() == theirs.keys()
+    # Context and target lengths vary, with and without gradients: 8 variants were just not too many.
+    assert torch._dynamo.config.recompile_limit >= 64
     assert all(torch.allclose(ours[n], theirs[n], atol=1e-4) for n in theirs)
 
 
