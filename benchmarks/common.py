@@ -6,7 +6,10 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import lru_cache
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +48,15 @@ def random_store(folder: Path, side: int, images: int):
     return open_store(folder / "data")
 
 
+@lru_cache
+def _store(side: int, images: int):
+    with redirect_stdout(StringIO()):
+        return random_store(Path(tempfile.mkdtemp()), side, images)
+
+
 def trainer(side: int, batch: int, model: dict, device: str = "cpu", images: int = 512, **changes):
     """A trainer of an I-JEPA on random images."""
-    folder = Path(tempfile.mkdtemp())
+    store = _store(side, images)
     settings = {
         "encoder": "jepa",
         "steps": 100_000,
@@ -58,9 +67,10 @@ def trainer(side: int, batch: int, model: dict, device: str = "cpu", images: int
         "threads": 1,
         **changes,
     }
-    store = random_store(folder, side, images)
     train = parse_training(settings, "benchmark", "images")
-    return Trainer(train, store, folder, World(0, 1, torch.device(device)))
+    made = Trainer(train, store, Path(tempfile.mkdtemp()), World(0, 1, torch.device(device)))
+    made.store = store  # what it was made from
+    return made
 
 
 def interleaved(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:

@@ -5,6 +5,7 @@ Shapes: n samples, B samples of a batch, D width.
 
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,11 @@ class Validation:
 
     def _views(self, batch: tuple[Tensor, ...]) -> Views:
         """What the loss compares, computed in pieces."""
-        pieces = list(zip(*(part.split(self._piece) for part in batch), strict=True))
-        with self._precision.autocast():
-            views = [self._jepa(*piece) for piece in pieces]
+        views = []
+        for piece, needed in self._pieces(len(batch[0])):
+            with self._precision.autocast():
+                found = self._jepa(*(part[piece] for part in batch))
+            views += [found] * needed
         if len(views) == 1:
             return views[0]
         return Views(*(None if x[0] is None else torch.cat(x) for x in zip(*views, strict=True)))
@@ -123,13 +126,19 @@ class Validation:
         width = self._jepa.exported().dim
         z = torch.zeros(len(rows), width, device=self._world.device)
         for number, part, weight in self._shares(rows):
-            for a in range(0, len(part), self._piece):
-                some = part[a : a + self._piece]
+            here = z[number * self._size :]
+            for piece, needed in self._pieces(len(part)):
                 with self._precision.autocast():
-                    tokens = self._jepa(self._task.inputs(some))
-                first = number * self._size + a
-                z[first : first + len(some)] += tokens.float().mean(1) * weight
+                    tokens = self._jepa(self._task.inputs(part[piece]))
+                here[piece] += tokens.float().mean(1) * weight * needed
         return self._world.total(z).cpu().numpy()
+
+    def _pieces(self, n: int) -> Iterator[tuple[slice, bool]]:
+        """Parts of n samples of a batch, and whether they are needed: ranks that shard wait for each other
+        in every pass, so that a short batch takes as many as a whole one."""
+        for number in range(self._size // self._piece):
+            first = min(number, (n - 1) // self._piece) * self._piece
+            yield slice(first, min(first + self._piece, n)), number * self._piece < n
 
     def _shares(self, rows: np.ndarray):
         """(batch number, its rows, weight 1 or 0) of this rank."""

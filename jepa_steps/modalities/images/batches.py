@@ -15,6 +15,7 @@ from ...data.order import Order
 from ...device import moved, resident
 from .augment import Augmentation
 from .pixels import PixelNormalisation
+from .reader import Reader
 from .settings import ImageJepa
 from .store import ImageStore
 
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
 class Images:
     """Normalised images by sample number, on the device.
 
-    The whole training set moves to an accelerator once if it takes less than a quarter of its
-    memory; otherwise rows are read from the memory map for every batch.
+    The whole training set moves to a GPU once if it takes less than a quarter of its memory; otherwise
+    rows are read for every batch, on an accelerator while it is busy with the last one.
     """
 
     def __init__(self, store: ImageStore, device: torch.device):
         self._images, self._device = store.images, device
+        self._reader = None
         pixels = store.manifest["pixels"]
         self.normalise = PixelNormalisation(pixels["mean"], pixels["std"], device)
         self._resident = None
@@ -38,12 +40,20 @@ class Images:
             room = torch.cuda.get_device_properties(device).total_memory / 4
             if store.images.nbytes < room:
                 self._resident = resident(store.images, device)
+        if device.type != "cpu" and self._resident is None:
+            self._reader = Reader(store.images)
+
+    def ahead(self, index: np.ndarray) -> None:
+        """Begin to read samples int64 (b,) that are asked for next, where that takes time."""
+        if self._reader is not None:
+            self._reader.ahead(index)
 
     def __call__(self, index: np.ndarray) -> Tensor:
         """int64 (b,) -> float32 (b, C, H, W)."""
         if self._resident is not None:
             return self.normalise(self._resident[moved(index, self._device)])
-        return self.normalise(torch.from_numpy(self._images[index]))
+        read = self._images.__getitem__ if self._reader is None else self._reader
+        return self.normalise(torch.from_numpy(read(index)))
 
 
 class Batches:
@@ -91,6 +101,7 @@ class Batches:
         length = world.smallest(int(visible.sum(1).min()))
         context = masks.context(visible, length, number, epoch, index)
         plain = self.images(index)
+        self.images.ahead(self.samples(number + 1)[1][mine])
         x, *target_view = (augment(plain, epoch, index) for augment in self._augment)
         masks = (moved(part, world.device) for part in (context, targets))
         return x, *masks, *target_view
