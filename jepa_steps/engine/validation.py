@@ -134,8 +134,8 @@ class Validation:
         return self._world.total(z).cpu().numpy()
 
     def _pieces(self, n: int) -> Iterator[tuple[slice, bool]]:
-        """Parts of n samples of a batch, and whether they are needed: ranks that shard wait for each other
-        in every pass, so that a short batch takes as many as a whole one."""
+        """Parts of n samples of a batch, and whether they are needed: ranks that shard wait for each
+        other in every pass, so that a short batch takes as many as a whole one."""
         for number in range(self._size // self._piece):
             first = min(number, (n - 1) // self._piece) * self._piece
             yield slice(first, min(first + self._piece, n)), number * self._piece < n
