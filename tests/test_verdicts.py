@@ -129,10 +129,6 @@ FAULTY = {
     ),
     "small batch": ("small batch", {**TWO_CROPS, "steps": 100, "batch_size": 2}),
     "under-trained": ("under-trained", {**HIDDEN_TOKENS, "steps": 12}),
-    "large steps, two crops": (
-        "rank-k collapse",
-        {**TWO_CROPS, "steps": 300, "optimizer": {"lr": 0.3}},
-    ),
     "large steps, hidden tokens": ("rank-k collapse", {**HIDDEN_TOKENS, "optimizer": {"lr": 0.2}}),
 }
 

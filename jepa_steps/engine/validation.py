@@ -136,9 +136,11 @@ class Validation:
     def _pieces(self, n: int) -> Iterator[tuple[slice, bool]]:
         """Parts of n samples of a batch, and whether they are needed: ranks that shard wait for each
         other in every pass, so that a short batch takes as many as a whole one."""
-        for number in range(self._size // self._piece):
-            first = min(number, (n - 1) // self._piece) * self._piece
-            yield slice(first, min(first + self._piece, n)), number * self._piece < n
+        last = (n - 1) // self._piece
+        passes = last + 1 if self._world.size == 1 else self._size // self._piece
+        for number in range(passes):
+            first = min(number, last) * self._piece
+            yield slice(first, min(first + self._piece, n)), number <= last
 
     def _shares(self, rows: np.ndarray):
         """(batch number, its rows, weight 1 or 0) of this rank."""
