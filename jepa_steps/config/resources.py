@@ -14,8 +14,9 @@ class Resources(Settings):
     nodes: Annotated[int, Field(ge=1)] = 1
     """Nodes of a cluster."""
     gpus: Annotated[int, Field(ge=0)] = 0
-    """GPUs a node, one process each; 0 = one process a node, on CPUs. Outside a cluster training takes
-    the GPUs that are there, at most nodes * gpus."""
+    """GPUs per node, one process each; 0 = one process per node that asks for none. Outside a cluster
+    training takes GPUs that no other training holds, at most nodes * gpus; with 0 one, where there is
+    one. GPUs that are asked for and cannot be used are an error."""
     mem_mb: Annotated[int, Field(ge=100)] = 4000
     """Memory of a node, MB; a cluster job that failed is tried again with twice, then 3 times this."""
     runtime: Annotated[int, Field(ge=1)] = 240
