@@ -175,6 +175,8 @@ def main() -> None:
     if not SMOKE and DEVICE == "cpu":
         sys.exit("no GPU here: nothing to measure; --smoke runs the same code on the CPU")
     common.header(__doc__.split("\n\n")[0])
+    if SMOKE:
+        print("smoke: shows that everything runs; its figures say nothing")
     start, card = time.perf_counter(), peak()
     print(f"measured bf16 matmul peak {card / 1e12:.2f} TFLOP/s")
     copies()

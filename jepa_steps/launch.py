@@ -53,14 +53,24 @@ def local_command(args: Namespace) -> tuple[list[str], dict[str, str]]:
     if not cards:
         return plain, {}  # where GPUs were asked for, training says that there are none
     count = min(max(1, asked), len(cards))
+    if asked > 1:
+        _usable(asked)
     if count < asked:
         print(f"launch: {asked} GPUs asked for, {count} here; the batch stays the same", flush=True)
     chosen = take(cards, count, wait=asked > 0)
     held = {"CUDA_VISIBLE_DEVICES": ",".join(chosen)} if chosen else {}
+    print(f"launch: on GPU {', '.join(chosen) or cards[0]} of {len(cards)}", flush=True)
     if count == 1:
         return plain, held
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count))
     return [sys.executable, *launcher, *TRAIN, *args.arguments], held
+
+
+def _usable(asked: int) -> None:
+    """Stop before torchrun starts several processes that all say that there is no GPU for them."""
+    from .engine.distributed import usable_gpu  # imports torch, which takes seconds
+
+    usable_gpu(asked)
 
 
 def _said(*command: str) -> str:
@@ -80,6 +90,8 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("--cpus", type=int, default=1, help="CPUs of one process")
     p.add_argument("arguments", nargs="+", metavar="-- ARGUMENT", help="what jepa_steps.train takes")
     args = p.parse_args(argv)
+    if args.nodes < 1 or args.gpus < 0:
+        raise InputError(f"--nodes {args.nodes} --gpus {args.gpus}: expected 1 or more, and 0 or more")
     job = os.environ.get("SLURM_JOB_ID")
     command, environment = slurm_command(args, job) if job else local_command(args)
     sys.stdout.flush()

@@ -73,7 +73,7 @@ def world() -> Iterator[World]:
             or a rendezvous that fails; it never becomes a silent world of one.
     """
     rank, size, local = place()
-    cuda = usable_gpu()
+    cuda = usable_gpu(int(os.environ.get(ASKED) or 0))
     # Where Slurm shows each process one GPU only, that is number 0.
     local = min(local, torch.cuda.device_count() - 1) if cuda and "SLURM_PROCID" in os.environ else local
     if cuda and local >= torch.cuda.device_count():
@@ -98,22 +98,25 @@ def world() -> Iterator[World]:
     dist.destroy_process_group()
 
 
-def usable_gpu() -> bool:
-    """Whether to train on GPUs: where there are any.
+def usable_gpu(asked: int) -> bool:
+    """Whether to train on GPUs: where there are any; ``asked`` is how many a user wants.
 
     Raises:
         InputError: some were asked for, and torch cannot use them.
     """
     if torch.cuda.is_available():
         return True
-    asked = os.environ.get(ASKED, "0")
-    if asked != "0" and os.environ.get(ON_CPU) != "1":
-        why = "its CUDA finds none" if torch.version.cuda else "it is built for CPUs alone"
-        raise InputError(
-            f"resources.gpus: found {asked}, but torch {torch.__version__} can use no GPU here ({why}); "
-            f"see nvidia-smi and docs/scale.md, set resources.gpus: 0, or {ON_CPU}=1 to train on the "
-            "CPU all the same"
-        )
+    if asked:
+        why = "see nvidia-smi" if torch.version.cuda else "it is built for CPUs alone"
+        if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
+            why = "CUDA_VISIBLE_DEVICES hides them"
+        none = f"resources.gpus: {asked} asked for, but torch {torch.__version__} can use none ({why})"
+        if os.environ.get(ON_CPU) != "1":
+            raise InputError(
+                f"{none}; install a torch for your CUDA (README), set resources.gpus: 0, or {ON_CPU}=1 "
+                "in the environment to train on the CPU all the same"
+            )
+        print(f"{none}; training on the CPU, as {ON_CPU}=1 says", flush=True)
     if torch.backends.mps.is_available():
         print("Apple's GPU is not used: it has no float64, in which statistics are summed", flush=True)
     return False

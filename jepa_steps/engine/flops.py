@@ -21,7 +21,9 @@ _GPU_PEAKS = {
     ("V100",): 125e12,
 }
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_SIDE = {"cpu": 1024}  # of the timed product; smaller ones time the start of a kernel
+# Side of the timed product: a smaller one times the start of a kernel, a larger one takes CPUs seconds,
+# of which many have no half precision.
+_SIDE = {("cpu", "fp32"): 1024, ("cpu", "bf16"): 256, ("cpu", "fp16"): 256}
 
 
 def count(module: nn.Module, loss: Callable[[], Tensor]) -> tuple[int, dict[str, float]]:
@@ -46,7 +48,7 @@ def peak(device: torch.device, precision: str, tf32: bool = False) -> tuple[floa
         for words, value in _GPU_PEAKS.items():
             if all(word.lower() in name.lower() for word in words):
                 return value, f"{name} dense {precision}, data sheet"
-    n = _SIDE.get(device.type, 8192)
+    n = _SIDE.get((device.type, precision), 8192)
     a = torch.randn(n, n, device=device, dtype=_TYPES[precision])
     best = float("inf")
     for _ in range(6):

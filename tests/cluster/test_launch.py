@@ -72,6 +72,7 @@ def test_outside_a_job_as_many_processes_as_gpus_at_most_those_asked_for(
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus))))
+    monkeypatch.setenv("JEPA_STEPS_ON_CPU", "1")
     command, env = executed(monkeypatch, "--nodes", "2", "--gpus", "2")
     count = command[command.index("--nproc-per-node") + 1] if "--standalone" in command else "1"
     assert count == str(processes)
@@ -121,18 +122,32 @@ def test_a_card_stays_held_by_what_the_process_becomes(tmp_path):
     assert done.stdout == "[]\n"
 
 
-def test_gpus_asked_for_that_cannot_be_used_are_an_error(monkeypatch):
-    monkeypatch.setenv(distributed.ASKED, "2")
-    with pytest.raises(InputError, match=r"resources.gpus: found 2, but torch .* can use no GPU here"):
-        distributed.usable_gpu()
+def test_gpus_asked_for_that_cannot_be_used_are_an_error(monkeypatch, capsys):
+    with pytest.raises(InputError, match=r"resources.gpus: 2 asked for, but torch .* can use none"):
+        distributed.usable_gpu(2)
     monkeypatch.setenv(distributed.ON_CPU, "1")
-    assert not distributed.usable_gpu()
+    assert not distributed.usable_gpu(2)
+    assert "training on the CPU, as JEPA_STEPS_ON_CPU=1 says" in capsys.readouterr().out
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv(distributed.ON_CPU)
+    with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES hides them"):
+        distributed.usable_gpu(2)
+
+
+def test_launch_stops_before_several_processes_find_no_gpu(monkeypatch, tmp_path):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.delenv(distributed.ON_CPU, raising=False)
+    with pytest.raises(InputError, match="2 asked for, but torch"):
+        executed(monkeypatch, "--gpus", "2")
+    with pytest.raises(InputError, match="--nodes 1 --gpus -1: expected"):
+        executed(monkeypatch, "--gpus", "-1")
 
 
 def test_an_unused_gpu_of_apple_is_named(monkeypatch, capsys):
-    monkeypatch.delenv(distributed.ASKED, raising=False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert not distributed.usable_gpu()
+    assert not distributed.usable_gpu(0)
     assert "Apple's GPU is not used" in capsys.readouterr().out
 
 
