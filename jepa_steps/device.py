@@ -1,6 +1,7 @@
 """Where tensors live: the device that judges, and copies that the CPU does not wait for."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,10 @@ def resident(array: np.ndarray, device: torch.device) -> Tensor:
     return whole
 
 
+@lru_cache
 def judging_device() -> torch.device:
-    """A GPU that no training or other judge holds, or else the first; the CPU where there is none."""
+    """A GPU that no training or other judge holds, or else the first; the CPU where there is none. The
+    same at every call of a process: it holds one card, not one per encoder."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     cards = visible()

@@ -41,7 +41,7 @@ def test_a_resident_array_is_copied_in_blocks(monkeypatch):
 
 
 def test_without_a_gpu_the_cpu_judges():
-    assert device.judging_device() == CPU
+    assert device.judging_device() == CPU and device.judging_device() is device.judging_device()
 
 
 def test_a_judge_takes_a_card_that_nobody_holds(monkeypatch, tmp_path):
@@ -49,5 +49,5 @@ def test_a_judge_takes_a_card_that_nobody_holds(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-4e,GPU-5f")
-    judges = [device.judging_device() for _ in range(3)]
+    judges = [device.judging_device.__wrapped__() for _ in range(3)]
     assert judges == [torch.device("cuda", number) for number in (0, 1, 0)]

@@ -77,7 +77,7 @@ def _compare(
         return None
     sign = 1.0 if metric.higher else -1.0
     best = max(theirs, key=lambda b: sign * theirs[b][keep].mean())
-    difference = differences(name, model, baselines[best])[keep]
+    difference = sign * (ours - theirs[best])[keep]
     codes = np.unique(np.arange(len(ours)) if units is None else units, return_inverse=True)[1][keep]
     top = mean_over_perturbations(_filled(ceiling[name], metric)[keep])[0] if ceiling else None
     gap = sign * (top - theirs[best][keep].mean()) if ceiling else 0.0

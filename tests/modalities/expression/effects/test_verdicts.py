@@ -64,6 +64,15 @@ def test_undefined_correlations_count_as_chance_and_distances_are_left_out():
     assert row["baseline"] == 0 and row["verdict"] == "beats"
 
 
+def test_where_model_and_best_baseline_are_both_undefined_they_tie_at_chance():
+    hole = np.where(np.arange(40) < 10, np.nan, BASE)
+    found = rows(
+        {"pearson_delta": hole}, {"b": {"pearson_delta": hole}, "c": {"pearson_delta": BASE - 1}}
+    )
+    row = found["pearson_delta"]
+    assert row["n"] == 40 and row["best_baseline"] == "b" and row["difference"] == 0
+
+
 def test_what_no_method_can_be_asked_is_left_out():
     """As discrimination of a perturbation that is alone in its context."""
     alone = np.where(np.arange(40) < 10, np.nan, BASE)
