@@ -9,6 +9,7 @@ from support import parse_training
 
 from jepa_steps import embed, monitor, train
 from jepa_steps.config import resolved
+from jepa_steps.metrics.diagnosis import FOLLOWED
 from jepa_steps.metrics.remedies import merge
 from jepa_steps.model.jepa import Jepa
 
@@ -131,6 +132,10 @@ FAULTY = {
     "under-trained": ("under-trained", {**HIDDEN_TOKENS, "steps": 12}),
     "large steps, hidden tokens": ("rank-k collapse", {**HIDDEN_TOKENS, "optimizer": {"lr": 0.2}}),
 }
+
+
+def test_only_what_was_followed_here_is_called_so():
+    assert {fault for fault, _ in FAULTY.values()} | {"no learning", "worse than untrained"} == FOLLOWED
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """The verdict: named faults, each with its evidence and a remedy."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from . import embedding_rules, training_rules
@@ -25,9 +25,21 @@ RULES = (
 )
 
 
+# Verdicts whose change of settings was followed in a test, after which they were gone.
+FOLLOWED = {
+    "collapse",
+    "rank-k collapse",
+    "small batch",
+    "under-trained",
+    "no learning",
+    "worse than untrained",
+}
+UNTRIED = "No test has followed this change: it may not help."
+
+
 def diagnose(evidence: Evidence, limits: Limits) -> list[Finding]:
     """All faults that the numbers show, errors first; empty = healthy."""
-    found = [finding for rule in RULES if (finding := rule(evidence, limits))]
+    found = [_honest(finding) for rule in RULES if (finding := rule(evidence, limits))]
     return sorted(found, key=lambda finding: finding.severity != "error")
 
 
@@ -37,3 +49,9 @@ def verdict(found: list[Finding], trained: bool) -> dict[str, Any]:
         return {"verdict": "floor", "findings": []}
     plain = [{**asdict(finding), "doc": finding.doc} for finding in found]
     return {"verdict": found[0].name if found else "healthy", "findings": plain}
+
+
+def _honest(finding: Finding) -> Finding:
+    """The same; its advice says so where no test has followed the change of settings it proposes."""
+    untried = finding.remedy and finding.name not in FOLLOWED
+    return replace(finding, advice=f"{finding.advice} {UNTRIED}") if untried else finding

@@ -17,7 +17,7 @@ from support import ROOT, parse_training
 
 from jepa_steps.config import Monitor, resolved
 from jepa_steps.config.training import check_fit
-from jepa_steps.metrics.diagnosis import RULES, diagnose, verdict
+from jepa_steps.metrics.diagnosis import FOLLOWED, RULES, UNTRIED, diagnose, verdict
 from jepa_steps.metrics.evidence import Evidence
 from jepa_steps.metrics.remedies import merge
 from jepa_steps.modalities.images.settings import ImageDataset
@@ -82,6 +82,8 @@ def test_a_planted_fault_alone_is_the_verdict(name):
 def test_remedies_are_valid_changes_of_the_runs_own_settings(name, run):
     s = settings(run, **({"batch_size": 2} if name == "small batch" else {}))
     for finding in diagnose(planted(name, settings=s), LIMITS):
+        untried = finding.remedy and finding.name not in FOLLOWED
+        assert (UNTRIED in finding.advice) == bool(untried)
         if finding.remedy == {}:
             assert finding.name.startswith("nuisance") or finding.name in NONE_KNOWN
             assert run in CELLS or "No setting is known" in finding.advice
