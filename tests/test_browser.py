@@ -156,7 +156,11 @@ def test_it_prints_with_everything_unfolded(driver, page, artefacts):
 @pytest.mark.parametrize("width", SIZES)
 def test_screenshots_are_kept(driver, page, artefacts, width, mode):
     opened(driver, page, width, mode)
-    shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+    height = driver.execute_script("return document.documentElement.scrollHeight")
+    clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    shot = driver.execute_cdp_cmd(
+        "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip}
+    )
     path = artefacts / f"report-{width}-{mode}.png"
     path.write_bytes(base64.b64decode(shot["data"]))
     assert path.stat().st_size > 50_000

@@ -109,7 +109,6 @@ class Encoder:
         return fitting(lambda some: self._poolings(some, names), samples)
 
     @torch.no_grad()
-    @torch.no_grad()
     def _poolings(self, samples: np.ndarray | Tensor, names: list[str]) -> dict[str, Tensor]:
         x = self.preprocess(samples)
         last = {name: int(name[4:]) for name in names if name.startswith("last")}
