@@ -12,13 +12,15 @@ import hashlib
 
 import numpy as np
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+ROUNDS = ((30, np.uint64(0xBF58476D1CE4E5B9)), (27, np.uint64(0x94D049BB133111EB)))
+LAST = 31
 
 
 def _mix(z: np.ndarray) -> np.ndarray:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    for shift, factor in ROUNDS:
+        z = (z ^ (z >> np.uint64(shift))) * factor
+    return z ^ (z >> np.uint64(LAST))
 
 
 def key(seed: int, purpose: str) -> int:
@@ -37,12 +39,18 @@ def uniform(stream: int, epoch: np.ndarray | int, index: np.ndarray | int, n: in
     Returns:
         float64 (B, n); row b depends on (stream, epoch[b], index[b]) only.
     """
+    with np.errstate(over="ignore"):
+        base = states(stream, epoch, index)
+        bits = _mix(base[:, None] + np.arange(1, n + 1, dtype=np.uint64) * GOLDEN)
+    return (bits >> np.uint64(11)) * 2.0**-53
+
+
+def states(stream: int, epoch: np.ndarray | int, index: np.ndarray | int) -> np.ndarray:
+    """Where the draws of each sample begin, uint64 (B,); arguments as of ``uniform``."""
     epoch = np.atleast_1d(np.asarray(epoch)).astype(np.uint64)
     index = np.atleast_1d(np.asarray(index)).astype(np.uint64)
     with np.errstate(over="ignore"):
-        base = _mix(_mix(np.uint64(stream) + epoch * _GOLDEN) ^ (index * _GOLDEN))
-        bits = _mix(base[:, None] + np.arange(1, n + 1, dtype=np.uint64) * _GOLDEN)
-    return (bits >> np.uint64(11)) * 2.0**-53
+        return _mix(_mix(np.uint64(stream) + epoch * GOLDEN) ^ (index * GOLDEN))
 
 
 def generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:

@@ -72,8 +72,9 @@ class Transformer(nn.Module):
         return self.norm(x)
 
     def layers(self, x_BND: Tensor, count: int) -> list[Tensor]:
-        """The normalised outputs of the last ``count`` blocks, (B, N, D) each; the last is forward's."""
-        outputs = []
+        """The normalised outputs of the last ``count`` blocks, (B, N, D) each; the last is forward's.
+        Without blocks that alone."""
+        outputs = [] if self.blocks else [x_BND]
         for block in self.blocks:
             x_BND = block(x_BND)
             outputs.append(x_BND)

@@ -57,6 +57,20 @@ CASES = {
         "objective": {"kind": "ema_target"},
         "precision": "bf16",
     },
+    "thinned counts": {
+        **CELLS,
+        "task": "thinned counts",
+        "thinning": 0.5,
+        "model": {
+            "tokenizer": "mlp",
+            "tokens": 1,
+            "hidden": 32,
+            "linear_path": True,
+            "dim": 32,
+            "depth": 0,
+        },
+        "objective": {"kind": "vicreg", "level": "pooled", "projector": 64},
+    },
 }
 
 

@@ -78,7 +78,7 @@ def build_encoder(
     m = train.model
     with seeded(train.seed):
         if m.tokenizer == "mlp":
-            tokenizer: nn.Module = MlpTokenizer(genes, m.hidden, m.tokens, m.dim)
+            tokenizer: nn.Module = MlpTokenizer(genes, m.hidden, m.tokens, m.dim, m.linear_path)
         else:
             tokenizer = ModuleTokenizer(modules, m.dim)
         return TokenEncoder(tokenizer, m.depth, m.heads, m.mlp_ratio)

@@ -28,7 +28,8 @@ def cell_jepa(
     vocabulary: Vocabulary,
     features: np.ndarray,
 ) -> Jepa:
-    """Perturbed cells, or hidden modules of genes, are predicted; weights by ``train.seed``.
+    """Perturbed cells, hidden modules of genes, or other counts of a cell are predicted; weights by
+    ``train.seed``.
 
     Args:
         genes, modules: as ``build_encoder`` takes them.
@@ -38,7 +39,7 @@ def cell_jepa(
 
     def predictor() -> nn.Module:
         shape = (encoder.grid, encoder.dim, p.dim, p.depth, p.heads, train.model.mlp_ratio)
-        if train.task == "masked genes":
+        if train.task != "perturbation":
             return MaskedPredictor(*shape)
         described = torch.from_numpy(features) if features.size else None
         slots, types = vocabulary.slots, len(vocabulary.types)

@@ -18,6 +18,7 @@ from .dataset import ExpressionDataset
 from .encoding import Vocabulary, vocabulary_of
 from .pairing import control_pools
 from .preparation.audit import Audited, audit
+from .preparation.count_values import ENOUGH
 from .preparation.labels import Cells, label_cells
 from .preparation.manifest import counts, findings, spoken, subgroup_counts
 from .preparation.metadata import (
@@ -68,8 +69,9 @@ class _Screen:
 def prepare(dataset: ExpressionDataset, out: Path, workers: int = 1) -> dict[str, Any]:
     """Read, label, split, normalise, store and audit; returns the manifest.
 
-    Writes the same files whatever the settings: data.npy, indices.npy, indptr.npy and dense.npy (see
-    ``store``), splits.csv, genes.csv, gene_features.npy, perturbations.json, audit.json, manifest.json.
+    Writes the same files whatever the settings: data.npy, indices.npy, indptr.npy, dense.npy and
+    count_values.npy (see ``store``), splits.csv, genes.csv, gene_features.npy, perturbations.json,
+    audit.json, manifest.json.
 
     Args:
         workers: without effect; a screen is read by one process.
@@ -79,12 +81,13 @@ def prepare(dataset: ExpressionDataset, out: Path, workers: int = 1) -> dict[str
     """
     with staged(out) as folder, closing(open_source(dataset, folder / "scratch")) as source:
         screen = _measure(dataset, source)
-        sums, sample = _write_matrix(screen, folder, folder / "scratch")
+        sums, sample, values = _write_matrix(screen, folder, folder / "scratch")
         shutil.rmtree(folder / "scratch")
         write_dense(folder, len(screen.transform.columns), dataset.dense_limit)
         trained = int((screen.split == 0).sum())
         write_genes(folder / "genes.csv", screen.cells, screen.transform, sums, trained)
         manifest = _write_tables(screen, sample, folder)
+        manifest["input"]["counts"] = _write_count_values(screen, values, folder)
         manifest["sha256"] = {file.name: sha256(file) for file in sorted(folder.iterdir())}
         write_json(folder / "manifest.json", manifest)
     return manifest
@@ -145,12 +148,15 @@ def _filter(
     return split, dropped, vocabulary, int((equal & (split > 0)).sum())
 
 
-def _write_matrix(screen: _Screen, folder: Path, scratch: Path) -> tuple[np.ndarray, sparse.csr_matrix]:
-    """The second pass; returns sums and sums of squares of training cells, float64 (2, g), and a sample
-    of them as stored."""
+def _write_matrix(
+    screen: _Screen, folder: Path, scratch: Path
+) -> tuple[np.ndarray, sparse.csr_matrix, tuple[np.ndarray, np.ndarray]]:
+    """The second pass; returns sums and sums of squares of training cells, float64 (2, g), a sample of
+    them as stored, and what ``count_values`` finds in all cells of the source."""
     split, transform = screen.split, screen.transform
     writer = CsrWriter(folder, scratch)
     sums, sample = np.zeros((2, len(transform.columns))), []
+    worth, whole = np.ones(len(split)), np.ones(len(split), bool)
     train = np.flatnonzero(split == 0)
     if len(train) > _SAMPLE:
         draw = draws.generator(screen.dataset.split.seed, "gene features")
@@ -162,7 +168,10 @@ def _write_matrix(screen: _Screen, folder: Path, scratch: Path) -> tuple[np.ndar
             mine = split[rows] == part
             if not mine.any():
                 continue
-            y = transform(x[mine], screen.measured.totals[rows][mine])
+            totals = screen.measured.totals[rows][mine]
+            y = transform(x[mine], totals)
+            cells = a + np.flatnonzero(mine)
+            worth[cells], whole[cells] = transform.count_values(x[mine], totals)
             writer.append(part, y)
             if part == 0:
                 values = y.data.astype(np.float64)
@@ -170,14 +179,32 @@ def _write_matrix(screen: _Screen, folder: Path, scratch: Path) -> tuple[np.ndar
                 np.add.at(sums[0], y.indices, values)
                 np.add.at(sums[1], y.indices, values**2)
     writer.finish()
-    return sums, sparse.vstack(sample, format="csr")
+    return sums, sparse.vstack(sample, format="csr"), (worth, whole)
+
+
+def _write_count_values(
+    screen: _Screen, values: tuple[np.ndarray, np.ndarray], folder: Path
+) -> dict[str, Any]:
+    """Write count_values.npy, float32 by cell of the store, NaN in all where there are no counts;
+    returns what the manifest says of it."""
+    worth, whole = values
+    rows = _stored(screen)
+    known = whole[screen.split == 0].mean() >= ENOUGH
+    np.save(folder / "count_values.npy", np.where(known, worth[rows], np.nan).astype(np.float32))
+    kind = "given" if screen.transform.input == "counts" else "recovered"
+    return {"kind": kind if known else "none", "inexact_cells": int((~whole[rows]).sum())}
+
+
+def _stored(screen: _Screen) -> np.ndarray:
+    """Cells of the source int64 in the order of the store: train, val, test."""
+    order = np.argsort(np.where(screen.split < 0, len(SPLITS), screen.split), kind="stable")
+    return order[: int((screen.split >= 0).sum())]
 
 
 def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> dict[str, Any]:
     """Audit, cells, perturbations and features; returns the manifest without hashes."""
     cells, kind = screen.cells, screen.dataset.split.kind
-    order = np.argsort(np.where(screen.split < 0, len(SPLITS), screen.split), kind="stable")
-    rows = order[: int((screen.split >= 0).sum())]
+    rows = _stored(screen)
     split = screen.split[rows]
     group = groups(cells, rows, split, kind)
     pools = control_pools(split, cells.control[rows], cells.context[rows], cells.batch[rows])

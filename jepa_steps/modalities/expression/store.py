@@ -3,6 +3,7 @@
 ``data.npy`` float32, ``indices.npy`` int32 and ``indptr.npy`` int64 hold one row a cell in the order of
 ``splits.csv``: train, then val, then test, so that no cell of val or test moves a training row.
 ``dense.npy`` holds the same as float32 (n, G) where that is small enough, else (0, G).
+``count_values.npy`` float32 (n,) gives the counts back: expm1 of a value over the cell's count value.
 
 Shapes: n cells, G genes, B rows of a batch.
 """
@@ -90,6 +91,8 @@ class ExpressionStore:
     """A prepared Perturb-seq data set.
 
     csr: its rows. dense: the same as float32 (n, G), memory-mapped, or None.
+    count_value: float32 (n,), what one count of a cell is on the linear scale; NaN in all cells where
+        the source tells no counts.
     split: int64 (n,), 0 train, 1 val, 2 test.
     condition: int64 (n,), positions in the conditions of perturbations.json; 0 = control.
     context, batch: int64 (n,), positions in contexts and batches.
@@ -100,6 +103,7 @@ class ExpressionStore:
 
     csr: Csr
     dense: np.ndarray | None
+    count_value: np.ndarray
     split: np.ndarray
     condition: np.ndarray
     context: np.ndarray
@@ -149,9 +153,12 @@ def open_store(folder: Path) -> ExpressionStore:
     dense = _mapped(folder / "dense.npy")
     table = read_table(folder / "splits.csv", "split", *FIELDS[5:], only=True)
     n = len(table["split"])
-    if len(csr.indptr) != n + 1:
-        raise InputError(f"{folder}: {n} cells in splits.csv but {len(csr.indptr) - 1} rows in "
-                         "indptr.npy; prepare it again")  # fmt: skip
+    count_value = np.array(_mapped(folder / "count_values.npy"))
+    if len(csr.indptr) != n + 1 or len(count_value) != n:
+        raise InputError(
+            f"{folder}: {n} cells in splits.csv but {len(csr.indptr) - 1} rows in indptr.npy and "
+            f"{len(count_value)} in count_values.npy; prepare it again"
+        )
     number = {(c["perturbation"], c["type"], c["dose"]): i
               for i, c in enumerate(perturbations["conditions"])}  # fmt: skip
     keys = zip(table["perturbation"], table["type"], table["dose"], strict=True)
@@ -166,9 +173,10 @@ def open_store(folder: Path) -> ExpressionStore:
         np.unique(table[name], return_inverse=True) for name in ("context", "batch")
     )
     return ExpressionStore(
-        csr, dense if len(dense) else None, np.array([SPLITS.index(s) for s in table["split"]]),
-        condition, context, contexts.tolist(), batch, batches.tolist(), genes, mean, std,
-        np.array(_mapped(folder / "gene_features.npy")), perturbations, manifest,
+        csr, dense if len(dense) else None, count_value,
+        np.array([SPLITS.index(s) for s in table["split"]]), condition, context, contexts.tolist(),
+        batch, batches.tolist(), genes, mean, std, np.array(_mapped(folder / "gene_features.npy")),
+        perturbations, manifest,
     )  # fmt: skip
 
 

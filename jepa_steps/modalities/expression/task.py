@@ -1,18 +1,18 @@
-"""What is trained on cells: perturbed cells, or hidden genes, are predicted."""
+"""What is trained on cells: perturbed cells, hidden genes or other counts are predicted."""
 
 import numpy as np
 from torch import Tensor
 
 from ...engine.distributed import World
-from .batches import MaskedGeneBatches, PerturbationBatches
+from .batches import CellBatches, PerturbationBatches
 from .jepa import jepa_for
 from .settings import ExpressionJepa
 from .store import ExpressionStore
 
 
 class CellTask:
-    """Perturbed cells are predicted from controls, or hidden genes from visible ones; see
-    ``contract.Task``."""
+    """Perturbed cells are predicted from controls, hidden genes from visible ones, or counts of a cell
+    from its other counts; see ``contract.Task``."""
 
     def __init__(self, train: ExpressionJepa, store: ExpressionStore, world: World):
         self._store = store
@@ -20,13 +20,13 @@ class CellTask:
         tokens = self.jepa.encoder.tokens
         self._perturbed = train.task == "perturbation"
         if self._perturbed:
-            how = (train.unknown_share, train.control_share, train.pairing)
-            self._batches: PerturbationBatches | MaskedGeneBatches = PerturbationBatches(
+            how = (train.unknown_share, train.control_share, train.pairing, train.thinning)
+            self._batches: PerturbationBatches | CellBatches = PerturbationBatches(
                 store, train.batch_size, tokens, train.seed, world, *how
             )
         else:
-            self._batches = MaskedGeneBatches(
-                store, train.batch_size, tokens, train.hidden, train.seed, world
+            self._batches = CellBatches(
+                store, train.batch_size, tokens, train.hidden, train.seed, world, train.thinning
             )
         self.rows, self.samples = self._batches.rows, self._batches.samples
         self.inputs, self.labels = self._batches.expression, _comparable(store)
@@ -45,7 +45,7 @@ class CellTask:
         return self._batches(number)
 
     def fixed(self, number: int, rows: np.ndarray) -> tuple[Tensor, ...]:
-        """Cells ``rows`` as in the first epoch: the same controls, or the same genes hidden."""
+        """Cells ``rows`` as in the first epoch: the same controls, hidden genes and counts."""
         return self._batches.of(np.zeros(len(rows), np.int64), rows)
 
 

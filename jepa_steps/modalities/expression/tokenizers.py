@@ -17,9 +17,13 @@ class MlpTokenizer(nn.Module):
     """All genes -> hidden -> half of it -> N tokens; LayerNorm and GELU after each hidden layer.
 
     Every token sees every gene, so that hiding tokens hides nothing.
+
+    Args:
+        linear_path: add a linear map of all genes to the tokens, so that these can say what principal
+            components say.
     """
 
-    def __init__(self, genes: int, hidden: int, tokens: int, dim: int):
+    def __init__(self, genes: int, hidden: int, tokens: int, dim: int, linear_path: bool = False):
         super().__init__()
         self.dim, self.grid = dim, (tokens, 1)
         widths = (genes, hidden, hidden // 2)
@@ -27,9 +31,13 @@ class MlpTokenizer(nn.Module):
         for a, b in pairwise(widths):
             layers += [nn.Linear(a, b), nn.LayerNorm(b), nn.GELU()]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], tokens * dim))
+        self.linear = nn.Linear(genes, tokens * dim, bias=False) if linear_path else None
 
     def scale_input(self) -> None:
-        """Nothing to do: LayerNorm follows the first layer."""
+        """Let values of mean square 1 take the linear path on the scale of the position codes (rms 0.7);
+        elsewhere LayerNorm follows the first layer."""
+        if self.linear is not None:
+            nn.init.normal_(self.linear.weight, std=(3 * self.linear.in_features) ** -0.5)
 
     def forward(self, x_BG: Tensor, keep_BK: Tensor | None = None) -> Tensor:
         """(B, G) -> (B, N, D).
@@ -42,7 +50,10 @@ class MlpTokenizer(nn.Module):
                 f"{keep_BK.shape[1]} of {self.grid[0]} tokens kept, but every token of an MLP sees all "
                 "genes; masked genes need module tokens"
             )
-        tokens_BND = self.layers(x_BG).view(len(x_BG), self.grid[0], self.dim)
+        flat = self.layers(x_BG)
+        if self.linear is not None:
+            flat = flat + self.linear(x_BG)
+        tokens_BND = flat.view(len(x_BG), self.grid[0], self.dim)
         return tokens_BND if keep_BK is None else gather_tokens(tokens_BND, keep_BK)
 
 

@@ -21,14 +21,26 @@ class ExpressionModel(AttentionSettings):
     """Tokens of a cell."""
     hidden: Annotated[int, Field(ge=2)] = 2048
     """First hidden width of mlp; the second is half of it."""
+    linear_path: bool = False
+    """With mlp: add a linear map of all genes to the tokens, so that an embedding can say what principal
+    components say. Tokens of modules are linear maps themselves."""
     dim: Annotated[int, Field(ge=4, multiple_of=4)] = 256
     """Embedding width D; a multiple of 4 (position codes) and of heads."""
-    depth: Annotated[int, Field(ge=1)] = 4
-    """Encoder blocks."""
+    depth: Annotated[int, Field(ge=0)] = 4
+    """Encoder blocks; 0 with one token, to which a block has nothing to add that mlp has not."""
     heads: Annotated[int, Field(ge=1)] = 8
     """Attention heads."""
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
     """Hidden width of a block's MLP over dim."""
+
+    @model_validator(mode="after")
+    def _linear_path_is_of_mlp(self) -> "ExpressionModel":
+        if self.linear_path and self.tokenizer != "mlp":
+            raise ValueError(
+                f"linear_path: found true with tokenizer {self.tokenizer}, expected false: its tokens "
+                "are linear maps"
+            )
+        return self
 
 
 class CellPredictor(AttentionSettings):
@@ -56,9 +68,14 @@ class ExpressionJepa(JepaRun):
 
     encoder: Literal["bio-jepa"]
     """bio-jepa: trained by prediction in embedding space, on cells."""
-    task: Literal["perturbation", "masked genes"] = "perturbation"
+    task: Literal["perturbation", "masked genes", "thinned counts"] = "perturbation"
     """perturbation: from a control cell and a perturbation to the perturbed cell. masked genes: from
-    visible modules to hidden ones of the same cell."""
+    visible modules to hidden ones of the same cell. thinned counts: from one part of a cell's counts to
+    the other part; what both tell is the cell, and what one tells alone is noise."""
+    thinning: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of each cell's counts that the context sees; the target sees the others. Counts are drawn
+    anew in each epoch. null = both see all counts. Takes counts, or values from which they can be
+    recovered; prepare says whether these can."""
     model: ExpressionModel = ExpressionModel()
     """The encoder."""
     predictor: CellPredictor = CellPredictor()
@@ -100,14 +117,36 @@ class ExpressionJepa(JepaRun):
             )
         if self.task == "masked genes" and not self.predictor.depth:
             raise ValueError("predictor.depth: found 0 with task masked genes, expected 1 or more")
-        if self.objective.level == "pooled":
-            raise ValueError("objective.level: found pooled, expected tokens: a predictor is needed")
+        if self.objective.level == "pooled" and self.task != "thinned counts":
+            raise ValueError(
+                f"objective.level: found pooled with task {self.task}, expected tokens: a predictor is "
+                "needed"
+            )
+        if self.task == "thinned counts":
+            self._thinned_counts_fit()
+        if self.thinning and self.pairing == "mean" and self.task == "perturbation":
+            raise ValueError(
+                "pairing: found mean with thinning, expected random or transport: a mean of cells has "
+                "no counts"
+            )
         return self
+
+    def _thinned_counts_fit(self) -> None:
+        if self.thinning is None:
+            raise ValueError(
+                "thinning: found null with task thinned counts, expected a share of the counts such as "
+                "0.5"
+            )
+        if self.objective.level == "tokens" and not self.predictor.depth:
+            raise ValueError(
+                "predictor.depth: found 0 with task thinned counts and objective.level tokens, expected "
+                "1 or more; or level pooled"
+            )
 
     @property
     def hidden(self) -> int:
-        """Modules that masked genes hides in each cell."""
-        return round(self.hidden_share * self.model.tokens)
+        """Modules that the task hides in each cell."""
+        return round(self.hidden_share * self.model.tokens) if self.task == "masked genes" else 0
 
 
 class UntrainedCells(UntrainedEncoder):

@@ -10,8 +10,8 @@ from modalities.expression.screens import prepared, screen
 from jepa_steps.engine.distributed import World
 from jepa_steps.errors import InputError
 from jepa_steps.modalities.expression.batches import (
+    CellBatches,
     Expression,
-    MaskedGeneBatches,
     PerturbationBatches,
     Perturbations,
 )
@@ -52,7 +52,7 @@ def test_a_batch_is_a_function_of_its_number(store):
 def test_shares_of_ranks_are_the_batch(store, kind, size):
     def of(world):
         if kind == "masked":
-            return MaskedGeneBatches(store, 24, 6, 3, 5, world)(2)
+            return CellBatches(store, 24, 6, 3, 5, world)(2)
         return batches(store, world, unknown_share=0.5)(2)
 
     whole = of(ONE)
@@ -107,8 +107,9 @@ def test_a_share_of_genes_is_shown_as_the_unknown_one(store):
 
 
 def test_masked_modules_cover_all_and_differ_between_cells_and_visits(store):
-    one = MaskedGeneBatches(store, len(store.rows("train")), 6, 2, 0, ONE)
-    x, context, targets = one(0)
+    one = CellBatches(store, len(store.rows("train")), 6, 2, 0, ONE)
+    x, context, targets, whole = one(0)
+    assert torch.equal(x, whole)  # nothing is thinned
     assert x.shape[1] == len(store.genes) and context.shape[1] == 4 and targets.shape[1:] == (1, 2)
     together = torch.cat([context, targets[:, 0]], 1).sort(1).values
     assert torch.equal(together, torch.arange(6).expand(len(x), -1))

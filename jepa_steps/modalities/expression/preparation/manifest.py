@@ -82,7 +82,8 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
     return [
         "cells: " + "; ".join(f"{name} {_part(c)}" for name, c in manifest["counts"].items()),
         f"genes: {genes['kept']} of {genes['measured']} kept ({genes['variable']} variable, "
-        f"{genes['perturbed']} perturbed); values read as {manifest['input']['kind']}",
+        f"{genes['perturbed']} perturbed); values read as {manifest['input']['kind']}"
+        f"{_counts(manifest['input']['counts'])}",
         "keys: "
         + ", ".join(
             f"{what} = {key or 'none'}" for what, key in found["keys"].items() if key or what != "unit"
@@ -93,6 +94,16 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
         *noted,
         _verdict(audit["checks"], manifest["settings"]["split"]["kind"]),
     ]
+
+
+def _counts(found: dict[str, Any]) -> str:
+    """Whether counts can be had back from values that are none."""
+    off = f", rounded in {found['inexact_cells']} cells" if found["inexact_cells"] else ""
+    return {
+        "given": "",
+        "recovered": f", counts recovered from them{off}",
+        "none": ", which tell no counts",
+    }[found["kind"]]
 
 
 def _part(c: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from ..dataset import ExpressionDataset
+from .count_values import count_values
 from .labels import Cells
 from .survey import Survey, target_columns
 
@@ -120,6 +121,14 @@ class Transform:
         y = y[:, self.columns]
         y.sort_indices()
         return y
+
+    def count_values(self, x: sparse.csr_matrix, totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What one count of each cell is worth before the logarithm, float64 (rows,), and whether all
+        of its values are whole counts, bool (rows,); of the same rows, with all their genes."""
+        if self.input == "counts":
+            return self.total / np.maximum(totals, 1), np.ones(len(totals), bool)
+        linear = x.data if self.input == "normalised" else np.expm1(x.data.astype(np.float64))
+        return count_values(sparse.csr_matrix((linear, x.indices, x.indptr), x.shape))
 
 
 def fit_transform(s: Survey, cells: Cells, used: np.ndarray, dataset: ExpressionDataset) -> Transform:
