@@ -4,8 +4,9 @@
         --splits data/digits/splits.csv --out results/probe/mine
 
 Pooling and C are chosen on val, the probe refitted on train + val, test used once; intervals resample
-the test groups. Writes probe.json, classes.csv (per class), predictions.csv (per test sample), the
-probe itself (probe.safetensors, for metrics.probes.load_probe) and figures. --poolings offers more
+the test groups. Writes probe.json, classes.csv (per class), predictions.csv (per test sample),
+targets.csv (the same of what else the data set asks for), the probe itself (probe.safetensors, for
+metrics.probes.load_probe) and figures. --poolings offers more
 poolings, --tokens feeds the attentive probe. Data without labels get a probe.json that says so.
 """
 
@@ -27,7 +28,7 @@ from .errors import InputError
 from .figures import probing
 from .figures.style import message, save
 from .files import read_json, staged, write_csv, write_json
-from .metrics import panel, probes
+from .metrics import panel, probes, target_probes
 from .metrics.scores import per_class
 
 _PARTS = ("train", "val", "test")
@@ -57,7 +58,7 @@ def probe(
         scale = probes.standardisation(rows[probed.parts[0]])
         data = _split3(rows, probed, scale)
         predictions, scores, linear = _judge(data, probed, tokens, settings)
-        others = _others(rows, table, settings)
+        others, answers = _others(rows, table, settings)
     result = {
         "labels": int(max(y.max() for y in probed.labels)) + 1,
         "n": {name: len(part) for name, part in zip(_PARTS, probed.parts, strict=True)},
@@ -80,6 +81,7 @@ def probe(
         write_json(folder / "probe.json", result)
         fitted.save(folder / "probe.safetensors")
         _write_predictions(folder / "predictions.csv", probed, predictions)
+        write_csv(folder / "targets.csv", target_probes.FIELDS, answers)
         _write_scores(folder, probed, predictions["logistic"], data.test)
     return result
 
@@ -109,18 +111,23 @@ def _judge(
     return predictions, scores, linear
 
 
-def _others(rows: np.ndarray, table: Splits, settings: Probe) -> dict[str, Any]:
-    """Scores of linear probes for each covariate, and of a regression for each target."""
+def _others(
+    rows: np.ndarray, table: Splits, settings: Probe
+) -> tuple[dict[str, Any], list[list[object]]]:
+    """Scores of a linear probe for each covariate, of a regression for each logarithm, and of the probes
+    of targets; and the rows of targets.csv."""
     split = [np.flatnonzero(table.split == code) for code in range(3)]
     parts = [bounded(split[0], settings), *split[1:]]
-    covariates, targets = {}, {}
+    covariates, logarithms = {}, {}
     for name, codes in table.covariates.items():
         if found := panel.judge_covariate(rows, codes, parts, table.groups, settings):
             covariates[name] = {**found, "nuisance": name == table.nuisance_column}
     for name, values in table.log_targets.items():
         if found := panel.judge_target(rows, values, parts, table.groups, settings):
-            targets[name] = found
-    return {"of_covariates": covariates, "of_log_targets": targets}
+            logarithms[name] = found
+    asked, answers = target_probes.probe_targets(rows, table, parts, settings)
+    found = {"of_covariates": covariates, "of_log_targets": logarithms, "of_targets": asked}
+    return found, answers
 
 
 def _candidates(
@@ -190,6 +197,7 @@ def _unlabelled(folder: Path, reason: str) -> dict[str, Any]:
     write_json(folder / "probe.json", result)
     write_csv(folder / "predictions.csv", ["index", "label", "group"], [])
     write_csv(folder / "classes.csv", _CLASSES, [])
+    write_csv(folder / "targets.csv", target_probes.FIELDS, [])
     save_file({}, folder / "probe.safetensors")
     for name in ("confusion.svg", "components.svg"):
         save(message("no labels"), folder / name)

@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 
 from jepa_steps import probe
 from jepa_steps.data.splits import read_splits, write_splits
+from jepa_steps.data.targets import kind_of
 from jepa_steps.errors import InputError
 from jepa_steps.metrics.comparison import read_correct
 from jepa_steps.metrics.probes import load_probe
@@ -83,7 +84,9 @@ def test_files_and_their_fields(step, folder, grouped):
     assert len(result["logistic"]["val_accuracy"]) == 10
     assert result["logistic"]["accuracy"] > result["majority"]["accuracy"] + 0.2
     assert list(result["few_label"]) == ["1", "5"]  # 1000 a class there are not
-    assert set(result["few_label"]["5"]) == {"accuracy", "accuracy_interval", "std_over_draws", "draws"}
+    assert set(result["few_label"]["5"]) == {
+        "accuracy", "accuracy_interval", "balanced_accuracy", "std_over_draws", "draws"
+    }  # fmt: skip
     rows = read(folder / "out" / "predictions.csv")
     columns = ["index", "label", "group", "logistic", "ridge", "knn"]
     assert list(rows[0]) == columns + [f"few{k}_{i}" for k in (1, 5) for i in range(3)]
@@ -303,6 +306,62 @@ def test_batch_and_context_alone_are_a_floor_of_cells(step, folder):
     assert result["covariates"]["names"] == ["batch"]  # all share the context
     assert result["of_covariates"]["batch"]["classes"] == CLASSES
     assert result["of_covariates"]["batch"]["nuisance"] and list(result["of_covariates"]) == ["batch"]
+
+
+def test_further_columns_are_probed_as_classes_or_numbers(step, folder):
+    """A column that embeddings hold is read as the label is; one that they do not hold is not."""
+    rng = np.random.default_rng(11)
+    label, donor = rng.integers(0, CLASSES, N), rng.integers(0, 3, N)
+    age, split = (
+        rng.normal(50, 10, N),
+        rng.permutation(np.repeat(["train", "val", "test"], [320, 100, 180])),
+    )
+    # One class of its own in test, unknown values, and a column of one value.
+    kind = np.where(
+        (split == "test") & (np.arange(N) % 9 == 0), "new", np.char.add("k", label.astype(str))
+    )
+    kind = np.where(np.arange(N) % 10 == 0, "", kind)
+    lines = [
+        f"{i},{split[i]},{i % 2},c{i},{kind[i]},{'' if i % 7 == 0 else age[i]},d{donor[i]},one"
+        for i in range(N)
+    ]
+    names = ("kind", "age", "donor", "site")
+    header = ",".join(["index,split,label,source", *(f"target:{name}" for name in names)])
+    (folder / "splits.csv").write_text("\n".join([header, *lines]) + "\n")
+    kinds = {"kind": "classes", "age": "numbers", "donor": "classes", "site": "classes"}
+    columns(folder, targets=kinds, nuisance_targets=["donor"])
+    rows = embeddings(label, 0.5)
+    rows[:, -1] = age
+    np.save(folder / "embed" / "embeddings.npy", rows)
+    found = run(step, folder)["of_targets"]
+    assert list(found) == list(names) and found["donor"]["nuisance"] and not found["kind"]["nuisance"]
+    test, known = split == "test", kind != ""
+    assert found["kind"]["n"]["test"] == (test & known).sum()
+    assert found["kind"]["of_new_classes"] == (test & (kind == "new")).sum() > 5
+    assert found["kind"]["logistic"]["accuracy"] > 0.75 > 0.5 > found["donor"]["logistic"]["accuracy"]
+    assert found["kind"]["few_label"]["5"]["balanced_accuracy"] > 0.5
+    low, high = found["age"]["r2_interval"]
+    assert low < found["age"]["r2"] < high and found["age"]["r2"] > 0.95
+    assert found["age"]["n"]["test"] == (test & (np.arange(N) % 7 > 0)).sum()
+    assert "classes in train: 1" in found["site"]["reason"]
+    answers = read(folder / "out" / "targets.csv")
+    assert [a["target"] for a in answers].count("kind") == found["kind"]["n"]["test"]
+    right = np.mean([a["label"] == a["logistic"] for a in answers if a["target"] == "kind"])
+    assert right == pytest.approx(found["kind"]["logistic"]["accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        (["1", "2", "", "3"], "classes"),
+        ([str(i) for i in range(30)], "numbers"),
+        (["1.5", "2"], "numbers"),
+        (["1", "two"], "classes"),
+        (["", ""], "classes"),
+    ],
+)
+def test_whole_numbers_of_few_values_are_names_of_classes(texts, kind):
+    assert kind_of(texts) == kind
 
 
 def test_images_have_no_covariates(step, folder):

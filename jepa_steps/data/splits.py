@@ -12,6 +12,7 @@ from ..config import parse
 from ..config.base import Settings
 from ..errors import InputError
 from ..files import read_json, read_table, write_csv
+from .targets import PREFIX, Kind, Target, read_target
 
 SPLITS = ("train", "val", "test")
 
@@ -96,6 +97,8 @@ class Columns(Settings):
     names: str | None = None
     labels_held_out: bool = False
     unit: str = "group"
+    targets: dict[str, Kind] = {}
+    nuisance_targets: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _nuisance_is_known(self) -> Self:
@@ -108,7 +111,8 @@ class Columns(Settings):
     @property
     def named(self) -> tuple[str, ...]:
         """Every column that is named."""
-        return (*self.covariates, *self.log_targets, *filter(None, [self.names]))
+        targets = [PREFIX + name for name in self.targets]
+        return (*self.covariates, *self.log_targets, *filter(None, [self.names]), *targets)
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ class Splits:
     names: str (n,), the labels as text; None where they are told by their numbers.
     labels_held_out: whether whole labels may be kept out of training, so that test has its own.
     unit: what a group is: batch, context, ...
+    targets: what else is asked of embeddings, by name.
     """
 
     labels: np.ndarray
@@ -138,6 +143,7 @@ class Splits:
     names: np.ndarray | None = None
     labels_held_out: bool = False
     unit: str = "group"
+    targets: dict[str, Target] = field(default_factory=dict)
 
     @property
     def named_groups(self) -> bool:
@@ -187,7 +193,16 @@ def read_splits(path: Path) -> Splits:
         np.array(table[columns.names]) if columns.names else None,
         columns.labels_held_out,
         columns.unit,
+        {name: _target(table, name, columns, path) for name in columns.targets},
     )
+
+
+def _target(table: dict[str, list[str]], name: str, columns: Columns, path: Path) -> Target:
+    texts, kind = table[PREFIX + name], columns.targets[name]
+    try:
+        return read_target(texts, kind, name in columns.nuisance_targets)
+    except ValueError as error:
+        raise InputError(f"{path}: column {PREFIX + name!r}: {error}, expected numbers") from None
 
 
 def _in_order(table: dict[str, list[str]], path: Path) -> dict[str, list[str]]:

@@ -70,7 +70,9 @@ def judge(
     few = _few_label(data, settings)
     right = [np.array([p == data.test_y]) for p in predictions.values()]
     right += [drawn == data.test_y for drawn in few.values()]
-    found_few = {str(k): _over_draws(r) for k, r in zip(few, right[len(found) :], strict=True)}
+    found_few = {
+        str(k): _over_draws(r, data.test_y) for k, r in zip(few, right[len(found) :], strict=True)
+    }
     shares = np.stack([r.mean(0) for r in right])
     entries = [*found.values(), *found_few.values()]
     for entry, interval in zip(entries, intervals(shares, groups, settings), strict=True):
@@ -113,6 +115,24 @@ def judge_regression(data: probes.Split3, groups: np.ndarray, settings: Settings
     interval = intervals(shares[None], groups, settings, (-np.inf, np.inf))[0]
     n = {"train": len(data.train_y), "val": len(data.val_y), "test": len(data.test_y)}
     return {**choice, "r2_interval": interval, "n": n}
+
+
+def judge_classes(
+    rows: np.ndarray, codes: np.ndarray, parts: list[np.ndarray], groups: np.ndarray, settings: Settings
+) -> tuple[list[np.ndarray], dict[str, np.ndarray], dict[str, Any]] | str:
+    """(sample numbers of each part, predictions and scores as of ``judge``) of a target of classes, or
+    why nothing can be said. Arguments as ``judge_covariate``; codes -1 are unknown and left out."""
+    known = [part[codes[part] >= 0] for part in parts]
+    y = [codes[part] for part in known]
+    if min(map(len, known)) == 0 or len(np.unique(y[0])) < 2:
+        return f"samples of train, val and test: {', '.join(str(len(part)) for part in known)}; " \
+               f"classes in train: {len(np.unique(y[0]))}"  # fmt: skip
+    if not np.isin(y[2], y[0]).any():
+        return "no class of test has a training sample"
+    data = probes.Split3(*probes.standardise(*(rows[part] for part in known)), *y)
+    predictions, scores, _ = judge(data, groups[known[2]], settings)
+    scores["n"] = {"train": len(y[0]), "val": len(y[1]), "test": len(y[2])}
+    return known, predictions, scores
 
 
 def judge_covariate(
@@ -186,10 +206,15 @@ def _few_label(data: probes.Split3, settings: Settings) -> dict[int, np.ndarray]
     return {k: predicted for k, predicted in drawn.items() if predicted is not None}
 
 
-def _over_draws(right: np.ndarray) -> dict[str, Any]:
-    """Scores of few-label probes from who was right, bool (draws, m)."""
+def _over_draws(right: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    """Scores of few-label probes from who was right, bool (draws, m), and labels int64 (m,)."""
     spread = float(right.mean(1).std(ddof=1)) if len(right) > 1 else 0.0
-    return {"accuracy": float(right.mean()), "std_over_draws": spread, "draws": len(right)}
+    return {
+        "accuracy": float(right.mean()),
+        "balanced_accuracy": float(np.mean([right[:, y == c].mean() for c in np.unique(y)])),
+        "std_over_draws": spread,
+        "draws": len(right),
+    }
 
 
 def intervals(

@@ -1,6 +1,7 @@
 """Experiments that are equal but for their training seed count as one."""
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from itertools import takewhile
@@ -41,22 +42,21 @@ class Row:
         found = [e["correct"].get(measure) for e in self.members]
         return [] if any(c is None for c in found) else found
 
-    def score(self, probe: str, few: str | None = None) -> dict[str, float | None] | None:
-        """Accuracy with its 95 % interval: of one seed as the probe gave it (over test samples), of
-        several the mean and Student's t over seeds. low and high are None where all is possible."""
-        parts = [e["probe"].get(probe) for e in self.members]
-        if few is not None:
-            parts = [(part or {}).get(few) for part in parts]
-        if any(part is None for part in parts):
+    def score(self, *path: str, measure: str = "accuracy") -> dict[str, float | None] | None:
+        """Accuracy of the probe at ``path`` in probe.json with its 95 % interval: of one seed as the
+        probe gave it (over test samples), of several the mean and Student's t over seeds. low and high
+        are None where all is possible. ``measure``: accuracy or r2."""
+        parts = [dig(e["probe"], *path) for e in self.members]
+        if any(part is None or measure not in part for part in parts):
             return None
-        if self.seeds > 1:
-            values = [part["accuracy"] for part in parts]
-            low, high = (min(max(end, 0.0), 1.0) for end in over_seeds(values))
-            none = (low, high) == (0, 1)  # all of the scale: two seeds far apart say nothing
-            ends = {"low": None if none else low, "high": None if none else high}
-            return {"value": float(np.mean(values)), **ends}
-        low, high = parts[0]["accuracy_interval"]
-        return {"value": parts[0]["accuracy"], "low": low, "high": high}
+        if self.seeds == 1:
+            low, high = parts[0][f"{measure}_interval"]
+            return {"value": parts[0][measure], "low": low, "high": high}
+        values, least = [part[measure] for part in parts], 0.0 if measure == "accuracy" else -math.inf
+        low, high = (min(max(end, least), 1.0) for end in over_seeds(values))
+        none = (low, high) == (0, 1)  # all of the scale: two seeds far apart say nothing
+        ends = {"low": None if none else low, "high": None if none else high}
+        return {"value": float(np.mean(values)), **ends}
 
 
 def group(experiments: list[dict[str, Any]]) -> list[Row]:

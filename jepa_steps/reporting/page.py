@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from .. import __version__
 from ..modalities import part
-from . import blocks, marks, numbers, ranks, summary, words
+from . import blocks, marks, numbers, ranks, summary, targets, words
 from .contents import FIGURES
 from .grouping import Row, dig
 from .standing import GUESSES
@@ -74,7 +74,15 @@ def _by_data(page: Page) -> list[dict[str, Any]]:
         name = rows[0].members[0]["data_folder"] or data[:12]
         table = [{"row": row, **summary.summary_row(row)} for row in rows]
         start = marks.start([r["logistic_low"] for r in table if r["logistic_low"] is not None])
-        found.append({"name": name, "rows": table, "start": start, "guesses": guesses})
+        found.append(
+            {
+                "name": name,
+                "rows": table,
+                "start": start,
+                "guesses": guesses,
+                "targets": targets.tables(rows),
+            }
+        )
     return found
 
 

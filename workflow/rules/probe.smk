@@ -11,6 +11,7 @@ rule probe:
             "probe.json",
             "classes.csv",
             "predictions.csv",
+            "targets.csv",
             "probe.safetensors",
         ),
         report(

@@ -105,6 +105,14 @@ class KnockDown(Settings):
     """Fewest cells of a perturbation that may remain in a part."""
 
 
+Target = Literal["auto", "classes", "numbers"]
+
+
+def _named(value: Any) -> Any:
+    """A list of names for names of kind auto."""
+    return dict.fromkeys(value, "auto") if isinstance(value, list | tuple) else value
+
+
 def _one_or_several(value: Any) -> Any:
     """A single text for a list of one."""
     return (value,) if isinstance(value, str) else value
@@ -140,6 +148,13 @@ class ExpressionDataset(Settings):
     """Which matrix of an .h5ad: X, raw, or the name of a layer."""
     keys: Keys = Keys()
     """Names of the annotation columns."""
+    targets: Annotated[dict[str, Target], BeforeValidator(_named)] = {}
+    """Further columns that embeddings are asked for beside the perturbation, such as {cell_type: auto,
+    age: numbers}, or a list of names. classes: linear, neighbour and few-label probes. numbers: ridge
+    regression. auto: numbers where all values are numbers, some of them fractions or more than 20
+    different; prepare says which."""
+    nuisances: Annotated[dict[str, Target], BeforeValidator(_named)] = {}
+    """The same, of what embeddings should not tell, such as a donor."""
     control: Annotated[tuple[str, ...], BeforeValidator(_one_or_several)] = ()
     """Labels of unperturbed cells, * for any text. Empty = the usual ones: control, ctrl,
     non-targeting, NT, NegCtrl*, unperturbed, DMSO, vehicle."""
@@ -207,6 +222,8 @@ class ExpressionDataset(Settings):
             raise ValueError("gene_features_path belongs to gene_features file, and only to it")
         if self.layer != "X" and self.source != "h5ad":
             raise ValueError(f"layer: found {self.layer!r}, expected X with source {self.source}")
+        if both := sorted(self.targets.keys() & self.nuisances.keys()):
+            raise ValueError(f"targets and nuisances: found {both[0]!r} in both, expected one")
         if self.label_pattern is not None:
             _check_pattern(self.label_pattern)
         if self.cells is not None and self.source in ("h5ad", "sachs"):

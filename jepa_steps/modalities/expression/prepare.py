@@ -32,6 +32,7 @@ from .preparation.preprocess import Transform, copies, fit_transform, knocked_do
 from .preparation.splits import assign, groups
 from .preparation.stems import one_target_in_two_parts, one_target_twice, remedy
 from .preparation.survey import Survey, numbered, survey
+from .preparation.targets import read_targets
 from .preparation.writing import CsrWriter, write_dense
 from .sources.read import open_source
 from .sources.source import ExpressionSource
@@ -218,7 +219,8 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
     _judge(checks, screen.dataset, alike)
     passed = all(check["passed"] for check in checks)
     write_json(folder / "audit.json", {"passed": passed, "checks": checks})
-    write_cells(folder / "splits.csv", screen.source, cells, rows, split, group)
+    columns, kinds = read_targets(screen.source, screen.dataset)
+    write_cells(folder / "splits.csv", screen.source, cells, rows, split, group, columns)
     perturbations = perturbation_table(cells, screen.split, screen.vocabulary, screen.transform)
     write_json(folder / "perturbations.json", perturbations)
     described = write_features(
@@ -229,7 +231,12 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
         "modality": "expression",
         "settings": resolved(screen.dataset),
         "classes": class_names(cells),
-        "columns": {**COLUMNS, "unit": kind},
+        "columns": {
+            **COLUMNS,
+            "unit": kind,
+            "targets": kinds,
+            "nuisance_targets": list(screen.dataset.nuisances),
+        },
         "leaky": not passed,
         "note": screen.source.note,
         "no_genes": screen.source.left_out,

@@ -34,10 +34,12 @@ class MlpTokenizer(nn.Module):
         self.linear = nn.Linear(genes, tokens * dim, bias=False) if linear_path else None
 
     def scale_input(self) -> None:
-        """Let values of mean square 1 take the linear path on the scale of the position codes (rms 0.7);
-        elsewhere LayerNorm follows the first layer."""
+        """Let values of mean square 1 take the linear path on the scale of the position codes (rms 0.7),
+        and the layers beside it begin with nothing, as residual branches do. Without that path there is
+        nothing to do: LayerNorm follows the first layer."""
         if self.linear is not None:
             nn.init.normal_(self.linear.weight, std=(3 * self.linear.in_features) ** -0.5)
+            nn.init.zeros_(self.layers[-1].weight)
 
     def forward(self, x_BG: Tensor, keep_BK: Tensor | None = None) -> Tensor:
         """(B, G) -> (B, N, D).

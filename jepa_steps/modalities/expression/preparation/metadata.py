@@ -9,10 +9,11 @@ import numpy as np
 from scipy import sparse
 
 from ....data.splits import SPLITS
+from ....data.targets import PREFIX
 from ....files import write_csv
 from ..dataset import ExpressionDataset
 from ..encoding import FIRST_GENE, Vocabulary, expression_loadings, read_features
-from ..sources.source import ExpressionSource
+from ..sources.source import Column, ExpressionSource
 from ..store import FIELDS
 from .labels import CONTROL, Cells, Part, name_of
 from .preprocess import Transform
@@ -41,15 +42,16 @@ def write_cells(
     rows: np.ndarray,
     split: np.ndarray,
     group: list[str],
+    targets: dict[str, Column],
 ) -> None:
     """splits.csv of cells ``rows`` int64 (n,) of the source; label is the number of the perturbation, 0
-    for control."""
+    for control. ``targets``: further columns of all cells of the source, by name."""
     keys = [condition_key(parts) for parts in cells.conditions]
     label = {name: i for i, name in enumerate(class_names(cells))}
     names = _names(source, rows)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(FIELDS)
+        writer.writerow([*FIELDS, *(PREFIX + name for name in targets)])
         for i, (row, part, unit, name) in enumerate(
             zip(rows.tolist(), split, group, names, strict=True)
         ):
@@ -57,7 +59,7 @@ def write_cells(
             writer.writerow([
                 i, SPLITS[part], label[key["perturbation"]], name, unit, key["perturbation"],
                 cells.contexts[cells.context[row]], cells.batches[cells.batch[row]], key["dose"],
-                key["type"],
+                key["type"], *(column.text(row) for column in targets.values()),
             ])  # fmt: skip
 
 

@@ -23,6 +23,7 @@ _GENE = ("gene_name", "gene_symbol", "gene_symbols", "feature_name", "symbol")
 def annotation_keys(dataset: ExpressionDataset) -> set[str]:
     """Names of columns that are annotations, where nothing else tells them from genes."""
     given = {v for k, v in dataset.keys.model_dump().items() if v not in (None, NONE) and k != "gene"}
+    given |= dataset.targets.keys() | dataset.nuisances.keys()
     return given | {name for usual in USUAL.values() for name in usual}
 
 

@@ -35,6 +35,11 @@ class Column:
         """Cells of each value, int64."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
 
+    def text(self, row: int) -> str:
+        """The text of cell ``row``, "" where it is missing."""
+        code = self.codes[row]
+        return self.values[code] if code >= 0 else ""
+
     def naming(self, texts: tuple[str, ...]) -> "Column":
         """The same, in which these texts mean themselves: a control may be called "None"."""
         codes, values = self.codes.copy(), list(self.values)

@@ -80,7 +80,12 @@ def test_prepared_as_logarithms_with_the_note(levels, tmp_path):
     manifest = prepare(dataset(split=split), tmp_path / "sachs")
     cells, proteins = levels
     store = open_store(tmp_path / "sachs")
-    assert store.genes == proteins and manifest["input"] == {"kind": "normalised", "target_sum": None}
+    values = {
+        "kind": "normalised",
+        "target_sum": None,
+        "counts": {"kind": "none", "inexact_cells": 7465},
+    }
+    assert store.genes == proteins and manifest["input"] == values
     assert manifest["detected"]["control_labels"] == {"control": 853}
     assert "published order" in json.loads((tmp_path / "sachs" / "manifest.json").read_text())["note"]
     conditions = store.perturbations["conditions"]

@@ -1,0 +1,42 @@
+"""Tables of what embeddings are asked for beside the label: each experiment next to its floors."""
+
+from typing import Any
+
+from .grouping import Row, dig
+
+
+def tables(rows: list[Row]) -> list[dict[str, Any]]:
+    """A table for each target of the experiments of one data set, in order of appearance.
+
+    Each has name, kind (classes or numbers), nuisance, n (test samples), interval (how it was obtained;
+    "" of numbers), majority (accuracy of always the same guess), and lines of (row, scores by column,
+    reason where there are none).
+    """
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        for name in dig(row.members[0], "probe", "of_targets") or {}:
+            found.setdefault(name, []).append(row)
+    return [_table(name, of) for name, of in found.items()]
+
+
+def _table(name: str, rows: list[Row]) -> dict[str, Any]:
+    first = rows[0].members[0]["probe"]["of_targets"][name]
+    at, classes = ("of_targets", name), first["kind"] == "classes"
+    lines = []
+    for row in rows:
+        scores = (
+            [row.score(*at, "logistic"), row.score(*at, "few_label", "10"), row.score(*at, "knn")]
+            if classes
+            else [row.score(*at, measure="r2")]
+        )
+        lines.append((row, scores, dig(row.members[0], "probe", *at, "reason")))
+    return {
+        "name": name,
+        "kind": first["kind"],
+        "nuisance": first["nuisance"],
+        "n": dig(first, "n", "test"),
+        "interval": first.get("interval", ""),
+        "majority": dig(first, "majority", "accuracy"),
+        "new": first.get("of_new_classes", 0),
+        "lines": lines,
+    }
