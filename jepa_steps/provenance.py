@@ -17,7 +17,7 @@ _SHARED = ("arrays.py", "files.py", "draws.py")
 # The same where torch runs.
 _WITH_TORCH = (*_SHARED, "device.py", "cards.py")
 # The tables that say what each sample is, without what draws batches from them.
-_TABLES = ("data/__init__.py", "data/splits.py")
+_TABLES = ("data/__init__.py", "data/splits.py", "data/targets.py")
 # What training measures of its own embeddings.
 _MEASURES = tuple(f"metrics/{name}.py" for name in ("__init__", "embedding", "embedding_rules"))
 _MEASURES += tuple(f"metrics/{name}.py" for name in ("evidence", "moments", "neighbours"))

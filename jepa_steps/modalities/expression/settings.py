@@ -73,7 +73,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "thinned-counts": {
         "encoder": "bio-jepa",
         "task": "thinned counts",
-        "thinning": 0.5,
+        "thinning": 0.3,
         "steps": 400,
         "batch_size": 256,
         "model": {
