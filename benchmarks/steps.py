@@ -75,12 +75,8 @@ class Read(NamedTuple):
 
 
 def read(block: dict[str, Any], data: Path, out: Path) -> Read:
-    """Train, embed and probe one experiment of a config."""
-    experiment = parsed(block, data, str(out))
-    folder, embedded, probed = trained(experiment, data, out), out / "embed", out / "probe"
-    embed_store(folder, open_store(data), experiment.embed, embedded)
-    probe.probe(embedded / "embeddings.npy", data / "splits.csv", experiment.probe, probed,
-                embedded / "poolings.safetensors", embedded / "tokens.npy")  # fmt: skip
+    """Train, embed and probe one experiment of a config; what embeddings tell of the label."""
+    probed = judged(block, data, out)
     found = read_json(probed / "probe.json")
     with (probed / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -89,14 +85,41 @@ def read(block: dict[str, Any], data: Path, out: Path) -> Read:
         np.array([row[name] == row["label"] for row in rows], np.float64)
         for name in ("logistic", *(n for n in rows[0] if n.startswith("few10_")))
     )
-    count = np.bincount(label)
-    balanced = right * len(label) / (np.count_nonzero(count) * count[label])
-    measures = {"accuracy": right, "balanced accuracy": balanced}
+    measures = {"accuracy": right, "balanced accuracy": weighed(right, label)}
     if few:
         measures["10 labels a class"] = np.mean(few, 0)
     val = max(found["logistic"]["val_accuracy"].values())
     context = found["of_covariates"].get("context", {}).get("accuracy")
     return Read(measures, val, found["pooling"]["chosen"], context)
+
+
+def read_target(probed: Path, target: str) -> Read:
+    """What embeddings that are probed in a folder tell of a target of classes."""
+    found = read_json(probed / "probe.json")["of_targets"][target]
+    with (probed / "targets.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["target"] == target]
+    label = np.unique([row["label"] for row in rows], return_inverse=True)[1]
+    right = np.array([row["logistic"] == row["label"] for row in rows], np.float64)
+    few = np.array([float(row["few10"]) for row in rows])
+    measures = {"accuracy": right, "balanced accuracy": weighed(right, label)}
+    measures |= {"10 labels a class": few, "10 labels a class, balanced": weighed(few, label)}
+    return Read(measures, max(found["logistic"]["val_accuracy"].values()), "mean", None)
+
+
+def judged(block: dict[str, Any], data: Path, out: Path) -> Path:
+    """The folder of the probes of one experiment of a config, trained and embedded."""
+    experiment = parsed(block, data, str(out))
+    folder, embedded, probed = trained(experiment, data, out), out / "embed", out / "probe"
+    embed_store(folder, open_store(data), experiment.embed, embedded)
+    probe.probe(embedded / "embeddings.npy", data / "splits.csv", experiment.probe, probed,
+                embedded / "poolings.safetensors", embedded / "tokens.npy")  # fmt: skip
+    return probed
+
+
+def weighed(right: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Shares (m,), weighted so that all classes count alike."""
+    count = np.bincount(label)
+    return right * len(label) / (np.count_nonzero(count) * count[label])
 
 
 def told(name: str, reads: list[Read]) -> str:

@@ -192,10 +192,20 @@ def _over_training(results: _Results) -> _Stages:
         statistics, sigma = stage(train, views_nqD)
         share = nuisance_share(_nuisance(train, rows[parts["train"]], samples))
         probe = selection.probe_accuracy(train, y["train"], val, y["val"]) if labelled else None
-        stages.append({"fraction": fraction, **statistics, "nuisance_share": share, "probe": probe})
+        own = {"nuisance_share": share, "val_loss": _validated(results, fraction), "probe": probe}
+        stages.append({"fraction": fraction, **statistics, **own})
         spectra.append((fraction, sigma, len(train)))
     n = {name: int(part.sum()) if labelled else 0 for name, part in parts.items()}
     return _Stages(stages, spectra, n)
+
+
+def _validated(results: _Results, fraction: float) -> float | None:
+    """The loss on val after a share of training, where there was a validation at that step."""
+    table = results.tables["validation"]
+    if "val_loss" not in table or not isinstance(results.train, JepaRun):
+        return None
+    at = dict(zip(table["step"], table["val_loss"], strict=True))
+    return at.get(round(fraction * results.train.steps))
 
 
 def _has_labels(train: np.ndarray, val: np.ndarray) -> bool:

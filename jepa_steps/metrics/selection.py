@@ -5,7 +5,13 @@ import math
 import numpy as np
 
 # Criterion -> whether a larger value is better.
-CRITERIA = {"effective_rank": True, "rankme": True, "lidar": True, "sigreg_ratio": False}
+CRITERIA = {
+    "effective_rank": True,
+    "rankme": True,
+    "lidar": True,
+    "sigreg_ratio": False,
+    "val_loss": False,
+}
 
 
 def probe_accuracy(train: np.ndarray, train_y: np.ndarray, val: np.ndarray, val_y: np.ndarray) -> float:

@@ -84,7 +84,7 @@ def _selection(found: dict[str, Any]) -> list[list[str]]:
     """Which snapshot each label-free criterion would take, and what a probe on val says of it."""
     rows = []
     for name, title in (("effective_rank", "effective rank"), ("rankme", "RankMe"), ("lidar", "LiDAR"),
-                        ("sigreg_ratio", "SIGReg ratio")):  # fmt: skip
+                        ("sigreg_ratio", "SIGReg ratio"), ("val_loss", "loss on val")):  # fmt: skip
         one = found.get(name)
         if one:
             probes = [percent(one["chosen_probe"]), percent(one["best_probe"])]

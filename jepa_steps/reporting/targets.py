@@ -9,8 +9,8 @@ def tables(rows: list[Row]) -> list[dict[str, Any]]:
     """A table for each target of the experiments of one data set, in order of appearance.
 
     Each has name, kind (classes or numbers), nuisance, n (test samples), interval (how it was obtained;
-    "" of numbers), majority (accuracy of always the same guess), and lines of (row, scores by column,
-    reason where there are none).
+    "" of numbers), majority (accuracy of always the same guess), reason (why nothing was probed, which
+    is of the data and so the same for all), and lines of (row, scores by column).
     """
     found: dict[str, list[Row]] = {}
     for row in rows:
@@ -29,7 +29,7 @@ def _table(name: str, rows: list[Row]) -> dict[str, Any]:
             if classes
             else [row.score(*at, measure="r2")]
         )
-        lines.append((row, scores, dig(row.members[0], "probe", *at, "reason")))
+        lines.append((row, scores))
     return {
         "name": name,
         "kind": first["kind"],
@@ -37,6 +37,7 @@ def _table(name: str, rows: list[Row]) -> dict[str, Any]:
         "n": dig(first, "n", "test"),
         "interval": first.get("interval", ""),
         "majority": dig(first, "majority", "accuracy"),
+        "reason": first.get("reason"),
         "new": first.get("of_new_classes", 0),
         "lines": lines,
     }

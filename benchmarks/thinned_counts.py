@@ -1,0 +1,164 @@
+"""Question: do encoders of thinned counts help on screens of counts, beside raw expression, principal
+components and themselves untrained?
+
+    python benchmarks/thinned_counts.py FOLDER              # the preset, three seeds
+    python benchmarks/thinned_counts.py FOLDER --ablation   # one change a row
+    python benchmarks/thinned_counts.py FOLDER --selection  # do criteria order snapshots as probes do?
+
+FOLDER holds perturbseq_devel.h5ad and kang18_pbmc_ifnb_1267g.h5ad. Of Kang et al. 2018 (two donors) the
+first donor is trained on and the second is test; a fifth of the first donor's cells, drawn within cell
+type and stimulation, is val. Its cell types are a target, its label is stimulation. PerturBench's
+development set is divided by cell (kind cell); its counts are recovered from logarithms. Figures of the
+probes on test cells, mean over seeds with t interval; paired differences in points, 95 % interval over
+test cells and seeds; p by sign flips. --selection: 2,000 steps; of each label-free criterion Spearman's rank
+correlation with the probe on val over six snapshots, and what the snapshot scores that it would take.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import steps
+
+from jepa_steps import monitor
+from jepa_steps.files import read_json
+from jepa_steps.metrics.selection import CRITERIA
+from jepa_steps.modalities.expression.settings import PRESETS
+
+PRESET = {**PRESETS["thinned-counts"], "threads": 1}
+MODULES = {"tokenizer": "modules", "tokens": 16, "linear_path": False, "depth": 1, "heads": 2}
+ABLATION = {
+    "preset": {},
+    "halves (thinning .5)": {"thinning": 0.5},
+    "no linear path": {"model": {"linear_path": False}},
+    "no layers: a linear map": {"model": {"hidden": 2}},
+    "width 128": {"model": {"dim": 128}},
+    "predictor between the parts, tokens": {
+        "objective": {"level": "tokens", "projector": None},
+        "predictor": {"dim": 64, "depth": 1, "heads": 1},
+    },
+    "modules hidden, counts thinned": {
+        "task": "masked genes",
+        "model": MODULES,
+        "objective": {"kind": "ema_target", "level": "tokens", "projector": None},
+        "predictor": {"dim": 64, "depth": 1, "heads": 2},
+    },
+    "modules hidden, all counts": {
+        "task": "masked genes",
+        "thinning": None,
+        "model": MODULES,
+        "objective": {"kind": "ema_target", "level": "tokens", "projector": None},
+        "predictor": {"dim": 64, "depth": 1, "heads": 2},
+    },
+    "200 steps": {"steps": 200},
+    "800 steps": {"steps": 800},
+    "1600 steps": {"steps": 1600},
+}
+
+
+def kang(folder: Path, scratch: Path) -> dict:
+    """The data set of Kang et al., with a column that tells the parts."""
+    import anndata
+
+    cells = anndata.read_h5ad(folder / "kang18_pbmc_ifnb_1267g.h5ad")
+    part = cells.obs["sample_id"].astype(str).str[-3:].to_numpy().astype("U8")
+    stratum = (cells.obs["cluster_id"].astype(str) + cells.obs["group_id"].astype(str)).to_numpy()
+    rng = np.random.default_rng(0)
+    for name in np.unique(stratum):
+        members = rng.permutation(np.flatnonzero((part == "101") & (stratum == name)))
+        part[members[: max(1, round(0.2 * len(members)))]] = "101 val"
+    cells.obs["part"] = part
+    cells.write_h5ad(scratch / "kang.h5ad")
+    return {
+        "source": "h5ad", "path": str(scratch / "kang.h5ad"), "control": "ctrl",
+        "perturbation_type": "compound", "targets": ["cluster_id"],
+        "keys": {"perturbation": "group_id", "batch": "part", "context": "none"},
+        "split": {"kind": "batch", "val_units": ["101 val"], "test_units": ["107"]},
+    }  # fmt: skip
+
+
+def devel(folder: Path) -> dict:
+    """PerturBench's development set, new cells."""
+    split = {"kind": "cell", "allow_leaky": True}
+    return {"source": "h5ad", "path": str(folder / "perturbseq_devel.h5ad"), "split": split}
+
+
+def block(train: dict) -> dict:
+    return {"dataset": "screen", "modality": "expression", "train": train}
+
+
+def reads(train: dict, data: Path, seeds: list[int], out: Path) -> dict[str, list[steps.Read]]:
+    """What embeddings tell of the label and of each target, by seed."""
+    found: dict[str, list[steps.Read]] = {}
+    for seed in seeds if "seeded" in train else [0]:
+        own = {k: v for k, v in train.items() if k != "seeded"}
+        own |= {"seed": seed} if "seeded" in train else {}
+        folder = out / str(seed)
+        found.setdefault("label", []).append(steps.read(block(own), data, folder))
+        for target in ("cluster_id",) if data.name == "kang" else ():
+            found.setdefault(target, []).append(steps.read_target(folder / "probe", target))
+    return found
+
+
+def selection(data: Path, seeds: list[int], out: Path) -> None:
+    """Six snapshots of a long training by each criterion and by the probe on val."""
+    change = {"steps": 2000, "validate_every": 100}
+    for seed in seeds:
+        folder = out / str(seed)
+        probed = judged(steps.changed(PRESET, {**change, "seed": seed}), data, folder)
+        train, embed = folder / "train", folder / "embed"
+        monitor.main(["--embed", str(embed), "--data", str(data), "--train", str(train),
+                      "--out", str(probed.parent / "monitor")])  # fmt: skip
+        found = read_json(probed.parent / "monitor" / "monitor.json")["selection"]
+        for name in CRITERIA:
+            if one := found.get(name):
+                print(f"{data.name}, seed {seed}, {name}: Spearman {one['spearman'] or 0:+.2f}, takes "
+                      f"{one['chosen']:.0%}, which scores {one['chosen_probe']:.3f} (best "
+                      f"{one['best_probe']:.3f})", flush=True)  # fmt: skip
+
+
+def judged(train: dict, data: Path, out: Path) -> Path:
+    return steps.judged(block(train), data, out)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("folder", type=Path)
+    p.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    p.add_argument("--ablation", action="store_true")
+    p.add_argument("--selection", action="store_true")
+    args = p.parse_args()
+    model = PRESET["model"]
+    floors = {
+        "raw": {"encoder": "raw"},
+        "PCA 50": {"encoder": "pca", "dim": 50},
+        "untrained": {"encoder": "bio-untrained", "model": model, "seeded": True},
+    }
+    rows = ABLATION if args.ablation else {"preset": {}}
+    ours = {name: {**steps.changed(PRESET, change), "seeded": True} for name, change in rows.items()}
+    with tempfile.TemporaryDirectory() as scratch:
+        at = Path(scratch)
+        for name, spec in {"kang": kang(args.folder, at), "devel": devel(args.folder)}.items():
+            data, found = steps.prepared(spec, at / name), {}
+            if args.selection:
+                selection(data, args.seeds, at / f"{name}-selection")
+                continue
+            for row, train in {**floors, **ours}.items():
+                start = time.perf_counter()
+                found[row] = reads(train, data, args.seeds, at / f"{name}-{row}")
+                seconds = (time.perf_counter() - start) / len(found[row]["label"])
+                for asked, of in found[row].items():
+                    print(f"{name}, {asked}: {steps.told(row, of)}, {seconds:.0f} s each", flush=True)
+            for row in ours if not args.ablation else ():
+                for floor in floors:
+                    for asked in found[row]:
+                        for each in steps.versus(found[row][asked], found[floor][asked]):
+                            print(f"{name}, {asked}: {row} less {floor}, {each['measure']}: "
+                                  f"{each['points']:+.1f} [{each['low']:+.1f}, {each['high']:+.1f}], "
+                                  f"p {each['p']:.4f}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
