@@ -10,8 +10,8 @@ first donor is trained on and the second is test; a fifth of the first donor's c
 type and stimulation, is val. Its cell types are a target, its label is stimulation. PerturBench's
 development set is divided by cell (kind cell); its counts are recovered from logarithms. Figures of the
 probes on test cells, mean over seeds with t interval; paired differences in points, 95 % interval over
-test cells and seeds; p by sign flips. --selection: 2,000 steps; of each label-free criterion Spearman's rank
-correlation with the probe on val over six snapshots, and what the snapshot scores that it would take.
+test cells and seeds; p by sign flips. --selection: 2,000 steps; of each label-free criterion Spearman's
+rank correlation with the probe on val over six snapshots, and what the snapshot that it takes scores.
 """
 
 import argparse

@@ -274,6 +274,16 @@ def _probe(folder: Path, accuracy: float, rng: np.random.Generator, n: int, draw
         columns |= {f"few{k}_{i}": column for i, column in enumerate(drawn)}
         hits = np.mean([column == labels for column in drawn], axis=0)
         result["few_label"][str(k)] = {**score(hits), "draws": draws, "std_over_draws": 0.01}
+    result["of_targets"] = {
+        "kind of thing": {
+            "kind": "classes", "nuisance": False, "n": result["n"], "of_new_classes": 3,
+            "interval": result["interval"],
+            **{name: result[name] for name in ("logistic", "knn", "majority", "few_label")},
+        },
+        "<b>age": {"kind": "numbers", "nuisance": False, "r2": accuracy - 0.5,
+                   "r2_interval": [accuracy - 0.6, accuracy - 0.4], "n": result["n"]},
+        "donor": {"kind": "classes", "nuisance": True, "reason": "no class of test has a training sample"},
+    }  # fmt: skip
     _write(folder / "probe.json", json.dumps(result))
     rows = np.column_stack(list(columns.values())).tolist()
     lines = [",".join(columns), *(",".join(map(str, row)) for row in rows)]

@@ -128,6 +128,14 @@ HOSTILE = (
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")
+def test_every_target_has_a_table_with_its_floor(three):
+    page, _ = three
+    assert "kind of thing" in page and "3 of them of classes that train lacks" in page
+    assert "&lt;b&gt;age" in page and "R² of a ridge regression" in page
+    assert "which embeddings should not tell" in page
+    assert "Not probed: no class of test has a training sample" in page
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_text(step, tmp_path, name):
     folder = name.replace("/", "∕")  # names are folders

@@ -1,0 +1,53 @@
+"""Tables of targets: experiments next to their floors, seeds as one row."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jepa_steps.reporting.grouping import group
+from jepa_steps.reporting.targets import tables
+
+MODEL = {"dim": 64}
+
+
+def experiment(name, train, accuracy, r2):
+    def score(value):
+        return {"accuracy": value, "accuracy_interval": [value - 0.02, value + 0.02]}
+
+    classes = {
+        "kind": "classes", "nuisance": True, "n": {"test": 10}, "of_new_classes": 2, "interval": "how",
+        "logistic": score(accuracy), "knn": score(accuracy - 0.1), "majority": score(0.2),
+        "few_label": {"5": score(0.3)},
+    }  # fmt: skip
+    numbers = {"kind": "numbers", "nuisance": False, "r2": r2, "r2_interval": [r2 - 0.1, r2 + 0.1],
+               "n": {"test": 8}}  # fmt: skip
+    silent = {"kind": "classes", "nuisance": False, "reason": "why not"}
+    probe = {"of_targets": {"donor": classes, "age": numbers, "site": silent}}
+    return {"name": name, "kind": train["encoder"], "train": train, "data": "a", "probe": probe,
+            "embed": {}, "correct": {}}  # fmt: skip
+
+
+def test_seeds_are_averaged_with_an_interval_over_them_and_floors_have_their_own():
+    scores, r2 = [0.8, 0.85, 0.9], [0.1, 0.2, 0.3]
+    runs = [
+        experiment(f"a-{i}", {"encoder": "jepa", "seed": i, "model": MODEL}, s, r)
+        for i, (s, r) in enumerate(zip(scores, r2, strict=True))
+    ]
+    donor, age, site = tables(group([*runs, experiment("raw", {"encoder": "raw"}, 0.7, -0.5)]))
+    assert (donor["name"], donor["nuisance"], donor["n"], donor["new"]) == ("donor", True, 10, 2)
+    assert donor["majority"] == 0.2 and donor["interval"] == "how"
+    (row, (linear, few, knn)), (floor, (raw, _, _)) = donor["lines"]
+    assert row.seeds == 3 and floor.name == "raw" and few is None
+    half = stats.t.ppf(0.975, 2) * np.std(scores, ddof=1) / np.sqrt(3)
+    assert linear == pytest.approx({"value": 0.85, "low": 0.85 - half, "high": min(0.85 + half, 1)})
+    assert raw == pytest.approx({"value": 0.7, "low": 0.68, "high": 0.72})
+    assert knn["value"] == pytest.approx(0.75)
+    (_, (mean,)), (_, (below,)) = age["lines"]
+    assert mean["value"] == pytest.approx(0.2) and mean["low"] < 0  # R2 may be below 0
+    assert below == pytest.approx({"value": -0.5, "low": -0.6, "high": -0.4})
+    assert site["reason"] == "why not" and age["reason"] is None
+
+
+def test_data_without_targets_have_no_table():
+    run = experiment("raw", {"encoder": "raw"}, 0.7, 0.0)
+    assert tables(group([{**run, "probe": {}}])) == []
