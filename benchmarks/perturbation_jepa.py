@@ -2,7 +2,7 @@
 
 Measured: with its shifts refitted it reaches it; that it beats it is not shown (RESULTS.md).
 
-    python benchmarks/perturbation_jepa.py devel.h5ad [C] [B] [W]
+    python benchmarks/perturbation_jepa.py devel.h5ad [C] [B] [W] [--train '{"thinning": 0.5}']
 
 screen-jepa of config/perturbseq.yaml through the steps prepare, train and evaluate, on K562 of
 PerturBench's development set:
@@ -16,11 +16,13 @@ PerturBench's development set:
 Three training seeds, whose scores are averaged perturbation by perturbation. *JEPA*: the predictor's
 shifts refitted in closed form; *predictor*: as trained; *expression_shifts*, *pca_shifts* and
 *untrained_shifts*: the same refit without an encoder, on 128 principal components and on the encoder's
-initial weights. Verdicts against the best method without a model, then against each of these three:
-modalities.expression.effects.verdicts, over distinct perturbations.
+initial weights. --train changes settings of the training. Verdicts against the best method without a
+model, then against each of these three: modalities.expression.effects.verdicts, over distinct
+perturbations.
 """
 
-import sys
+import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -89,16 +91,21 @@ def k562(source: str, folder: Path) -> list[str]:
 
 def main() -> None:
     config = yaml.safe_load((Path(__file__).parents[1] / "config/perturbseq.yaml").read_text())
-    block = config["experiments"]["screen-jepa"]
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("source")
+    p.add_argument("settings", nargs="*", help="of C, B, W; all where none is given")
+    p.add_argument("--train", type=json.loads, default={}, help="changes, as JSON")
+    args = p.parse_args()
+    block = steps.changed(config["experiments"]["screen-jepa"], {"train": args.train})
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        names = k562(sys.argv[1], folder)
+        names = k562(args.source, folder)
 
         def prepared(name: str, split: dict, **more: object) -> Path:
             changes = {"path": str(folder / "k562.h5ad"), "split": split, **more}
             return steps.prepared(steps.changed(config["expression"]["screen"], changes), folder / name)
 
-        wanted = sys.argv[2:] or ["C", "B", "W"]
+        wanted = args.settings or ["C", "B", "W"]
         if "C" in wanted:
             pairs = [n for n in names if "+" in n]
             both = [n for n in pairs if set(n.split("+")) <= set(names)]

@@ -88,6 +88,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "objective": {"kind": "vicreg", "level": "pooled", "projector": 512},
         "optimizer": {"lr": 0.0005, "weight_decay": 0.01},
         "validate_every": 40,
+        "select": "loss",
     },
     "masked-genes": {
         "encoder": "bio-jepa",

@@ -44,18 +44,17 @@ class Thinning:
         """Both parts of cells int64 (b,) as they are drawn in their epochs, float32 (b, G) each: log1p
         of expression on the scale of the whole cell, as the store has it."""
         values, indices, offsets = self._store.csr.ragged(rows)
-        worth = self._store.count_value[rows]
+        worth = np.repeat(self._store.count_value[rows], np.diff(offsets))
+        counts = np.rint(np.expm1(values) / worth)
         row, gene = places(indices, offsets, self._device)
-        worth_k = moved(worth, self._device)[row]
-        counts = torch.round(torch.expm1(moved(values, self._device)) / worth_k)
         states = draws.states(self._stream, epoch, rows).view(np.int64)
-        most = np.expm1(values.max(initial=0.0)) / worth.min(initial=np.inf)
         u = uniform_at(moved(states, self._device)[row], gene)
-        first = self._binomial(counts, u, bool(most > _MOST))
+        whole, worth = (moved(x, self._device) for x in (counts, worth))
+        first = self._binomial(counts, whole, u)
         shape = (len(rows), len(self._store.genes))
-        parts = ((first, self._share), (counts - first, 1 - self._share))
+        parts = ((first, self._share), (whole - first, 1 - self._share))
         return tuple(
-            scattered(torch.log1p(part * worth_k / share), row, gene, *shape) for part, share in parts
+            scattered(torch.log1p(part * worth / share), row, gene, *shape) for part, share in parts
         )
 
 
@@ -72,20 +71,31 @@ class Binomial:
         self._table, self._starts = (torch.from_numpy(x).to(device) for x in (table, starts))
         self._share = share
 
-    def __call__(self, counts: Tensor, u: Tensor, beyond: bool = True) -> Tensor:
+    def __call__(self, counts: np.ndarray, on_device: Tensor, u: Tensor) -> Tensor:
         """The quantiles u float64 (k,) of counts float32 (k,), float32 (k,).
 
         Args:
-            beyond: False where no count is above 255.
+            counts: in memory, where to find out which are large costs the device no wait.
+            on_device: the same on the device.
         """
-        n = counts.clamp(max=_MOST).long()
+        drawn = (u >= 1 - self._share).to(on_device.dtype)  # of a single count, as most are
+        drawn = torch.minimum(drawn, on_device)
+        several = ((counts > 1) & (counts <= _MOST), self._tabled)
+        for chosen, quantiles in (several, (counts > _MOST, self._normal)):
+            if chosen.any():
+                at = moved(np.flatnonzero(chosen), u.device)
+                drawn.index_copy_(0, at, quantiles(on_device[at], u[at]))
+        return drawn
+
+    def _tabled(self, counts: Tensor, u: Tensor) -> Tensor:
+        n = counts.long()
         found = torch.searchsorted(self._table, n + u, right=True) - self._starts[n]
-        drawn = found.to(counts.dtype)
-        if beyond:
-            mean = counts.double() * self._share
-            normal = mean + torch.sqrt(mean * (1 - self._share)) * torch.special.ndtri(u)
-            drawn = torch.where(counts > _MOST, torch.round(normal).to(counts.dtype), drawn)
-        return torch.minimum(drawn.clamp(min=0), counts)
+        return torch.minimum(found.clamp(min=0), n).to(counts.dtype)
+
+    def _normal(self, counts: Tensor, u: Tensor) -> Tensor:
+        mean = counts.double() * self._share
+        drawn = torch.round(mean + torch.sqrt(mean * (1 - self._share)) * torch.special.ndtri(u))
+        return torch.minimum(drawn.to(counts.dtype).clamp(min=0), counts)
 
 
 def uniform_at(states: Tensor, places: Tensor) -> Tensor:
