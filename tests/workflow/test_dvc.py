@@ -207,7 +207,7 @@ def test_a_screen_through_both_doors(tmp_path):
     said = sh(folder, "snakemake data/screen/manifest.json")
     assert "keys: perturbation = perturbation" in said and "leak audit: 13 checks passed" in said
     before = {p.name: p.read_bytes() for p in (folder / "data" / "screen").iterdir()}
-    assert len(before) == 10
+    assert len(before) == 11
     sh(folder, "dvc repro")
     assert before == {p.name: p.read_bytes() for p in (folder / "data" / "screen").iterdir()}
     assert planned(folder) == {} and "up to date" in sh(folder, "dvc status")

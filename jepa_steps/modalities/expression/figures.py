@@ -22,9 +22,13 @@ def pictures(
 def _hidden(train: object) -> str:
     if not isinstance(train, ExpressionJepa):
         return "a floor: nothing is hidden"
-    if train.task == "perturbation":
-        return "nothing is hidden: the perturbed cell is predicted"
-    return f"{train.hidden} of {train.model.tokens} modules of genes are hidden at random"
+    thinned = train.thinning and f"{train.thinning:.0%} of the counts are context, the others target"
+    if train.task == "thinned counts":
+        return thinned
+    hidden = "nothing is hidden: the perturbed cell is predicted"
+    if train.task == "masked genes":
+        hidden = f"{train.hidden} of {train.model.tokens} modules of genes are hidden at random"
+    return f"{hidden}; {thinned}" if thinned else hidden
 
 
 SHOWN = {

@@ -30,12 +30,13 @@ def count_values(x: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     smallest = np.full(n, np.inf)
     np.minimum.at(smallest, row[values > 0], values[values > 0])
     smallest[np.isinf(smallest)] = 1.0
-    ratio = values / smallest[row]
     worth, whole = smallest.copy(), np.zeros(n, bool)
-    for counts in range(_MOST, 0, -1):
+    for counts in range(1, _MOST + 1):
+        open_ = ~whole[row]  # values of cells that no smaller number has fitted
+        ratio = values[open_] / smallest[row[open_]] * counts
         off = np.zeros(n)
-        np.maximum.at(off, row, np.abs(ratio * counts - np.round(ratio * counts)))
-        fits = off <= _TOLERANCE
+        np.maximum.at(off, row[open_], np.abs(ratio - np.round(ratio)))
+        fits = ~whole & (off <= _TOLERANCE)
         worth[fits] = smallest[fits] / counts
         whole |= fits
     return worth, whole
