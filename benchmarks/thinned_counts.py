@@ -165,6 +165,7 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("folder", type=Path)
     p.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    p.add_argument("--screens", nargs="+", default=["kang", "devel"], choices=["kang", "devel"])
     p.add_argument("--ablation", action="store_true")
     p.add_argument("--selection", action="store_true")
     p.add_argument("--time", action="store_true")
@@ -182,7 +183,8 @@ def main() -> None:
         if args.time:
             timed(at)
             return
-        for name, spec in {"kang": kang(args.folder, at), "devel": devel(args.folder)}.items():
+        for name in args.screens:
+            spec = kang(args.folder, at) if name == "kang" else devel(args.folder)
             data, found = steps.prepared(spec, at / name), {}
             if args.selection:
                 selection(data, args.seeds, at / f"{name}-selection")
