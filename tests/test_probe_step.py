@@ -343,7 +343,7 @@ def test_further_columns_are_probed_as_classes_or_numbers(step, folder):
     low, high = found["age"]["r2_interval"]
     assert low < found["age"]["r2"] < high and found["age"]["r2"] > 0.95
     assert found["age"]["n"]["test"] == (test & (np.arange(N) % 7 > 0)).sum()
-    assert "classes in train: 1" in found["site"]["reason"]
+    assert found["site"]["reason"] == "all samples of train are of one class"
     answers = read(folder / "out" / "targets.csv")
     assert [a["target"] for a in answers].count("kind") == found["kind"]["n"]["test"]
     right = np.mean([a["label"] == a["logistic"] for a in answers if a["target"] == "kind"])

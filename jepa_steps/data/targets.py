@@ -18,11 +18,13 @@ _MOST_CLASSES = 20  # different whole numbers up to which they are taken for nam
 class Target:
     """One target of every sample.
 
-    values: int64 (n,) places in classes, -1 = unknown; or float64 (n,), NaN = unknown.
-    classes: names; empty where values are numbers.
+    kind: what values are: int64 (n,) places in classes, -1 = unknown; or float64 (n,) numbers, NaN =
+        unknown.
+    classes: names; empty of numbers.
     nuisance: whether embeddings should not tell it.
     """
 
+    kind: Kind
     values: np.ndarray
     classes: tuple[str, ...]
     nuisance: bool
@@ -48,8 +50,8 @@ def read_target(texts: Sequence[str], kind: Kind, nuisance: bool) -> Target:
     """
     if kind == "numbers":
         values = np.array([float(text) if text else np.nan for text in texts])
-        return Target(values, (), nuisance)
+        return Target(kind, values, (), nuisance)
     names, codes = np.unique(np.array(texts, dtype=str), return_inverse=True)
     if len(names) and not names[0]:
         names, codes = names[1:], codes - 1
-    return Target(codes.astype(np.int64), tuple(names.tolist()), nuisance)
+    return Target(kind, codes.astype(np.int64), tuple(names.tolist()), nuisance)

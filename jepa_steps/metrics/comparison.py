@@ -100,6 +100,19 @@ def intervals(values: np.ndarray, groups: np.ndarray, resamples: int, seed: int)
     return _percentiles(_resampled(sums, sizes, resamples, seed), len(sizes))
 
 
+def r2_interval(
+    off: np.ndarray, y: np.ndarray, groups: np.ndarray, resamples: int, seed: int
+) -> np.ndarray:
+    """95 % interval of R2 from squared errors and targets (m,), resampling test groups as ``intervals``
+    does; each resample is measured against its own variance: float64 (2,)."""
+    y = y - y.mean()
+    sums, sizes = _sums(np.stack([off, y, y**2]), groups)
+    error, mean, square = _resampled(sums, sizes, resamples, seed).T
+    variance = square - mean**2
+    found = 1 - error / np.where(variance > 0, variance, np.nan)
+    return _percentiles(found[~np.isnan(found), None], len(sizes))[0]
+
+
 def over_seeds(values: Sequence[float]) -> list[float]:
     """95 % t interval of the mean over seeds; infinite with one seed."""
     n = len(values)

@@ -110,9 +110,9 @@ def judge_regression(data: probes.Split3, groups: np.ndarray, settings: Settings
         data: standardised features and targets (n, 1). groups: int64 (m,) of the test samples.
     """
     predicted, choice = probes.regression_probe(data)
-    off = (data.test_y - predicted)[:, 0] ** 2
-    shares = 1 - off / ((data.test_y - data.test_y.mean()) ** 2).mean()
-    interval = intervals(shares[None], groups, settings, (-np.inf, np.inf))[0]
+    off, units = (data.test_y - predicted)[:, 0] ** 2, comparison.units_of(groups)
+    ends = comparison.r2_interval(off, data.test_y[:, 0], units, settings.bootstrap, settings.seed)
+    interval = ends.tolist() if np.isfinite(ends).all() else [None, None]
     n = {"train": len(data.train_y), "val": len(data.val_y), "test": len(data.test_y)}
     return {**choice, "r2_interval": interval, "n": n}
 
@@ -124,9 +124,10 @@ def judge_classes(
     why nothing can be said. Arguments as ``judge_covariate``; codes -1 are unknown and left out."""
     known = [part[codes[part] >= 0] for part in parts]
     y = [codes[part] for part in known]
-    if min(map(len, known)) == 0 or len(np.unique(y[0])) < 2:
-        return f"samples of train, val and test: {', '.join(str(len(part)) for part in known)}; " \
-               f"classes in train: {len(np.unique(y[0]))}"  # fmt: skip
+    if min(map(len, known)) == 0:
+        return f"samples with a value in train, val and test: {', '.join(str(len(p)) for p in known)}"
+    if len(np.unique(y[0])) < 2:
+        return "all samples of train are of one class"
     if not np.isin(y[2], y[0]).any():
         return "no class of test has a training sample"
     data = probes.Split3(*probes.standardise(*(rows[part] for part in known)), *y)
@@ -217,14 +218,12 @@ def _over_draws(right: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     }
 
 
-def intervals(
-    shares: np.ndarray, groups: np.ndarray, settings: Settings, whole: tuple[float, float] = (0, 1)
-) -> list[list[float | None]]:
+def intervals(shares: np.ndarray, groups: np.ndarray, settings: Settings) -> list[list[float | None]]:
     """Intervals of the means of shares (K, m), resampling what ``comparison.units_of`` names; none
-    where all of the scale is possible, which is from 0 to 1 unless ``whole`` says otherwise."""
+    where all of the scale from 0 to 1 is possible."""
     units = comparison.units_of(groups)
-    found = comparison.intervals(shares, units, settings.bootstrap, settings.seed).clip(*whole)
-    return [[None, None] if (low, high) == whole else [low, high] for low, high in found.tolist()]
+    found = comparison.intervals(shares, units, settings.bootstrap, settings.seed).clip(0, 1)
+    return [[None, None] if (low, high) == (0, 1) else [low, high] for low, high in found.tolist()]
 
 
 def explain_intervals(groups: np.ndarray, named: bool, unit: str, settings: Settings) -> str:

@@ -32,10 +32,13 @@ def probe_targets(
     """
     found, lines = {}, []
     for name, target in table.targets.items():
-        what = {"kind": "classes" if target.classes else "numbers", "nuisance": target.nuisance}
-        if not target.classes:
+        what = {"kind": target.kind, "nuisance": target.nuisance}
+        if target.kind == "numbers":
             scores = panel.judge_target(rows, target.values, parts, table.groups, settings)
-            found[name] = {**what, **(scores or {"reason": "fewer than three values in a part"})}
+            found[name] = {
+                **what,
+                **(scores or {"reason": "fewer than three different values in a part"}),
+            }
             continue
         judged = panel.judge_classes(rows, target.values, parts, table.groups, settings)
         if isinstance(judged, str):

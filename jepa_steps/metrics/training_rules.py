@@ -91,15 +91,16 @@ def _no_gain(e: Evidence, first: float, last: float) -> Finding | None:
         return None
     patch = e.patch(e.calmer or e.remedies.two_views)
     if not patch:
-        fix = f"{_NONE_KNOWN} Check that each target belongs to its context's sample."
+        fix = f"{_NONE_KNOWN} Check that what is predicted belongs to its context's sample."
     else:
         fix = "Lower the learning rate." if e.calmer else "Compare two views instead of tokens."
     n = f"(standard error of the difference {error:.3f}, n = {e.probe_n})"
+    probe = "a probe of the label on val"
     if first - last <= error:
-        evidence = f"a probe on val scores {last:.3f} at the end and {first:.3f} before training {n}"
+        evidence = f"{probe} scores {last:.3f} at the end and {first:.3f} before training {n}"
         advice = f"Training did not make the embeddings better. {fix}"
         return Finding("no learning", "warning", evidence, advice, patch)
-    evidence = f"a probe on val falls from {first:.3f} before training to {last:.3f} at the end {n}"
+    evidence = f"{probe} falls from {first:.3f} before training to {last:.3f} at the end {n}"
     severity = "error" if first - last > 2 * error else "warning"
     advice = f"Training made the embeddings worse. {fix}"
     return Finding("worse than untrained", severity, evidence, advice, patch)

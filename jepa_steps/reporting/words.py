@@ -113,7 +113,11 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     if ties:
         also = f", and {told}" if open_ else ""
         title = "Healthy, but no better than a floor"
-        return "warn", title, f"{sound}, yet {listed(ties)} serves as well{also}."
+        return (
+            "warn",
+            title,
+            f"{sound}, yet {listed(ties)} {'serve' if len(ties) > 1 else 'serves'} as well{also}.",
+        )
     if open_:
         return "warn", "Healthy; use undecided", f"{sound}, but {told}."
     full, few = MEASURES.values()

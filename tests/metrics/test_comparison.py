@@ -172,3 +172,14 @@ def test_predictions_are_read_by_probe_and_group(tmp_path):
         comparison.read_correct(path)
     with pytest.raises(InputError, match="no such file"):
         comparison.read_correct(tmp_path / "none.csv")
+
+
+def test_r2_has_the_interval_of_a_plain_bootstrap():
+    """Each resample has a variance of its own, which matters where tails are heavy."""
+    rng = np.random.default_rng(0)
+    y = rng.lognormal(0, 1.5, 150)
+    predicted = y.mean() + 0.3 * (y - y.mean()) + rng.normal(size=150)
+    draws = rng.integers(0, 150, (4000, 150))
+    plain = np.quantile([r2_score(y[rows], predicted[rows]) for rows in draws], [0.025, 0.975])
+    found = r2_interval((y - predicted) ** 2, y, np.arange(150), 4000, 0)
+    assert np.allclose(found, plain, atol=0.02) and found[1] < 0.9

@@ -109,8 +109,9 @@ Target = Literal["auto", "classes", "numbers"]
 
 
 def _named(value: Any) -> Any:
-    """A list of names for names of kind auto."""
-    return dict.fromkeys(value, "auto") if isinstance(value, list | tuple) else value
+    """A name, or a list of names, for names of kind auto."""
+    value = [value] if isinstance(value, str) else value
+    return dict.fromkeys(value or (), "auto") if isinstance(value, list | tuple | None) else value
 
 
 def _one_or_several(value: Any) -> Any:

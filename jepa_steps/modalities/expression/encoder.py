@@ -29,12 +29,16 @@ def describe(train: object, store: ExpressionStore) -> dict[str, Any]:
         "genes": store.genes,
         "mean": store.mean.tolist(),
         "scale": common_scale(store.std),
-        "input": store.manifest["input"],
+        "input": {**store.manifest["input"], "values": VALUES},
     }
     if isinstance(train, ExpressionJepa | UntrainedCells):
         modules = modules_of(store, train.model)
         found["modules"] = modules and [columns.tolist() for columns in modules]
     return found
+
+
+VALUES = "log1p of normalised expression"
+_LOG_MOST = 20.0  # log1p of the largest count is under 16
 
 
 class CellInputs:
@@ -53,7 +57,18 @@ class CellInputs:
                 f"expression: found {x.dtype} {tuple(x.shape)}, expected float32 (B, {self.values}), "
                 "the genes of encoder.json in their order"
             )
+        if x.device.type == "cpu" and len(x) and _is_not_logarithmic(x):
+            raise InputError(
+                f"expression: found {'whole numbers' if not (x % 1).any() else 'values'} up to "
+                f"{float(x.max()):g}, expected {VALUES}: counts over their cell's total, times "
+                "target_sum of encoder.json, then log1p"
+            )
         return self._standardise(x.float())
+
+
+def _is_not_logarithmic(x: Tensor) -> bool:
+    """Whether values are above what logarithms reach, or whole numbers that are not all 0."""
+    return float(x.max()) > _LOG_MOST or bool(x.any() and not (x % 1).any())
 
 
 def inputs(description: dict[str, Any], device: str = "cpu") -> CellInputs:

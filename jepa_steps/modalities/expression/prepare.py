@@ -32,7 +32,7 @@ from .preparation.preprocess import Transform, copies, fit_transform, knocked_do
 from .preparation.splits import assign, groups
 from .preparation.stems import one_target_in_two_parts, one_target_twice, remedy
 from .preparation.survey import Survey, numbered, survey
-from .preparation.targets import read_targets
+from .preparation.targets import described, read_targets
 from .preparation.writing import CsrWriter, write_dense
 from .sources.read import open_source
 from .sources.source import ExpressionSource
@@ -223,9 +223,7 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
     write_cells(folder / "splits.csv", screen.source, cells, rows, split, group, columns)
     perturbations = perturbation_table(cells, screen.split, screen.vocabulary, screen.transform)
     write_json(folder / "perturbations.json", perturbations)
-    described = write_features(
-        folder, screen.vocabulary, cells, screen.transform, sample, screen.dataset
-    )
+    known = write_features(folder, screen.vocabulary, cells, screen.transform, sample, screen.dataset)
     perturbed = cells.condition[rows] > 0
     return {
         "modality": "expression",
@@ -241,13 +239,14 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
         "note": screen.source.note,
         "no_genes": screen.source.left_out,
         "alike": alike,
+        "targets": [described(name, columns[name], kinds[name], rows) for name in columns],
         **findings(cells, screen.measured, screen.transform, screen.dropped),
         "counts": {name: counts(cells, rows[split == part]) for part, name in enumerate(SPLITS)},
         "subgroups": subgroup_counts(perturbations["perturbations"]),
         "gene_features": {
             "kind": screen.dataset.gene_features,
             "genes": len(perturbations["columns"]),
-            "described": described,
+            "described": known,
         },
         "pairing": {
             name: pools.counts(np.flatnonzero((split == part) & perturbed))

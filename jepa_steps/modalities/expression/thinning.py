@@ -33,8 +33,8 @@ class Thinning:
         if np.isnan(store.count_value).any():
             raise InputError(
                 "thinning: found values that tell no counts, expected counts, or values that are "
-                "multiples of one number in each cell: set the data set's layer to the counts, or "
-                "thinning: null with task: masked genes"
+                "multiples of one number in each cell: set the data set's layer to the counts, or take "
+                "another training, as 'python -m jepa_steps.config preset masked-genes' prints"
             )
         self._store, self._share, self._device = store, share, device
         self._binomial = Binomial(share, device)

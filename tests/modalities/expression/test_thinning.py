@@ -15,6 +15,7 @@ from jepa_steps.engine.distributed import World
 from jepa_steps.errors import InputError
 from jepa_steps.metrics import probes
 from jepa_steps.modalities.expression.batches import CellBatches, PerturbationBatches
+from jepa_steps.modalities.expression.encoder import CellInputs, describe
 from jepa_steps.modalities.expression.preparation.count_values import count_values
 from jepa_steps.modalities.expression.prepare import prepare
 from jepa_steps.modalities.expression.settings import PRESETS
@@ -251,3 +252,15 @@ def test_few_labels_go_further_where_noise_dominates_and_as_far_where_it_does_no
         assert ours[0] > raw[0] + 0.03 and ours[1] > raw[1] - 0.03
     else:
         assert ours[0] > raw[0] - 0.02 and ours[1] > raw[1] - 0.02
+
+
+def test_an_encoder_refuses_counts_as_they_are(store):
+    """It takes what prepare stores: logarithms."""
+    description = {**describe(None, store)}
+    take = CellInputs(description, "cpu")
+    x = store.samples(np.arange(5))
+    assert description["input"]["values"] == "log1p of normalised expression"
+    assert take(x).shape == x.shape and take(np.zeros_like(x)).shape == x.shape
+    for wrong in (np.round(np.expm1(x)), np.expm1(x), np.round(x)):
+        with pytest.raises(InputError, match="expected log1p of normalised expression"):
+            take(wrong.astype(np.float32))

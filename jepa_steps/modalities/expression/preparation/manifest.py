@@ -70,9 +70,8 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
             f"perturbations are read from {found['keys']['perturbation']}, although there is "
             f"{_few(found['other_labels'])}, too; keys.perturbation chooses"
         )
-    if asked := manifest["columns"]["targets"]:
-        noted.append("asked of embeddings, too: "
-                     + ", ".join(f"{name} ({kind})" for name, kind in asked.items()))  # fmt: skip
+    if manifest["targets"]:
+        noted.append(f"asked of embeddings, too: {', '.join(manifest['targets'])}")
     if found["doses"]:
         noted.append(f"doses: {found['doses']}")
     if alike := manifest["alike"]:

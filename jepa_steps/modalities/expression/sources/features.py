@@ -18,6 +18,7 @@ CELL_STATISTICS = {
     *("log1p_n_genes_by_counts", "pct_counts_mt", "total_counts_mt", "log1p_total_counts_mt"),
     *("percent_mito", "percent_mt", "percent.mt", "percent.mito", "mito_frac", "pct_mito", "umi_count"),
     *("ncount_rna", "nfeature_rna", "doublet_score", "s_score", "g2m_score", "s.score", "g2m.score"),
+    *("age", "cluster", "cluster_id", "clusters", "donor", "donor_id", "patient", "patient_id", "sex"),
     *("leiden", "louvain", "seurat_clusters", "umap_1", "umap_2", "size_factor", "size_factors"),
 }
 

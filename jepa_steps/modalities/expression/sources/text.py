@@ -134,7 +134,8 @@ def _numbers(row: list[str], picked: list[int], header: list[str], path: Path, l
         bad = next(i for i in picked if not is_number(row[i]))
         raise InputError(
             f"{path}: line {line}: column {header[bad - 1]!r}: found {row[bad]!r}, expected a number; "
-            "name columns of annotations in keys"
+            "name columns of annotations in keys, targets or nuisances, or put them into a table of "
+            "their own (cells)"
         ) from None
 
 

@@ -15,6 +15,7 @@ def test_further_columns_are_kept_for_probes(tmp_path):
     s = screen()
     n = len(s["barcodes"])
     s["age"] = [f"{20 + i / 7:.3f}" if i % 5 else "nan" for i in range(n)]
+    s["reads"] = ["inf" if i == 3 else f"{i}.5" for i in range(n)]
     s["donor"] = [str(i % 3) for i in range(n)]
     s["plate_row"] = [str(i % 3) for i in range(n)]
     out = prepared(tmp_path, s, targets=["age", "plate_row"], nuisances={"donor": "numbers"})
@@ -27,11 +28,20 @@ def test_further_columns_are_kept_for_probes(tmp_path):
     ages = np.array([20 + i / 7 for i in rows])
     assert np.allclose(table.targets["age"].values[known], ages[known], atol=1e-3)
     assert np.isnan(table.targets["age"].values[~known]).all()
+    assert store.manifest["targets"] == [
+        f"age (numbers, {known.sum()} different, unknown of {(~known).sum()} cells)",
+        "plate_row (3 classes)",
+        "donor (numbers, 3 different)",
+    ]
     assert table.targets["plate_row"].classes == ("0", "1", "2")
     assert table.targets["donor"].nuisance and not table.targets["donor"].classes
     for changes, said in (
         ({"targets": ["agee"]}, "targets: found no column 'agee'; did you mean 'age'"),
-        ({"targets": {"cell_type": "numbers"}}, "targets.cell_type: found '.*', expected numbers"),
+        (
+            {"targets": {"cell_type": "numbers"}},
+            "targets.cell_type: found '.*', expected finite numbers",
+        ),
+        ({"targets": "reads"}, "targets.reads: found 'inf', expected finite numbers"),
         ({"targets": ["age"], "nuisances": ["age"]}, "found 'age' in both"),
     ):
         with pytest.raises(InputError, match=said):
