@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import r2_score
 
 from jepa_steps.errors import InputError
 from jepa_steps.metrics import comparison
@@ -181,5 +182,5 @@ def test_r2_has_the_interval_of_a_plain_bootstrap():
     predicted = y.mean() + 0.3 * (y - y.mean()) + rng.normal(size=150)
     draws = rng.integers(0, 150, (4000, 150))
     plain = np.quantile([r2_score(y[rows], predicted[rows]) for rows in draws], [0.025, 0.975])
-    found = r2_interval((y - predicted) ** 2, y, np.arange(150), 4000, 0)
+    found = comparison.r2_interval((y - predicted) ** 2, y, np.arange(150), 4000, 0)
     assert np.allclose(found, plain, atol=0.02) and found[1] < 0.9
