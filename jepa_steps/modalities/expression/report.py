@@ -8,6 +8,7 @@ from ...reporting.numbers import between, number
 from ..contract import Described, Evaluated
 from .effects.summary import counted
 from .figures import title
+from .preparation.manifest import counts_known
 
 METRICS = {
     "pearson_delta": "Pearson-Δ",
@@ -114,7 +115,7 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
             ("data", f"{folder}, {sum(counts[p]['cells'] for p in SPLITS):,} cells"),
             ("parts", ", ".join(parts)),
             ("genes", f"{genes['kept']:,} of {genes['measured']:,}, {genes['perturbed']} perturbed"),
-            ("values", manifest["input"]["kind"]),
+            ("values", manifest["input"]["kind"] + counts_known(manifest["input"])),
             ("split by", manifest["settings"]["split"]["kind"]),
             ("left out", f"{sum(found['dropped_cells'].values()):,} cells"),
             *[("labels", text) for text in [manifest["note"]] if text],

@@ -85,7 +85,7 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
         "cells: " + "; ".join(f"{name} {_part(c)}" for name, c in manifest["counts"].items()),
         f"genes: {genes['kept']} of {genes['measured']} kept ({genes['variable']} variable, "
         f"{genes['perturbed']} perturbed); values read as {manifest['input']['kind']}"
-        f"{_counts(manifest['input']['counts'])}",
+        f"{counts_known(manifest['input'])}",
         "keys: "
         + ", ".join(
             f"{what} = {key or 'none'}" for what, key in found["keys"].items() if key or what != "unit"
@@ -98,8 +98,9 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
     ]
 
 
-def _counts(found: dict[str, Any]) -> str:
-    """Whether counts can be had back from values that are none."""
+def counts_known(values: dict[str, Any]) -> str:
+    """Whether counts can be had back from values that are none, as the end of a sentence."""
+    found = values["counts"]
     off = f", rounded in {found['inexact_cells']} cells" if found["inexact_cells"] else ""
     return {
         "given": "",
