@@ -2,14 +2,12 @@
 
 import shutil
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from ... import draws
 from ...config import resolved
 from ...data.splits import SPLITS
 from ...errors import InputError
@@ -18,7 +16,6 @@ from .dataset import ExpressionDataset
 from .encoding import Vocabulary, vocabulary_of
 from .pairing import control_pools
 from .preparation.audit import Audited, audit
-from .preparation.count_values import ENOUGH
 from .preparation.labels import Cells, label_cells
 from .preparation.manifest import counts, findings, spoken, subgroup_counts
 from .preparation.metadata import (
@@ -28,12 +25,13 @@ from .preparation.metadata import (
     write_features,
     write_genes,
 )
-from .preparation.preprocess import Transform, copies, fit_transform, knocked_down
+from .preparation.preprocess import copies, fit_transform, knocked_down
+from .preparation.screen import Screen
 from .preparation.splits import assign, groups
 from .preparation.stems import one_target_in_two_parts, one_target_twice, remedy
-from .preparation.survey import Survey, numbered, survey
+from .preparation.survey import Survey, survey
 from .preparation.targets import described, read_targets
-from .preparation.writing import CsrWriter, write_dense
+from .preparation.writing import write_count_values, write_dense, write_matrix
 from .sources.read import open_source
 from .sources.source import ExpressionSource
 
@@ -45,26 +43,6 @@ COLUMNS = {
     "names": "perturbation",
     "labels_held_out": True,
 }
-_SAMPLE = 4_096  # training cells behind the components of gene features
-
-
-@dataclass
-class _Screen:
-    """A source on its way into the store.
-
-    split: int64 (n,), -1 = left out; dropped: how many cells for which reason of expression.
-    copies: cells of val and test that are equal to a training cell.
-    """
-
-    dataset: ExpressionDataset
-    source: ExpressionSource
-    cells: Cells
-    measured: Survey
-    transform: Transform
-    split: np.ndarray
-    dropped: dict[str, int]
-    vocabulary: Vocabulary
-    copies: int
 
 
 def prepare(dataset: ExpressionDataset, out: Path, workers: int = 1) -> dict[str, Any]:
@@ -82,19 +60,19 @@ def prepare(dataset: ExpressionDataset, out: Path, workers: int = 1) -> dict[str
     """
     with staged(out) as folder, closing(open_source(dataset, folder / "scratch")) as source:
         screen = _measure(dataset, source)
-        sums, sample, values = _write_matrix(screen, folder, folder / "scratch")
+        sums, sample, values = write_matrix(screen, folder, folder / "scratch")
         shutil.rmtree(folder / "scratch")
         write_dense(folder, len(screen.transform.columns), dataset.dense_limit)
         trained = int((screen.split == 0).sum())
         write_genes(folder / "genes.csv", screen.cells, screen.transform, sums, trained)
         manifest = _write_tables(screen, sample, folder)
-        manifest["input"]["counts"] = _write_count_values(screen, values, folder)
+        manifest["input"]["counts"] = write_count_values(screen, values, folder)
         manifest["sha256"] = {file.name: sha256(file) for file in sorted(folder.iterdir())}
         write_json(folder / "manifest.json", manifest)
     return manifest
 
 
-def _measure(dataset: ExpressionDataset, source: ExpressionSource) -> _Screen:
+def _measure(dataset: ExpressionDataset, source: ExpressionSource) -> Screen:
     """Labels, split, the first pass, and what follows from it."""
     cells = label_cells(source, dataset)
     try:
@@ -105,9 +83,7 @@ def _measure(dataset: ExpressionDataset, source: ExpressionSource) -> _Screen:
     used = _first_of_each(cells.genes)
     measured = survey(source, cells, split, used, dataset)
     transform = fit_transform(measured, cells, used, dataset)
-    return _Screen(
-        dataset, source, cells, measured, transform, *_filter(measured, cells, split, dataset)
-    )
+    return Screen(dataset, source, cells, measured, transform, *_filter(measured, cells, split, dataset))
 
 
 def _first_of_each(names: list[str]) -> np.ndarray:
@@ -149,63 +125,10 @@ def _filter(
     return split, dropped, vocabulary, int((equal & (split > 0)).sum())
 
 
-def _write_matrix(
-    screen: _Screen, folder: Path, scratch: Path
-) -> tuple[np.ndarray, sparse.csr_matrix, tuple[np.ndarray, np.ndarray]]:
-    """The second pass; returns sums and sums of squares of training cells, float64 (2, g), a sample of
-    them as stored, and what ``count_values`` finds in all cells of the source."""
-    split, transform = screen.split, screen.transform
-    writer = CsrWriter(folder, scratch)
-    sums, sample = np.zeros((2, len(transform.columns))), []
-    worth, whole = np.ones(len(split)), np.ones(len(split), bool)
-    train = np.flatnonzero(split == 0)
-    if len(train) > _SAMPLE:
-        draw = draws.generator(screen.dataset.split.seed, "gene features")
-        train = draw.choice(train, _SAMPLE, replace=False)
-    sampled = np.isin(np.arange(len(split)), train)
-    for a, x in numbered(screen.source):
-        rows = slice(a, a + x.shape[0])
-        for part in range(len(SPLITS)):
-            mine = split[rows] == part
-            if not mine.any():
-                continue
-            totals = screen.measured.totals[rows][mine]
-            y = transform(x[mine], totals)
-            cells = a + np.flatnonzero(mine)
-            worth[cells], whole[cells] = transform.count_values(x[mine], totals)
-            writer.append(part, y)
-            if part == 0:
-                values = y.data.astype(np.float64)
-                sample.append(y[sampled[rows][mine]])
-                np.add.at(sums[0], y.indices, values)
-                np.add.at(sums[1], y.indices, values**2)
-    writer.finish()
-    return sums, sparse.vstack(sample, format="csr"), (worth, whole)
-
-
-def _write_count_values(
-    screen: _Screen, values: tuple[np.ndarray, np.ndarray], folder: Path
-) -> dict[str, Any]:
-    """Write count_values.npy, float32 by cell of the store, NaN in all where there are no counts;
-    returns what the manifest says of it."""
-    worth, whole = values
-    rows = _stored(screen)
-    known = whole[screen.split == 0].mean() >= ENOUGH
-    np.save(folder / "count_values.npy", np.where(known, worth[rows], np.nan).astype(np.float32))
-    kind = "given" if screen.transform.input == "counts" else "recovered"
-    return {"kind": kind if known else "none", "inexact_cells": int((~whole[rows]).sum())}
-
-
-def _stored(screen: _Screen) -> np.ndarray:
-    """Cells of the source int64 in the order of the store: train, val, test."""
-    order = np.argsort(np.where(screen.split < 0, len(SPLITS), screen.split), kind="stable")
-    return order[: int((screen.split >= 0).sum())]
-
-
-def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> dict[str, Any]:
+def _write_tables(screen: Screen, sample: sparse.csr_matrix, folder: Path) -> dict[str, Any]:
     """Audit, cells, perturbations and features; returns the manifest without hashes."""
     cells, kind = screen.cells, screen.dataset.split.kind
-    rows = _stored(screen)
+    rows = screen.stored
     split = screen.split[rows]
     group = groups(cells, rows, split, kind)
     pools = control_pools(split, cells.control[rows], cells.context[rows], cells.batch[rows])
@@ -255,7 +178,7 @@ def _write_tables(screen: _Screen, sample: sparse.csr_matrix, folder: Path) -> d
     }
 
 
-def _alike(screen: _Screen, condition: np.ndarray, split: np.ndarray) -> list[tuple[str, str]]:
+def _alike(screen: Screen, condition: np.ndarray, split: np.ndarray) -> list[tuple[str, str]]:
     """Names that may mean one target: in two parts, where the split holds targets apart."""
     if screen.dataset.split.kind in ("perturbation", "combination"):
         return one_target_in_two_parts(screen.cells, condition, split)

@@ -1,13 +1,24 @@
-"""Writes the arrays of a prepared store, a block at a time."""
+"""Writes the arrays of a prepared store, a block at a time.
+
+Shapes: g genes of the store.
+"""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from .... import draws
 from ....arrays import write_npy_header
+from ....data.splits import SPLITS
 from ..sources.source import BLOCK
 from ..store import open_csr
+from .count_values import ENOUGH
+from .screen import Screen
+from .survey import numbered
+
+_SAMPLE = 4_096  # training cells behind the components of gene features
 
 
 class CsrWriter:
@@ -54,3 +65,50 @@ def write_dense(folder: Path, genes: int, limit: int) -> None:
         write_npy_header(out, "<f4", (n, genes))
         for a in range(0, n, size):
             csr.matrix(np.arange(a, min(a + size, n))).toarray().tofile(out)
+
+
+def write_matrix(
+    screen: Screen, folder: Path, scratch: Path
+) -> tuple[np.ndarray, sparse.csr_matrix, tuple[np.ndarray, np.ndarray]]:
+    """The second pass; returns sums and sums of squares of training cells, float64 (2, g), a sample of
+    them as stored, and what ``count_values`` finds in all cells of the source."""
+    split, transform = screen.split, screen.transform
+    writer = CsrWriter(folder, scratch)
+    sums, sample = np.zeros((2, len(transform.columns))), []
+    worth, whole = np.ones(len(split)), np.ones(len(split), bool)
+    train = np.flatnonzero(split == 0)
+    if len(train) > _SAMPLE:
+        draw = draws.generator(screen.dataset.split.seed, "gene features")
+        train = draw.choice(train, _SAMPLE, replace=False)
+    sampled = np.isin(np.arange(len(split)), train)
+    for a, x in numbered(screen.source):
+        rows = slice(a, a + x.shape[0])
+        for part in range(len(SPLITS)):
+            mine = split[rows] == part
+            if not mine.any():
+                continue
+            totals = screen.measured.totals[rows][mine]
+            y = transform(x[mine], totals)
+            cells = a + np.flatnonzero(mine)
+            worth[cells], whole[cells] = transform.count_values(x[mine], totals)
+            writer.append(part, y)
+            if part == 0:
+                values = y.data.astype(np.float64)
+                sample.append(y[sampled[rows][mine]])
+                np.add.at(sums[0], y.indices, values)
+                np.add.at(sums[1], y.indices, values**2)
+    writer.finish()
+    return sums, sparse.vstack(sample, format="csr"), (worth, whole)
+
+
+def write_count_values(
+    screen: Screen, values: tuple[np.ndarray, np.ndarray], folder: Path
+) -> dict[str, Any]:
+    """Write count_values.npy, float32 by cell of the store, NaN in all where there are no counts;
+    returns what the manifest says of it."""
+    worth, whole = values
+    rows = screen.stored
+    known = whole[screen.split == 0].mean() >= ENOUGH
+    np.save(folder / "count_values.npy", np.where(known, worth[rows], np.nan).astype(np.float32))
+    kind = "given" if screen.transform.input == "counts" else "recovered"
+    return {"kind": kind if known else "none", "inexact_cells": int((~whole[rows]).sum())}
