@@ -248,8 +248,8 @@ def test_few_labels_go_further_where_noise_dominates_and_as_far_where_it_does_no
     raw = few_and_all(store.samples(np.arange(len(store))), tmp_path / "data")
     ours = few_and_all(np.load(tmp_path / "embed" / "embeddings.npy"), tmp_path / "data")
     print(depth, "raw", raw, "thinned counts", ours)
-    if noisy:
-        assert ours[0] > raw[0] + 0.03 and ours[1] > raw[1] - 0.03
+    if noisy:  # with all 1,700 labels a probe of raw expression averages the noise out by itself
+        assert ours[0] > raw[0] + 0.08 and raw[1] > ours[1] > raw[1] - 0.07
     else:
         assert ours[0] > raw[0] - 0.02 and ours[1] > raw[1] - 0.02
 
