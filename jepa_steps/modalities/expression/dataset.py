@@ -105,6 +105,7 @@ class KnockDown(Settings):
     """Fewest cells of a perturbation that may remain in a part."""
 
 
+LOG_MOST = 20.0  # no logarithm of expression is above it: log1p of the largest 10x count is under 16
 Target = Literal["auto", "classes", "numbers"]
 
 

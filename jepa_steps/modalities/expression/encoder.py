@@ -12,11 +12,14 @@ from torch import Tensor, nn
 from ...errors import InputError
 from ...model.encoder import TokenEncoder, as_tensor
 from ...model.seeded import seeded
+from .dataset import LOG_MOST
 from .modules import modules_of
 from .settings import ExpressionJepa, UntrainedCells
 from .standardise import Standardisation, common_scale
 from .store import ExpressionStore
 from .tokenizers import MlpTokenizer, ModuleTokenizer
+
+VALUES = "log1p of normalised expression"
 
 
 def describe(train: object, store: ExpressionStore) -> dict[str, Any]:
@@ -37,10 +40,6 @@ def describe(train: object, store: ExpressionStore) -> dict[str, Any]:
     return found
 
 
-VALUES = "log1p of normalised expression"
-_LOG_MOST = 20.0  # log1p of the largest count is under 16
-
-
 class CellInputs:
     """Expression float32 (B, G) as prepared: the genes of encoder.json, normalised and logarithmic ->
     standardised float32 (B, G)."""
@@ -59,16 +58,17 @@ class CellInputs:
             )
         if x.device.type == "cpu" and len(x) and _is_not_logarithmic(x):
             raise InputError(
-                f"expression: found {'whole numbers' if not (x % 1).any() else 'values'} up to "
-                f"{float(x.max()):g}, expected {VALUES}: counts over their cell's total, times "
-                "target_sum of encoder.json, then log1p"
+                f"expression: found values up to {float(x.max()):g}, expected {VALUES}: counts over "
+                "their cell's total, times target_sum of encoder.json, then log1p"
             )
         return self._standardise(x.float())
 
 
 def _is_not_logarithmic(x: Tensor) -> bool:
-    """Whether values are above what logarithms reach, or whole numbers that are not all 0."""
-    return float(x.max()) > _LOG_MOST or bool(x.any() and not (x % 1).any())
+    """Whether values are above what logarithms reach, or whole numbers that are not all 0; the first
+    cells tell these."""
+    some = x[:64]
+    return float(x.max()) > LOG_MOST or bool(some.any() and not (some % 1).any())
 
 
 def inputs(description: dict[str, Any], device: str = "cpu") -> CellInputs:

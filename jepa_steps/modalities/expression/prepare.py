@@ -74,6 +74,7 @@ def prepare(dataset: ExpressionDataset, out: Path, workers: int = 1) -> dict[str
 
 def _measure(dataset: ExpressionDataset, source: ExpressionSource) -> Screen:
     """Labels, split, the first pass, and what follows from it."""
+    targets = read_targets(source, dataset)
     cells = label_cells(source, dataset)
     try:
         split = assign(cells, dataset.split)
@@ -83,7 +84,8 @@ def _measure(dataset: ExpressionDataset, source: ExpressionSource) -> Screen:
     used = _first_of_each(cells.genes)
     measured = survey(source, cells, split, used, dataset)
     transform = fit_transform(measured, cells, used, dataset)
-    return Screen(dataset, source, cells, measured, transform, *_filter(measured, cells, split, dataset))
+    kept = _filter(measured, cells, split, dataset)
+    return Screen(dataset, source, cells, *targets, measured, transform, *kept)
 
 
 def _first_of_each(names: list[str]) -> np.ndarray:
@@ -142,7 +144,7 @@ def _write_tables(screen: Screen, sample: sparse.csr_matrix, folder: Path) -> di
     _judge(checks, screen.dataset, alike)
     passed = all(check["passed"] for check in checks)
     write_json(folder / "audit.json", {"passed": passed, "checks": checks})
-    columns, kinds = read_targets(screen.source, screen.dataset)
+    columns, kinds = screen.targets, screen.kinds
     write_cells(folder / "splits.csv", screen.source, cells, rows, split, group, columns)
     perturbations = perturbation_table(cells, screen.split, screen.vocabulary, screen.transform)
     write_json(folder / "perturbations.json", perturbations)

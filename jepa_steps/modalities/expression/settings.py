@@ -69,7 +69,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "optimizer": {"lr": 0.002, "weight_decay": 0.01},
         "validate_every": 200,
     },
-    # Did best on screens with counts on which nothing was tuned (benchmarks/RESULTS.md).
+    # For embeddings. Chosen on the two screens with counts that benchmarks/RESULTS.md reports it on.
     "thinned-counts": {
         "encoder": "bio-jepa",
         "task": "thinned counts",

@@ -100,7 +100,9 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
 
 def counts_known(values: dict[str, Any]) -> str:
     """Whether counts can be had back from values that are none, as the end of a sentence."""
-    found = values["counts"]
+    found = values.get("counts")
+    if found is None:  # prepared before this was looked at
+        return ""
     off = f", rounded in {found['inexact_cells']} cells" if found["inexact_cells"] else ""
     return {
         "given": "",

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....data.splits import SPLITS
+from ....data.targets import Kind
 from ..dataset import ExpressionDataset
 from ..encoding import Vocabulary
-from ..sources.source import ExpressionSource
+from ..sources.source import Column, ExpressionSource
 from .labels import Cells
 from .preprocess import Transform
 from .survey import Survey
@@ -20,6 +21,7 @@ from .survey import Survey
 class Screen:
     """A source on its way into the store.
 
+    targets, kinds: columns that embeddings are asked for, and what their values are, by name.
     split: int64 (n,), -1 = left out; dropped: how many cells for which reason of expression.
     copies: cells of val and test that are equal to a training cell.
     """
@@ -27,6 +29,8 @@ class Screen:
     dataset: ExpressionDataset
     source: ExpressionSource
     cells: Cells
+    targets: dict[str, Column]
+    kinds: dict[str, Kind]
     measured: Survey
     transform: Transform
     split: np.ndarray

@@ -11,11 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from ....errors import InputError
-from ..dataset import ExpressionDataset
+from ..dataset import LOG_MOST, ExpressionDataset
 from ..sources.source import ExpressionSource
 from .labels import Cells
 
-_LOG_MOST = 20.0  # log1p of the largest 10x count is under 16
 _DETECT = 2_000  # training cells looked at to tell counts from logarithms
 _ALIKE = 20  # cells from which on equal sums say that cells were scaled, and not made logarithms
 
@@ -79,7 +78,7 @@ def detect_input(source: ExpressionSource, split: np.ndarray, dataset: Expressio
         looked += int((split[a : a + x.shape[0]] == 0).sum())
         if looked >= _DETECT:
             break
-    if not whole and most > _LOG_MOST:
+    if not whole and most > LOG_MOST:
         raise InputError(
             f"{source.path}: input: found fractions up to {most:.6g}, neither counts (integers) nor "
             "logarithms (below 20); set layer to the counts, or input: normalised to take log1p of these"
@@ -147,7 +146,7 @@ def _check_scale(s: Survey, most: float, whole: bool, source: ExpressionSource) 
     elif s.input == "log" and alike:
         found = (f"cells that all sum to {np.median(totals):.6g}: scaled values, of which no logarithm "
                  "was taken; set input: normalised, or layer to the logarithms")  # fmt: skip
-    elif s.input == "normalised" and not (whole or alike) and most < _LOG_MOST:
+    elif s.input == "normalised" and not (whole or alike) and most < LOG_MOST:
         found = (f"fractions up to {most:.4g} whose sums differ by cell, as of logarithms; set input: "
                  "log, or layer to the values before the logarithm")  # fmt: skip
     else:
@@ -176,7 +175,7 @@ def _check_values(x: sparse.csr_matrix, a: int, kind: str, split: np.ndarray, so
         faults["no integers"] = (values % 1 != 0, "input counts takes integers: set input: log or "
                                  "normalised, or layer to the counts")  # fmt: skip
     if kind == "log":
-        faults["above 20"] = (values > _LOG_MOST, "input log takes logarithms: set input: counts or "
+        faults["above 20"] = (values > LOG_MOST, "input log takes logarithms: set input: counts or "
                               "normalised, or layer to the logarithms")  # fmt: skip
     for what, (bad, fix) in faults.items():
         bad &= used

@@ -87,10 +87,10 @@ def write_matrix(
             mine = split[rows] == part
             if not mine.any():
                 continue
-            totals = screen.measured.totals[rows][mine]
-            y = transform(x[mine], totals)
+            own, totals = x[mine], screen.measured.totals[rows][mine]
+            y = transform(own, totals)
             cells = a + np.flatnonzero(mine)
-            worth[cells], whole[cells] = transform.count_values(x[mine], totals)
+            worth[cells], whole[cells] = transform.count_values(own, totals)
             writer.append(part, y)
             if part == 0:
                 values = y.data.astype(np.float64)

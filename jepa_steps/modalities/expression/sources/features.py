@@ -12,7 +12,7 @@ from .source import ExpressionSource, block
 
 TYPE_COLUMNS = ("feature_types", "feature_type")
 _EXPRESSION = "gene expression"
-# What scanpy, Seurat and Scrublet write of a cell into its table, and a CSV of both mixes with genes.
+# What scanpy, Seurat, Scrublet and sample sheets say of a cell, and a CSV of both mixes with genes.
 CELL_STATISTICS = {
     *("n_counts", "n_genes", "n_genes_by_counts", "total_counts", "log1p_total_counts", "n_umi", "numi"),
     *("log1p_n_genes_by_counts", "pct_counts_mt", "total_counts_mt", "log1p_total_counts_mt"),
