@@ -31,7 +31,6 @@ FOLLOWED = {
     "rank-k collapse",
     "small batch",
     "under-trained",
-    "no learning",
     "worse than untrained",
 }
 UNTRIED = "No test has followed this change: it may not help."
