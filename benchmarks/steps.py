@@ -1,4 +1,4 @@
-"""An experiment through the steps, as the workflow runs them: what the benchmarks of cells share."""
+"""An experiment through the steps, as the workflow runs them: what benchmarks share."""
 
 import copy
 import csv
@@ -15,11 +15,10 @@ from jepa_steps.config.training import parse_dataset
 from jepa_steps.embed import embed_store
 from jepa_steps.files import read_json
 from jepa_steps.metrics.comparison import over_seeds, paired
-from jepa_steps.modalities import open_store
+from jepa_steps.modalities import open_store, part
 from jepa_steps.modalities.expression.effects.methods import FLOORLESS, MODEL
 from jepa_steps.modalities.expression.effects.metrics import METRICS, mean_over_perturbations
 from jepa_steps.modalities.expression.effects.verdicts import Values, judge
-from jepa_steps.modalities.expression.prepare import prepare
 
 SHOWN = ("pearson_delta", "pearson_delta_perturbed", "l2", "discrimination")
 
@@ -33,16 +32,16 @@ def changed(block: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return block
 
 
-def prepared(dataset: dict[str, Any], out: Path) -> Path:
-    """The folder of a data set of cells."""
-    prepare(parse_dataset(dataset, str(out), "expression"), out)
+def prepared(dataset: dict[str, Any], out: Path, modality: str = "expression") -> Path:
+    """The folder of a data set."""
+    part(modality, "prepare").prepare(parse_dataset(dataset, str(out), modality), out, 1)
     return out
 
 
 def parsed(block: dict[str, Any], data: Path, source: str) -> Experiment:
     """One experiment of a config, whose data set is the one in the folder ``data``."""
     dataset = read_json(data / "manifest.json", "settings")["settings"]
-    config = {"expression": {block["dataset"]: dataset}, "experiments": {"benchmark": block}}
+    config = {block["modality"]: {block["dataset"]: dataset}, "experiments": {"benchmark": block}}
     return parse(Config, config, source).experiments["benchmark"]
 
 

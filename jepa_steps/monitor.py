@@ -4,7 +4,7 @@
         --train results/train/mine --out results/monitor/mine
 
 With --evaluation, the evaluation.json of a predictor, it also says whether predictions depend on the
-condition.
+condition, or do better than to repeat the present.
 
 Writes monitor.json (a named verdict with evidence and a remedy to paste, statistics of pooled
 embeddings and of tokens, shares of variance that labels and named groups explain, and how well
@@ -49,7 +49,8 @@ class _Results:
     """What earlier steps wrote of one experiment.
 
     embed: embed.json. encoder: encoder.json. train: its settings. tables: columns of metrics.csv,
-    validation.csv and timing.csv. snapshots, views: the arrays of embed. conditions: of evaluation.json.
+    validation.csv and timing.csv. snapshots, views: the arrays of embed. evaluation:
+    evaluation.json, {} without one.
     """
 
     embed: dict[str, Any]
@@ -61,7 +62,7 @@ class _Results:
     encoder: dict[str, Any]
     train: Settings
     tables: dict[str, dict[str, list[float]]]
-    conditions: dict[str, Any] | None
+    evaluation: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def monitor(
     evidence = _evidence(results, m, stages)
     findings = diagnosis.diagnose(evidence, settings)
     losses = results.tables["metrics"].get("loss", [])
-    measured = ("pooled", "tokens", "ranks", "nuisance", "conditions")
+    measured = ("pooled", "tokens", "ranks", "nuisance", "conditions", "persistence")
     result = {
         **diagnosis.verdict(findings, results.embed["encoder"] == "jepa"),
         "encoder": results.embed["encoder"],
@@ -129,7 +130,7 @@ def _read(embed: Path, data: Path, train: Path, evaluation: Path | None) -> _Res
         encoder,
         parse_training(encoder["train"], str(train / "encoder.json"), encoder["modality"]),
         {name: read_numbers(train / f"{name}.csv") for name in ("metrics", "validation", "timing")},
-        read_json(evaluation).get("conditions") if evaluation else None,
+        read_json(evaluation) if evaluation else {},
     )
 
 
@@ -150,7 +151,8 @@ def _evidence(results: _Results, m: Moments, stages: _Stages) -> Evidence:
         snapshots=stages.rows,
         probe_n=stages.probed["val"],
         nuisance=_nuisance(embeddings[some], some, samples),
-        conditions=results.conditions,
+        conditions=results.evaluation.get("conditions"),
+        persistence=results.evaluation.get("persistence"),
         settings=results.train if isinstance(results.train, JepaRun) else None,
         remedies=given_by(optional_part(results.encoder["modality"], "remedies")),
     )

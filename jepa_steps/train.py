@@ -35,6 +35,7 @@ from .engine import parallel
 from .engine.distributed import World, world
 from .engine.lease import lease
 from .engine.loop import SNAPSHOTS, Trainer
+from .engine.memory import keep_freed
 from .engine.starts import Starts
 from .errors import InputError
 from .files import staged, write_json
@@ -48,6 +49,7 @@ from .provenance import code_digest, facts
 def train_jepa(train: JepaRun, store: Store, out: Path, checkpoints: Path) -> None:
     """Train, then collect the results from the run folder into ``out``."""
     folder = checkpoints / run_digest(train, store)
+    keep_freed()
     with world() as w:
         if w.main:
             folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,7 @@
 """Memory of a training step: predicted before the first one, explained when it does not fit."""
 
+import ctypes
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -8,6 +10,21 @@ from torch import Tensor, nn
 
 from ..config import JepaRun
 from ..errors import InputError
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt (malloc.h)
+_LARGE = 2**31 - 1
+
+
+def keep_freed() -> None:
+    """Let glibc keep what a step frees for the next one. By default large arrays go back to the system,
+    and a step on the CPU spends half of its time on the page faults of the next (benchmarks/series.py).
+    Nothing is done where the environment sets these thresholds, or without glibc."""
+    if any(name.startswith("MALLOC_") for name in os.environ):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGE // 2)
+        mallopt(_TRIM_THRESHOLD, _LARGE)
 
 
 def predicted(module: nn.Module, loss: Callable[[int], Tensor], train: JepaRun, ranks: int) -> int:

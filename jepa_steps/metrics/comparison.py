@@ -204,8 +204,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def how_many(n: int, what: str) -> str:
-    """A number of things: 1 batch, 2 batches, 3 groups."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}{'es' if what.endswith(('ch', 's')) else 's'}"
+    """A number of things: 1 batch, 2 batches, 3 groups, 2 series, 3 stretches of 24 steps."""
+    word, of, rest = what.partition(" of ")
+    if n != 1 and not word.endswith("ies"):
+        word += "es" if word.endswith(("ch", "s")) else "s"
+    return f"{n} {word}{of}{rest}"
 
 
 def verdict(low: float | None, high: float | None, adjusted_p: float, groups: int) -> str:

@@ -40,6 +40,30 @@ def positional_collapse(e: Evidence, limits: Limits) -> Finding | None:
     )
 
 
+def temporal_collapse(e: Evidence, limits: Limits) -> Finding | None:
+    """Tokens of one sample that are equal over time, beside a code of their place, while samples
+    differ."""
+    if e.tokens is None or e.remedies.equal_over_time is None or e.tokens["n"] <= e.tokens["samples"]:
+        return None
+    position, sample = e.tokens["position_share"], e.tokens["sample_share"]
+    if position > limits.position_share or sample <= 0:
+        return None
+    over_time = max(0.0, 1 - position - sample) / (1 - position)
+    if over_time >= limits.time_share:
+        return None
+    pooled = e.settings is not None and e.settings.objective.level == "pooled"
+    return Finding(
+        "temporal collapse",
+        "warning" if pooled else "error",
+        f"{over_time:.2%} of the token variance beside position lies within samples, over time (limit "
+        f"{limits.time_share:.0%}); samples differ by {sample:.0%} of all (n = {e.tokens['samples']} "
+        f"samples, {e.tokens['n']} tokens){e.when}",
+        "The tokens of a series say the same at all times. A mean of them loses nothing by that; a "
+        "forecast does. Predict hidden time instead of whole views, or hide more of it.",
+        e.patch(e.remedies.equal_over_time),
+    )
+
+
 def rank_k_collapse(e: Evidence, limits: Limits) -> Finding | None:
     """Embeddings that lie in a subspace of k directions."""
     if e.singular_values is None or e.ranks is None:
@@ -151,6 +175,24 @@ def condition_ignored(e: Evidence, limits: Limits) -> Finding | None:
         "The predictor gives the same answer whatever the condition. Give it at least two condition "
         "tokens (attention over one is constant) and more depth.",
         e.patch(remedies.deeper_predictor),
+    )
+
+
+def persistence(e: Evidence, limits: Limits) -> Finding | None:
+    """Predictions of the future no better than repeating the last embedding of the past."""
+    if e.persistence is None:
+        return None
+    predicted, repeated = e.persistence["predicted"], e.persistence["repeated"]
+    if predicted < limits.persistence_ratio * repeated:
+        return None
+    return Finding(
+        "persistence",
+        "error",
+        f"predictions lie {predicted:.3f} from the embeddings of the future, the last embedding of the "
+        f"past {repeated:.3f} (limit: {limits.persistence_ratio:g} of that; 0 = equal, 2 = nothing in "
+        f"common; n = {e.persistence['n']} test samples){e.when}",
+        "The predictor does no better than to repeat the present. Give it more depth, and train longer.",
+        e.patch(remedies.deeper_predictor, lambda s: remedies.longer(s, 2.0)),
     )
 
 

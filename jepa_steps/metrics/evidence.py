@@ -46,6 +46,8 @@ class Evidence:
         probe_n: val samples behind the snapshots' probe.
         nuisance: ``nuisance_statistics``, if samples have named groups.
         conditions: ``condition_statistics``, if predictions have conditions.
+        persistence: n, and the distances of the future's embeddings from what is ``predicted`` and from
+            the last embedding of the past ``repeated``, if the future is predicted.
         settings: of the training.
         remedies: those of its kind of data.
         finished: False while training goes on; rules about its end wait.
@@ -61,6 +63,7 @@ class Evidence:
     probe_n: int = 0
     nuisance: dict[str, Any] | None = None
     conditions: dict[str, Any] | None = None
+    persistence: dict[str, Any] | None = None
     settings: Settings | None = None
     remedies: Remedies = GENERAL
     finished: bool = True

@@ -138,6 +138,7 @@ class Remedies:
 
     content_over_position: against tokens that code where they are. two_views: instead of tokens, where
     training did not help; only what helped in a test, which steps and learning rates did not.
+    equal_over_time: against tokens of a sample that are all alike; None where tokens do not lie in time.
     more_regularisation: against overfitting. vary_nuisance: against embeddings that tell the group.
     """
 
@@ -145,6 +146,7 @@ class Remedies:
     two_views: Remedy = nothing
     more_regularisation: Remedy = more_decay
     vary_nuisance: Remedy = nothing
+    equal_over_time: Remedy | None = None
 
 
 GENERAL = Remedies()

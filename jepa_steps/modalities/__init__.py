@@ -16,7 +16,7 @@ from ..files import read_json
 if TYPE_CHECKING:
     from .contract import Store
 
-MODALITIES = ("images", "expression")
+MODALITIES = ("images", "expression", "series")
 
 
 def part(modality: str, name: str) -> ModuleType:

@@ -22,7 +22,8 @@ encoder.py
     inputs(description, device) -> ``Inputs``.
     encoder(train, description) -> ``model.encoder.TokenEncoder`` with initial weights by ``train.seed``.
         Its tokenizer gives ``dim`` and ``grid``, hides what ``keep`` leaves out, and with
-        ``scale_input()`` fits its first layer to the scale of inputs.
+        ``scale_input()`` fits its first layer to the scale of inputs. Missing values are NaN; where
+        tokens may lack values, ``present(x, keep)`` tells which hold any.
 task.py
     task(train, store, world) -> ``Task``; its module comes from ``model.jepa.build_jepa``, which leaves
         the predictor out at objective.level pooled.
@@ -160,8 +161,9 @@ class Evaluation:
     result: evaluation.json. ``task`` names what is predicted, ``held_out`` counts it, ``leaky`` tells
     whether a look-up could win, ``verdicts`` stand beside the best baseline of each metric,
     ``conditions`` are what the condition explains (``metrics.nuisance.condition_statistics``), where
-    there is one. header, rows: scores.csv. predictions: predictions.npy. figure: evaluation.svg.
-    export: writes predictions to a folder as other tools read them.
+    there is one; ``persistence`` tells whether the predicted future is nearer than the present
+    (``metrics.evidence``). header, rows: scores.csv. predictions: predictions.npy. figure:
+    evaluation.svg. export: writes predictions to a folder as other tools read them.
     """
 
     result: dict[str, Any]

@@ -16,9 +16,13 @@ from .transformer import Transformer, initialise
 class TokenEncoder(nn.Module):
     """Transformer without a class token; fixed sine-cosine positions, final LayerNorm.
 
+    A token that holds no value of its sample (the padding of a short series) is not attended to, and
+    comes out as the mean of the sample's others, so that means over tokens are over what was measured.
+
     Args:
         tokenizer: ``tokenizer(x, keep)`` is (B, K, D); it says its ``dim`` and ``grid`` and has a
             ``scale_input`` for the weights that meet the data, which other initial weights do not suit.
+            Where tokens may be empty, ``present(x, keep)`` is bool (B, K), or None: all hold values.
     """
 
     def __init__(self, tokenizer: nn.Module, depth: int, heads: int, mlp_ratio: float = 4.0):
@@ -34,14 +38,38 @@ class TokenEncoder(nn.Module):
         """N, tokens of a sample."""
         return math.prod(self.grid)
 
+    def _present(self, x: Tensor, keep_BK: Tensor | None) -> Tensor | None:
+        present = getattr(self.tokenizer, "present", None)
+        return None if present is None else present(x, keep_BK)
+
     def forward(self, x: Tensor, keep_BK: Tensor | None = None) -> Tensor:
         """Token embeddings (B, K, D) of the tokens in ``keep_BK``, or of all N tokens."""
         positions = self.positions if keep_BK is None else self.positions[keep_BK]
-        return self.transformer(self.tokenizer(x, keep_BK) + positions)
+        tokens_BKD, present_BK = self.tokenizer(x, keep_BK) + positions, self._present(x, keep_BK)
+        if present_BK is None:
+            return self.transformer(tokens_BKD)
+        return _filled(self.transformer(tokens_BKD, _attended(present_BK)), present_BK)
 
     def layers(self, x: Tensor, count: int) -> list[Tensor]:
         """Token embeddings (B, N, D) of the last ``count`` blocks, all but the last before the end."""
-        return self.transformer.layers(self.tokenizer(x) + self.positions, count)
+        tokens_BND, present_BN = self.tokenizer(x) + self.positions, self._present(x, None)
+        if present_BN is None:
+            return self.transformer.layers(tokens_BND, count)
+        layers = self.transformer.layers(tokens_BND, count, _attended(present_BN))
+        return [_filled(layer_BND, present_BN) for layer_BND in layers]
+
+
+def _attended(present_BK: Tensor) -> Tensor:
+    """Mask (B, 1, 1, K) of the tokens that are attended to; all of a sample that has none."""
+    return (present_BK | ~present_BK.any(1, keepdim=True))[:, None, None]
+
+
+def _filled(tokens_BKD: Tensor, present_BK: Tensor) -> Tensor:
+    """Tokens in which the empty ones are the mean of the others of their sample."""
+    weight_BK1 = present_BK[..., None].to(tokens_BKD.dtype)
+    count_B11 = weight_BK1.sum(1, keepdim=True).clamp(min=1)
+    mean_B1D = (tokens_BKD * weight_BK1).sum(1, keepdim=True) / count_B11
+    return torch.where(present_BK[..., None], tokens_BKD, mean_B1D)
 
 
 def as_tensor(samples: np.ndarray | Tensor) -> Tensor:

@@ -9,14 +9,15 @@ from torch import Tensor, nn
 
 
 class RawInput(nn.Module):
-    """The normalised values as one token: (B, ...) -> (B, 1, P)."""
+    """The normalised values as one token: (B, ...) -> (B, 1, P). Missing ones (NaN) are 0, the mean."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(1)[:, None]
+        return x.flatten(1)[:, None].nan_to_num(0.0)
 
 
 class PcaProjection(nn.Module):
-    """Projection on principal components: (B, ...) -> (B, 1, D)."""
+    """Projection on principal components: (B, ...) -> (B, 1, D). Missing values (NaN) are 0, the
+    mean."""
 
     def __init__(self, values: int, dim: int):
         super().__init__()
@@ -24,18 +25,18 @@ class PcaProjection(nn.Module):
         self.register_buffer("components", torch.zeros(dim, values))
 
     def forward(self, x: Tensor) -> Tensor:
-        return ((x.flatten(1) - self.mean) @ self.components.T)[:, None]
+        return ((x.flatten(1).nan_to_num(0.0) - self.mean) @ self.components.T)[:, None]
 
 
 def principal_components(blocks, dim: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean (P,) and leading eigenvectors (dim, P) of the covariance of all rows, in float64.
 
     Streams over ``blocks``, arrays (n, P), so that the rows need not fit into memory; the sign of
-    each component makes its largest entry positive.
+    each component makes its largest entry positive. Missing values (NaN) are 0.
     """
     n, total, second = 0, 0.0, 0.0
     for block in blocks:
-        rows = np.asarray(block, dtype=np.float64)
+        rows = np.nan_to_num(np.asarray(block, dtype=np.float64))
         n, total, second = n + len(rows), total + rows.sum(0), second + rows.T @ rows
     mean = total / n
     _, vectors = np.linalg.eigh(second / n - np.outer(mean, mean))

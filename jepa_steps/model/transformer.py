@@ -18,12 +18,13 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None, skip: int = 0) -> Tensor:
+    def forward(self, x_BND: Tensor, mask: Tensor | None = None, skip: int = 0) -> Tensor:
         """What tokens ``skip`` and later (B, N - S, D) gather from all N tokens."""
         B, N, D = x_BND.shape
         qkv = self.qkv(x_BND).view(B, N, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
         q, k, v = qkv.unbind(0)
-        mask = None if mask_NN is None else mask_NN[skip:]
+        if mask is not None and mask.shape[-2] > 1:
+            mask = mask[..., skip:, :]
         x = F.scaled_dot_product_attention(q[:, :, skip:], k, v, attn_mask=mask)
         return self.proj(x.transpose(1, 2).reshape(B, N - skip, D))
 
@@ -38,16 +39,17 @@ class Block(nn.Module):
         self.attention = Attention(dim, heads)
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 
-    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None, skip: int = 0) -> Tensor:
-        x = x_BND[:, skip:] + self.attention(self.norm1(x_BND), mask_NN, skip)
+    def forward(self, x_BND: Tensor, mask: Tensor | None = None, skip: int = 0) -> Tensor:
+        x = x_BND[:, skip:] + self.attention(self.norm1(x_BND), mask, skip)
         return x + self.mlp(self.norm2(x))
 
 
 class Transformer(nn.Module):
     """``depth`` blocks and a final LayerNorm; (B, N, D) -> (B, N - S, D).
 
-    A bool ``mask_NN`` says which tokens (columns) a token (row) attends to; all if None. The first
-    ``skip`` tokens (S) are attended to, but the last block does not compute what becomes of them.
+    A bool mask says which tokens (columns) a token (row) attends to, all if None: (N, N) for all
+    samples, or (B, 1, 1, N) for all tokens of each. The first ``skip`` tokens (S) are attended to, but
+    the last block does not compute what becomes of them.
 
     Attributes:
         recompute: keep block inputs only and compute activations again in the backward pass.
@@ -60,23 +62,23 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
 
-    def forward(self, x_BND: Tensor, mask_NN: Tensor | None = None, skip: int = 0) -> Tensor:
-        """Tokens ``skip`` and later (B, N - S, D); mask_NN: bool, which tokens may look at which."""
+    def forward(self, x_BND: Tensor, mask: Tensor | None = None, skip: int = 0) -> Tensor:
+        """Tokens ``skip`` and later (B, N - S, D)."""
         x = x_BND
         for block in self.blocks:
-            inputs = (x, mask_NN, skip if block is self.blocks[-1] else 0)
+            inputs = (x, mask, skip if block is self.blocks[-1] else 0)
             if self.recompute and torch.is_grad_enabled():
                 x = checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)
             else:
                 x = block(*inputs)
         return self.norm(x)
 
-    def layers(self, x_BND: Tensor, count: int) -> list[Tensor]:
+    def layers(self, x_BND: Tensor, count: int, mask: Tensor | None = None) -> list[Tensor]:
         """The normalised outputs of the last ``count`` blocks, (B, N, D) each; the last is forward's.
         Without blocks that alone."""
         outputs = [] if self.blocks else [x_BND]
         for block in self.blocks:
-            x_BND = block(x_BND)
+            x_BND = block(x_BND, mask)
             outputs.append(x_BND)
         return [self.norm(x) for x in outputs[-count:]]
 

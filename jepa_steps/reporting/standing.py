@@ -14,6 +14,7 @@ GUESSES = {
     "majority": "always the same guess",
     "covariates": "what is known beside the sample's values; above it, what these add",
 }
+# A kind of data may have floors of its own, whose kind says what they are.
 KINDS = {
     "majority": "majority class",
     "covariates": "{} alone",
@@ -94,4 +95,4 @@ def floor_label(floor: Row, against: list[Row]) -> str:
     alike = [f for f in against if (f.data, f.kind) == (floor.data, floor.kind)]
     if len(alike) > 1:
         return floor.label
-    return floor.members[0]["name"] if floor.kind in GUESSES else KINDS[floor.kind]
+    return floor.members[0]["name"] if floor.kind in GUESSES else KINDS.get(floor.kind, floor.kind)

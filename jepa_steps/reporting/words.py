@@ -6,17 +6,19 @@ from .blocks import evaluation, leaks
 from .differences import as_yaml
 from .grouping import Row, dig, listed, one_token
 from .marks import reach
-from .standing import GUESSES, KINDS, MEASURES
+from .standing import GUESSES, MEASURES
 
 PLAIN = {
     "collapse": "Every sample gets nearly the same embedding: the encoder ignores its input.",
     "positional collapse": "Tokens tell where they are, not what they show.",
+    "temporal collapse": "The tokens of a series say the same at all times.",
     "rank-k collapse": "Embeddings vary in a handful of directions; the rest of their width is empty.",
     "dimensional collapse": "A few directions carry nearly everything; most of the width is unused.",
     "high correlation": "Dimensions repeat each other, so the embedding holds less than its width.",
     "dead dimensions": "Some dimensions never change and say nothing.",
     "nuisance-dominated embeddings": "Embeddings tell which batch a sample is from, not what it is.",
     "condition ignored": "Predictions are the same whatever the condition.",
+    "persistence": "Predictions of the future are no better than repeating the present.",
     "NaN loss": "Some batches gave no usable loss and were passed over.",
     "divergence": "Training became unstable and ended worse than it had been.",
     "no learning": "Training did not make the embeddings better.",
@@ -36,7 +38,7 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
     (points that their axis reaches to each side), leaks (of the data), evaluations (what is predicted,
     by seed).
     """
-    mine = [s for s in standings if s["row"] is row and s["kind"] in KINDS]
+    mine = [s for s in standings if s["row"] is row and s["kind"] != "jepa"]
     findings = _findings(row)
     predicted = [f for f in map(evaluation, row.members) if f]
     level, title, sentence = _fault(findings, row) if findings else _healthy(mine)

@@ -36,7 +36,17 @@ CELLS = {
 }
 
 
+SERIES = {
+    "series": {},
+    "series masked": {"task": "masked"},
+    "series future": {"task": "future", "objective": {"kind": "ema_target+vicreg"}},
+}
+
+
 def settings(name: str, **changes) -> JepaRun:
+    if name in SERIES:
+        change = {"encoder": "series-jepa", "steps": 4000, **SERIES[name], **changes}
+        return parse_training(change, name)
     if name in CELLS:
         return parse_training({"encoder": "bio-jepa", "steps": 4000, **CELLS[name], **changes}, name)
     change = {**SETTINGS[name], **changes}
@@ -143,6 +153,12 @@ def _dead(rng, tokens):
     return tokens
 
 
+def _alike(rng, tokens):
+    """Equal over time, but for a code of the place and a little noise, while samples differ."""
+    place = rng.normal(size=(1, 16, 32))
+    return tokens.mean(1, keepdims=True) + place + 0.02 * tokens
+
+
 def _low_rank(rng, tokens):
     return tokens[..., :10] @ rng.normal(size=(10, 32)) + 1e-6 * tokens
 
@@ -210,6 +226,11 @@ PLANTED = {
     "small batch": lambda: {"settings": settings("vicreg pooled", batch_size=2)},
     "nuisance-dominated embeddings": lambda: {"nuisance": _nuisance()},
     "condition ignored": lambda: {"conditions": _ignored()},
+    "temporal collapse": lambda: {**_tokens(_alike), "settings": settings("series masked")},
+    "persistence": lambda: {
+        "persistence": {"n": 256, "predicted": 0.62, "repeated": 0.6},
+        "settings": settings("series future"),
+    },
 }
 
 
@@ -217,5 +238,6 @@ def planted(name: str, **changes) -> Evidence:
     evidence = replace(healthy(0), **{**PLANTED[name](), **changes})
     if evidence.settings is None:
         return evidence
-    modality = "expression" if evidence.settings.encoder.startswith("bio-") else "images"
+    prefix = evidence.settings.encoder.split("-")[0]
+    modality = {"bio": "expression", "series": "series"}.get(prefix, "images")
     return replace(evidence, remedies=part(modality, "remedies").REMEDIES)

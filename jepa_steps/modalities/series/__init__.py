@@ -1,0 +1,1 @@
+"""Time series: recordings of one or several channels, whole or in windows."""

@@ -1,0 +1,1 @@
+"""Forecasts from embeddings, beside forecasts without an encoder."""

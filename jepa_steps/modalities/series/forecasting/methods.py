@@ -1,0 +1,165 @@
+"""Every forecast of the test windows, and its errors by horizon.
+
+Shapes: n test windows, H time steps of the future, C channels.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ....draws import evenly
+from ....model.export import Encoder
+from ..settings import Evaluate
+from ..store import SeriesStore
+from .baselines import last_season, last_value, mean_value, season
+from .errors import errors, naive_scale
+from .features import token_features
+from .names import METRICS
+from .ridge import STRENGTHS, Features, Ridge, fit, raw_past
+from .windows import ForecastWindows, Past
+
+MODEL, RAW, UNTRAINED = "embedding", "ridge_past", "untrained"
+FLOORS = ("last_value", "last_season", "mean", RAW, UNTRAINED)
+_KEPT = 512  # test windows whose forecasts are written
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Attributes:
+    horizons: time steps ahead, ascending. rows: int64 (n,), test windows.
+    scores: method -> "metric horizon" -> float64 (n,).
+    by_step: method -> mean squared error of each step ahead, float64 (H,).
+    kept: test windows whose forecasts are kept, int64; forecasts: of these by method, (k, H, C).
+    facts: how the methods came about: period, strengths, pooling, windows.
+    """
+
+    horizons: tuple[int, ...]
+    rows: np.ndarray
+    scores: dict[str, dict[str, np.ndarray]]
+    by_step: dict[str, np.ndarray]
+    kept: np.ndarray
+    forecasts: dict[str, np.ndarray]
+    facts: dict[str, Any]
+
+
+def forecasts(
+    store: SeriesStore, encoder: Encoder, untrained: Encoder | None, settings: Evaluate
+) -> Forecasts:
+    """Fit on training windows, choose strengths and poolings on val, forecast test.
+
+    Args:
+        untrained: the same architecture with initial weights; None for floors.
+    """
+    longest = store.manifest["settings"]["target_length"]
+    horizons = tuple(sorted(set(settings.horizons or (longest,))))
+    windows = ForecastWindows(store, encoder.config["normalise"] == "sample")
+    train, val = (evenly(store.rows(part), settings.windows) for part in ("train", "val"))
+    period = settings.period or season(store, windows, store.windows.longest)
+    fitted = {
+        MODEL: _chosen(token_features(encoder, store), windows, (train, val), horizons),
+        RAW: _chosen({"past": raw_past}, windows, (train, val), horizons, scaled=False),
+    }
+    if untrained is not None:
+        fitted[UNTRAINED] = _chosen(token_features(untrained, store), windows, (train, val), horizons)
+    plain = {
+        "last_value": last_value,
+        "last_season": lambda block, h: last_season(block, h, period),
+        "mean": mean_value,
+    }
+    scale = naive_scale(store, windows, period)
+    rows = store.rows("test")
+    kept = evenly(rows, _KEPT)
+    names = [MODEL, *(name for name in FLOORS if name in fitted or name in plain)]
+    scores = {
+        name: {f"{m} {h}": np.empty(len(rows)) for h in horizons for m in METRICS} for name in names
+    }
+    steps, known = {name: np.zeros(longest) for name in names}, np.zeros(longest)
+    shown: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    place = 0
+    for block in windows.pasts(rows):
+        future = windows.futures(block.rows)
+        known += np.isfinite(future).sum((0, 2))
+        here, keep = slice(place, place + len(future)), np.isin(block.rows, kept)
+        for name in names:
+            made = (
+                fitted[name](block) if name in fitted else [plain[name](block, longest)] * len(horizons)
+            )
+            for h, forecast in zip(horizons, made, strict=True):
+                for metric, values in errors(forecast[:, :h], future[:, :h], scale).items():
+                    scores[name][f"{metric} {h}"][here] = values
+            steps[name] += np.nansum((made[-1] - future) ** 2, (0, 2))
+            shown[name].append(made[-1][keep])
+        place += len(future)
+    facts = {
+        "period": period,
+        "period_given": settings.period is not None,
+        "train_windows": len(train),
+        "val_windows": len(val),
+        "chosen": {name: made.facts for name, made in fitted.items()},
+    }
+    by_step = {name: total / np.maximum(known, 1) for name, total in steps.items()}
+    return Forecasts(
+        horizons, rows, scores, by_step, kept, {n: np.concatenate(f) for n, f in shown.items()}, facts
+    )
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A fitted ridge regression with the strength chosen on val for each horizon."""
+
+    ridge: Ridge
+    strength: list[int]
+    longest: int
+    facts: dict[str, Any]
+
+    def __call__(self, block: Past) -> list[np.ndarray]:
+        """Forecasts (n, H, C) of the whole future, by the strength of each horizon."""
+        different = sorted(set(self.strength))
+        made = dict(zip(different, self.ridge(block, different, self.longest), strict=True))
+        return [made[s] for s in self.strength]
+
+
+def _chosen(
+    features: dict[str, Features],
+    windows: ForecastWindows,
+    parts: tuple[np.ndarray, np.ndarray],
+    horizons: tuple[int, ...],
+    scaled: bool | None = None,
+) -> _Chosen:
+    """The features with the lowest mean squared error on val, averaged over horizons, and their
+    strengths."""
+    best: tuple[float, _Chosen] | None = None
+    train, val = parts
+    scaled = windows.of_sample if scaled is None else scaled
+    for name, read in features.items():
+        ridge = fit(windows, train, read, scaled)
+        found = _validated(ridge, windows, val, horizons)
+        strength = found.argmin(1).tolist()
+        mse = float(found.min(1).mean())
+        if best is None or mse < best[0]:
+            facts = {
+                "features": name,
+                "width": int(ridge.coef.shape[1]),
+                "val_mse": mse,
+                "strength": [STRENGTHS[s] for s in strength],
+            }
+            best = mse, _Chosen(ridge, strength, windows.horizon, facts)
+    return best[1]
+
+
+def _validated(
+    ridge: Ridge, windows: ForecastWindows, val: np.ndarray, horizons: tuple[int, ...]
+) -> np.ndarray:
+    """Mean squared errors on val, float64 (horizons, strengths)."""
+    total, count = np.zeros((len(horizons), len(STRENGTHS))), np.zeros((len(horizons), 1))
+    for block in windows.pasts(val):
+        future = windows.futures(block.rows)
+        made = ridge(block, list(range(len(STRENGTHS))), windows.horizon)
+        for s, forecast in enumerate(made):
+            off = (forecast - future) ** 2
+            for i, h in enumerate(horizons):
+                total[i, s] += np.nansum(off[:, :h])
+        for i, h in enumerate(horizons):
+            count[i] += np.isfinite(future[:, :h]).sum()
+    return total / np.maximum(count, 1)

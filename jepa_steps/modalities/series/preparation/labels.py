@@ -1,0 +1,104 @@
+"""Labels of series: names of classes, or numbers.
+
+Shapes: S series.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....data.targets import Kind, kind_of
+from ....errors import InputError
+from ..dataset import SeriesDataset, Target
+from .recordings import Recordings
+
+VALUE = "label"
+"""Name of the target that labels are where they are numbers."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What embeddings are asked for.
+
+    codes: int64 (S,), -1 = no label. classes: their names. targets: S texts by name, "" = unknown;
+    kinds: what these are. nuisances: those that embeddings should not tell.
+    """
+
+    codes: np.ndarray
+    classes: list[str]
+    targets: dict[str, list[str]]
+    kinds: dict[str, Kind]
+    nuisances: tuple[str, ...]
+
+
+def read_labels(found: Recordings, dataset: SeriesDataset, path: str) -> tuple[Labels, list[str]]:
+    """(labels and targets, notes).
+
+    Raises:
+        InputError: one class, a class of too few series, or text where numbers are expected.
+    """
+    notes: list[str] = []
+    targets, kinds = {}, {}
+    for where, names in (("targets", dataset.targets), ("nuisances", dataset.nuisances)):
+        for name, kind in names.items():
+            targets[name], kinds[name] = found.columns[name], _kind(found.columns[name], kind)
+            _check_numbers(found, targets[name], kinds[name], f"{where}.{name}", path)
+            notes.append(f"{name}: taken as {kinds[name]}")
+    codes, classes = np.full(len(found.names), -1), []
+    if any(found.labels):
+        kind = _kind(found.labels, dataset.labels)
+        if kind == "numbers":
+            _check_numbers(found, found.labels, kind, "labels", path)
+            targets[VALUE], kinds[VALUE] = found.labels, kind
+            notes.append("labels: taken as numbers; set labels: classes if they are names")
+        else:
+            codes, classes = _codes(found, path)
+        if unknown := sum(not text for text in found.labels):
+            notes.append(f"labels: {unknown} of {len(codes)} series have none")
+    return Labels(codes, classes, targets, kinds, tuple(dataset.nuisances)), notes
+
+
+def _codes(found: Recordings, path: str) -> tuple[np.ndarray, list[str]]:
+    classes = sorted({text for text in found.labels if text}, key=_by_number)
+    if len(classes) == 1:
+        raise InputError(
+            f"{path}: found one class ({classes[0]!r}), expected at least 2; leave labels out where "
+            "there are none"
+        )
+    code = {name: i for i, name in enumerate(classes)}
+    codes = np.array([code.get(text, -1) for text in found.labels], np.int64)
+    for name, count in zip(classes, np.bincount(codes[codes >= 0]), strict=True):
+        if count < 3:
+            raise InputError(
+                f"{path}: class {name!r} has {count} series, expected at least 3 (train, val, test); "
+                "add series, or remove the class"
+            )
+    return codes, classes
+
+
+def _by_number(text: str) -> tuple[float, str]:
+    try:
+        return float(text), text
+    except ValueError:
+        return math.inf, text
+
+
+def _kind(texts: list[str], kind: Target) -> Kind:
+    return kind_of(texts) if kind == "auto" else kind
+
+
+def _check_numbers(found: Recordings, texts: list[str], kind: Kind, where: str, path: str) -> None:
+    for name, text in zip(found.names, texts, strict=True):
+        if kind == "numbers" and text and not _finite(text):
+            raise InputError(
+                f"{path}: {name}: {where}: found {text!r}, expected a finite number; set classes, or "
+                "leave the value out"
+            )
+
+
+def _finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

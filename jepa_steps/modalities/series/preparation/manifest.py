@@ -1,0 +1,119 @@
+"""What the manifest of prepared time series says, and what of it the terminal shows."""
+
+from typing import Any
+
+import numpy as np
+
+from ....config import resolved
+from ....data.splits import SPLITS
+from ..dataset import SeriesDataset
+from ..windows import Windows
+from .labels import Labels
+from .recordings import Recordings
+
+_SHOWN = 5
+
+
+def described(
+    dataset: SeriesDataset,
+    found: Recordings,
+    labels: Labels,
+    segments: np.ndarray,
+    windows: Windows,
+    groups: np.ndarray | None,
+) -> dict[str, Any]:
+    """Kind, settings, counts and the audit."""
+    part = segments[windows.segment(np.arange(len(windows))), 3]
+    codes = labels.codes[segments[windows.segment(np.arange(len(windows))), 0]]
+    return {
+        "modality": "series",
+        "settings": resolved(dataset),
+        "series": {
+            "count": len(found.names),
+            "steps": int(found.steps.sum()),
+            "shortest": int(found.steps.min()),
+            "longest": int(found.steps.max()),
+            "missing": int(found.missing.sum()),
+            "constant": found.constant.tolist(),
+            "unequal": bool(found.steps.min() < found.steps.max()),
+        },
+        "length": windows.longest,
+        "classes": labels.classes,
+        "counts": {
+            name: {
+                "samples": int((part == code).sum()),
+                "series": len(np.unique(segments[segments[:, 3] == code, 0])),
+                "per_class": np.bincount(
+                    codes[(part == code) & (codes >= 0)], minlength=len(labels.classes)
+                ).tolist(),
+            }
+            for code, name in enumerate(SPLITS)
+        },
+        "groups": None if groups is None else _group_counts(groups, segments),
+        "shared_time_steps": steps_in_several_parts(segments),
+        "skipped": found.skipped,
+    }
+
+
+def _group_counts(groups: np.ndarray, segments: np.ndarray) -> dict[str, Any]:
+    """How many groups there are, by part, and in more than one."""
+    names = {
+        part: set(groups[segments[segments[:, 3] == i, 0]].tolist()) for i, part in enumerate(SPLITS)
+    }
+    everywhere = [name for part in names.values() for name in part]
+    return {
+        "number": len(set(everywhere)),
+        "per_split": {part: len(own) for part, own in names.items()},
+        "across_splits": len(everywhere) - len(set(everywhere)),
+    }
+
+
+def steps_in_several_parts(segments: np.ndarray) -> int:
+    """Time steps that segments of different parts have in common: 0, or the division is wrong."""
+    order = segments[np.argsort(segments[:, 1], kind="stable")]
+    end, shared = -1, 0
+    for _, begin, steps, _ in order.tolist():
+        shared += max(0, min(end, begin + steps) - begin)
+        end = max(end, begin + steps)
+    return shared
+
+
+def spoken(manifest: dict[str, Any]) -> list[str]:
+    """What was found, for the terminal."""
+    s, counts, classes = manifest["series"], manifest["counts"], manifest["classes"]
+    names = manifest["channels"]["names"]
+    lengths = f"{s['shortest']:,}" + f" to {s['longest']:,}" * s["unequal"]
+    share = s["missing"] / (s["steps"] * len(names))
+    parts = ", ".join(f"{name} {part['samples']:,}" for name, part in counts.items())
+    found = [
+        f"series: {s['count']:,} of {lengths} time steps, {len(names)} channels ({_few(names)}), "
+        f"{share:.2%} of the values missing",
+        f"samples: {parts}; {_sample(manifest)}",
+        f"classes: {len(classes)} ({_few(classes)})" if classes else "classes: none",
+        *manifest["notes"],
+    ]
+    if silent := [name for name, n in zip(names, s["constant"], strict=True) if n]:
+        most = max(s["constant"])
+        found.append(f"constant: {_few(silent)}, in up to {most:,} of {s['count']:,} series")
+    if manifest["skipped"]:
+        found.append(f"left out: {len(manifest['skipped'])} series, e.g. {manifest['skipped'][0]}")
+    if shared := manifest["shared"]["series"]:
+        found.append(
+            f"LEAK: {shared} series of val and test share time steps with an earlier part (on_shared "
+            "keep); scores on test are too good"
+        )
+    return found
+
+
+def _sample(manifest: dict[str, Any]) -> str:
+    d = manifest["settings"]
+    if d["context_length"] is None:
+        return "a sample is a whole series"
+    future = f" and the {d['target_length']} after them" if d["target_length"] else ""
+    stride = d["stride"] or d["context_length"]
+    return f"a sample is a window of {d['context_length']} steps{future}, one every {stride}"
+
+
+def _few(names: list[str]) -> str:
+    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

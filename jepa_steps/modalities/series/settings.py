@@ -1,0 +1,83 @@
+"""What a config can say of time series: data sets, encoders that are trained on them, presets."""
+
+import math
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ...config.base import Settings
+from ...config.evaluate import Evaluate as Evaluation
+from ...config.predictor import Predictor
+from .dataset import SeriesDataset, SeriesKeys, SeriesSplit
+from .training import (
+    RandomConvolutions,
+    SeriesAugment,
+    SeriesJepa,
+    SeriesMasks,
+    SeriesModel,
+    UntrainedSeries,
+)
+
+
+class Evaluate(Evaluation):
+    """How forecasts from embeddings are judged."""
+
+    horizons: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Time steps ahead up to which values are forecast, each judged by itself; at most target_length.
+    Empty = target_length."""
+    period: Annotated[int, Field(ge=1)] | None = None
+    """Time steps of a season, for the forecast that repeats the last one; null = found on the training
+    part, and stated."""
+    windows: Annotated[int, Field(ge=16)] = 20_000
+    """Training windows, at most, on which forecasts are fitted, evenly spaced."""
+
+
+Dataset = SeriesDataset
+ENCODERS = (SeriesJepa, UntrainedSeries, RandomConvolutions)
+PREPARE = {"threads": 1, "mem_mb": 1000}  # read one series at a time, by one process
+FILES = ("values.npy", "segments.npy", "splits.csv", "manifest.json")
+BLOCKS = {
+    "series.NAME": SeriesDataset,
+    "series.NAME.keys": SeriesKeys,
+    "series.NAME.split": SeriesSplit,
+    "train: a JEPA of time series": SeriesJepa,
+    "train.model of time series": SeriesModel,
+    "train.predictor of time series": Predictor,
+    "train.masks of time series": SeriesMasks,
+    "train.augment of time series": SeriesAugment,
+    "train, floor: an untrained encoder of time series": UntrainedSeries,
+    "train, floor: random convolutions": RandomConvolutions,
+    "evaluate of time series": Evaluate,
+}
+PRESETS: dict[str, dict[str, Any]] = {
+    "series-views": {
+        "encoder": "series-jepa",
+        "task": "views",
+        "steps": 300,
+        "batch_size": 128,
+        "model": {"depth": 0},
+        "optimizer": {"lr": 0.001, "weight_decay": 0.0001},
+        "validate_every": 100,
+    },
+}
+
+
+def sources(dataset: SeriesDataset) -> dict[str, str]:
+    """Paths that prepare reads, by the setting that names them."""
+    return {"path": dataset.path}
+
+
+def check(dataset: SeriesDataset, train: Settings) -> None:
+    """Whether a training block can work on a data set.
+
+    Raises:
+        ValueError: it cannot; the text begins with the setting, below the experiment.
+    """
+    length = dataset.context_length
+    if length is None or not isinstance(train, SeriesJepa | UntrainedSeries):
+        return
+    patch = train.model.patch_length
+    if patch is not None and math.ceil(length / patch) < 2:
+        raise ValueError(
+            f"train.model.patch_length: found {patch}, expected at most half of context_length {length}"
+        )

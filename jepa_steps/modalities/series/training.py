@@ -1,0 +1,149 @@
+"""Settings of encoders of time series, and of what they are trained to predict."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from ...config.base import AttentionSettings, Range, Settings, Share, ordered
+from ...config.floors import UntrainedEncoder
+from ...config.objective import Objective
+from ...config.predictor import Predictor, sized
+from ...config.run import JepaRun
+
+
+class SeriesModel(AttentionSettings):
+    """Tokenizer of time steps, and transformer."""
+
+    tokenizer: Literal["convolutions", "patches"] = "convolutions"
+    """convolutions: random kernels of several dilations, whose answers are averaged over a patch of time
+    steps, beside its values. patches: its values alone, through a linear map."""
+    patch_length: Annotated[int, Field(ge=1)] | None = None
+    """Time steps of a token; the last token is padded. null = the shortest that gives at most 16 tokens
+    of a sample."""
+    channels: Literal["mixed", "separate"] = "mixed"
+    """mixed: a token holds all channels of its time steps. separate: each channel has tokens of its own,
+    and forecasts are fitted per channel, with the same weights for all."""
+    kernels: Annotated[int, Field(ge=1)] = 512
+    """Convolution kernels, over all dilations, which are not trained; unused by patches."""
+    dim: Annotated[int, Field(ge=4, multiple_of=4)] = 256
+    """Embedding width D; a multiple of 4 (position codes) and of heads."""
+    depth: Annotated[int, Field(ge=0)] = 2
+    """Encoder blocks; 0 = the tokenizer alone."""
+    heads: Annotated[int, Field(ge=1)] = 4
+    """Attention heads."""
+    mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
+    """Hidden width of a block's MLP over dim."""
+
+
+class SeriesMasks(Settings):
+    """What is hidden of the tokens of a series, for the tasks masked and future."""
+
+    blocks: Annotated[int, Field(ge=1, le=16)] = 4
+    """Target blocks per sample; with task future, each begins at a horizon of its own."""
+    scale: Range = (0.15, 0.25)
+    """Share of the time tokens that a target block covers, [low, high]."""
+    past: Range = (0.4, 0.6)
+    """With task future: share of the time tokens that the context sees, [low, high]."""
+    first_blocks: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Curriculum: target blocks at the first step; null = blocks."""
+    first_scale: Range | None = None
+    """Curriculum: scale at the first step; null = scale."""
+    ramp: Share = 0.5
+    """Curriculum: share of the steps after which blocks and scale are reached."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> "SeriesMasks":
+        ordered("scale", self.scale, 0.9)
+        ordered("past", self.past, 0.9)
+        return self
+
+
+class SeriesAugment(Settings):
+    """How a sample is varied for each of two views, with task views."""
+
+    crop_scale: Range = (0.8, 1.0)
+    """Share of the time steps of a random stretch, which is stretched to the sample's length, [low,
+    high]."""
+    jitter: Annotated[float, Field(ge=0, le=4)] = 1.0
+    """Largest standard deviation of normal noise, as a multiple of the channel's own roughness in the
+    sample, which is that of noise with equal changes from step to step; each view draws its own, from 0
+    on. Noise of one size for all would hide what smooth series are like."""
+    drift: Annotated[float, Field(ge=0, le=2)] = 0.3
+    """Largest size of a slow random curve that is added, straight lines between six normal numbers, in
+    standard deviations of the channel; drawn as jitter is."""
+    scaling: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Each channel is multiplied by a factor drawn from exp(normal of this standard deviation)."""
+    hidden: Share = 0.0
+    """Share of the time tokens of a view that its encoder does not see."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> "SeriesAugment":
+        ordered("crop_scale", self.crop_scale, 1.0)
+        return self
+
+
+_VIEWS: dict[str, Any] = {"kind": "vicreg", "level": "pooled", "projector": 512}
+
+
+class SeriesJepa(JepaRun):
+    """A JEPA of time series."""
+
+    encoder: Literal["series-jepa"]
+    """series-jepa: trained by prediction in embedding space, on time series."""
+    task: Literal["views", "masked", "future"] = "views"
+    """views: two variations of a sample get the same pooled embedding. masked: hidden blocks of time are
+    predicted from the rest. future: later time is predicted from earlier time, at several horizons."""
+    model: SeriesModel = SeriesModel()
+    """The encoder."""
+    predictor: Predictor = Predictor()
+    """The predictor; none with task views."""
+    masks: SeriesMasks = SeriesMasks()
+    """What is hidden; unused by task views."""
+    augment: SeriesAugment = SeriesAugment()
+    """How samples are varied; used by task views alone."""
+    objective: Objective = Objective(**_VIEWS)
+    """What is minimised; the default is vicreg at level pooled with task views, and ema_target with the
+    others. A block without a kind changes that default."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _objective_of_the_task(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        own = value.get("objective") or {}
+        if not isinstance(own, dict) or "kind" in own:
+            return value
+        default = _VIEWS if value.get("task", "views") == "views" else {}
+        return {**value, "objective": {**default, **own}}
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "SeriesJepa":
+        sized(self.predictor, self.model)
+        views, level = self.task == "views", self.objective.level
+        if views != (level == "pooled"):
+            raise ValueError(
+                f"objective.level: found {level} with task {self.task}, expected "
+                f"{'pooled' if views else 'tokens'}"
+            )
+        return self
+
+
+class RandomConvolutions(UntrainedEncoder):
+    """Floor: MiniRocket, proportions of positive values of fixed kernels."""
+
+    kind: ClassVar[str] = "random convolutions"
+
+    encoder: Literal["minirocket"]
+    """minirocket: random convolutions, without training."""
+    features: Annotated[int, Field(ge=84)] = 9996
+    """Numbers of an embedding, rounded down to a multiple of the 84 kernels; the paper takes 9,996.
+    monitor and rank hold the square of it."""
+
+
+class UntrainedSeries(UntrainedEncoder):
+    """Floor: the same architecture with its initial weights."""
+
+    encoder: Literal["series-untrained"]
+    """series-untrained: random initial weights."""
+    model: SeriesModel = SeriesModel()
+    """The encoder."""
