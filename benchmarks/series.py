@@ -32,6 +32,7 @@ PRESET = PRESETS["series-views"]
 SMALL = ("GunPoint", "ArrowHead", "ItalyPowerDemand", "OSULeaf", "BasicMotions", "JapaneseVowels")
 LARGE = ("Crop", "FordA")
 KEPT = ("FaceAll",)  # looked at beside the eight
+PROBE = {"logistic_c": [0.001, 0.01, 0.1, 1.0], "few_labels": [1, 5, 10]}
 EMBED = {"poolings": ["max", "concat"], "batch_size": 128}
 
 
@@ -56,7 +57,7 @@ def unpacked(archive: Path, names: list[str], out: Path) -> Path:
 
 def judged(run: dict, data: Path, out: Path) -> tuple[dict, dict[str, np.ndarray], float]:
     """(probe.json, right answers by measure, seconds of training) of one experiment."""
-    block = {"dataset": "series", "modality": "series", "train": run, "embed": EMBED}
+    block = {"dataset": "series", "modality": "series", "train": run, "embed": EMBED, "probe": PROBE}
     experiment = steps.parsed(block, data, str(out))
     start = time.perf_counter()
     folder = steps.trained(experiment, data, out)
@@ -98,6 +99,7 @@ def main() -> None:
     p.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     p.add_argument("--train", default="{}", help="changes of the preset, as JSON")
     p.add_argument("--floors", nargs="+", default=["raw", "untrained", "minirocket"])
+    p.add_argument("--features", type=int, default=9996, help="of MiniRocket")
     args = p.parse_args()
     preset = steps.changed(PRESET, json.loads(args.train))
     floors = {
@@ -106,7 +108,7 @@ def main() -> None:
             {"encoder": "series-untrained", "seed": s, "model": preset.get("model", {})}
             for s in args.seeds
         ],
-        "minirocket": [{"encoder": "minirocket"}],
+        "minirocket": [{"encoder": "minirocket", "features": args.features}],
     }
     won: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory() as scratch:

@@ -17,6 +17,10 @@ class Objective(Settings):
     level: Literal["tokens", "pooled"] = "tokens"
     """tokens: the predictor predicts hidden tokens. pooled: the mean of the context's embeddings is
     compared with the mean of the whole target view's, without a predictor; vicreg and sigreg only."""
+    pooling: Literal["mean", "mean+concat"] = "mean"
+    """What of the tokens is compared at level pooled. mean: their mean. mean+concat: beside it all
+    tokens one after another, behind a projector of their own, so that what happened where is kept, too;
+    takes a projector, and context and target that see all tokens."""
     projector: Annotated[int, Field(ge=2)] | None = None
     """Width of a Linear-LayerNorm-GELU-Linear between embeddings and the terms of vicreg and sigreg;
     it is not part of the exported encoder. null: none."""
@@ -43,6 +47,11 @@ class Objective(Settings):
     def _combinations(self) -> "Objective":
         if "ema_target" in self.kind and self.level == "pooled":
             raise ValueError(f"level: found pooled with kind {self.kind}, expected tokens")
+        if self.pooling != "mean" and (self.level != "pooled" or not self.projector):
+            raise ValueError(
+                f"pooling: found {self.pooling} with level {self.level} and projector {self.projector}, "
+                "expected level pooled and a projector"
+            )
         if self.kind == "ema_target" and self.projector:
             raise ValueError("projector: kind ema_target has none, expected null")
         return self

@@ -18,7 +18,9 @@ Settings = Any  # of the probes, as ``config.Probe`` has them
 def choose_pooling(
     candidates: Iterable[tuple[str, np.ndarray]], labels: np.ndarray, parts: list[np.ndarray]
 ) -> tuple[dict[str, Any], np.ndarray]:
-    """The pooling whose embeddings a ridge classifier reads best on val; of equal ones the first.
+    """The pooling whose embeddings a ridge classifier reads best on val; of equal ones the first. Where
+    val has fewer than 100 samples, a later pooling must be better by more than a standard error of its
+    accuracy (Breiman et al. 1984): the best of several coarse numbers is chosen by luck.
 
     Args:
         candidates: names and embeddings (N, D).
@@ -33,7 +35,7 @@ def choose_pooling(
     chosen, best = "", np.empty(0)
     for name, rows in candidates:
         accuracy[name] = probes.pooling_accuracy(rows[train], rows[val], labels[train], labels[val])
-        if accuracy[name] > accuracy.get(chosen, -1.0):
+        if accuracy[name] > accuracy.get(chosen, -1.0) + probes.coarseness(accuracy[name], len(val)):
             chosen, best = name, rows
     return {"chosen": chosen, "val_accuracy": accuracy}, best
 

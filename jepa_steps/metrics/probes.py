@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..files import read_json
 from .linear import Linear, logistic, probabilities, ridge
 
+_FEW = 100  # val samples below which an accuracy is too coarse to choose by
 _RIDGE_STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
@@ -132,7 +133,8 @@ def _log_loss(x: np.ndarray, y: np.ndarray, classes: np.ndarray) -> Callable[[Li
 def logistic_probe(data: Split3, grid: Iterable[float]) -> tuple[Linear, np.ndarray, dict]:
     """(class scores, their class numbers (C,), choice) of the logistic probe; c chosen on val.
 
-    Of inverse strengths with equal val accuracy that with the lowest log loss there.
+    By accuracy, and of inverse strengths with equal accuracy by the lowest log loss; by log loss alone
+    where val has fewer than 100 samples.
 
     Raises:
         InputError: not converged.
@@ -140,7 +142,9 @@ def logistic_probe(data: Split3, grid: Iterable[float]) -> tuple[Linear, np.ndar
     classes, codes = np.unique(data.train_y, return_inverse=True)
     path = logistic(data.train.astype(np.float32), codes, grid)
     accuracy, loss = (f(data.val, data.val_y, classes) for f in (_accuracy, _log_loss))
-    best, found = _best(path, lambda linear: (accuracy(linear), -loss(linear)))
+    few = len(data.val_y) < _FEW
+    found = {strength: (accuracy(linear), loss(linear)) for strength, linear in path.items()}
+    best = max(found, key=lambda s: (0.0 if few else found[s][0], -found[s][1]))
     x, y = data.train_and_val
     near = path[best] if np.isin(data.val_y, classes).all() else None
     classes, codes = np.unique(y, return_inverse=True)
@@ -160,6 +164,12 @@ def ridge_probe(data: Split3) -> tuple[np.ndarray, dict]:
     best, _ = _best(path, _accuracy(data.val, data.val_y, classes))
     path, classes = _ridge_path(*data.train_and_val)
     return classes[path[best](data.test).argmax(1)], {"alpha": best}
+
+
+def coarseness(accuracy: float, n: int) -> float:
+    """Standard error of an accuracy on n val samples, where these are so few that it is coarse; else
+    0."""
+    return (accuracy * (1 - accuracy) / n) ** 0.5 if n < _FEW else 0.0
 
 
 def pooling_accuracy(

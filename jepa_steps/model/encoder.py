@@ -23,13 +23,22 @@ class TokenEncoder(nn.Module):
         tokenizer: ``tokenizer(x, keep)`` is (B, K, D); it says its ``dim`` and ``grid`` and has a
             ``scale_input`` for the weights that meet the data, which other initial weights do not suit.
             Where tokens may be empty, ``present(x, keep)`` is bool (B, K), or None: all hold values.
+        final_norm: False leaves tokens as the last block gives them; what the tokenizer says of values
+            then stands in them on a linear path.
     """
 
-    def __init__(self, tokenizer: nn.Module, depth: int, heads: int, mlp_ratio: float = 4.0):
+    def __init__(
+        self,
+        tokenizer: nn.Module,
+        depth: int,
+        heads: int,
+        mlp_ratio: float = 4.0,
+        final_norm: bool = True,
+    ):
         super().__init__()
         self.tokenizer, self.dim, self.grid = tokenizer, tokenizer.dim, tokenizer.grid
         self.register_buffer("positions", sincos_positions(self.grid, self.dim), persistent=False)
-        self.transformer = Transformer(self.dim, depth, heads, mlp_ratio)
+        self.transformer = Transformer(self.dim, depth, heads, mlp_ratio, final_norm)
         initialise(self)
         tokenizer.scale_input()
 

@@ -35,7 +35,8 @@ class Jepa(nn.Module):
     Attributes:
         encoder: sees the context.
         predictor: predicts the embeddings of target tokens (None at level ``pooled``).
-        projector: between embeddings and the terms of vicreg and sigreg.
+        projector: between embeddings and the terms of vicreg and sigreg; concat_projector: the same of
+            all tokens one after another (None without pooling mean+concat).
         target_encoder: EMA of the encoder (None without ``ema_target``), no gradients.
         watch: called with the exported encoder's tokens (B, N, D) of a batch that is trained on.
     """
@@ -48,6 +49,9 @@ class Jepa(nn.Module):
         self.encoder, self.projector = encoder, nn.Identity()
         if objective.projector:
             self.projector = Projector(encoder.dim, objective.projector)
+        self.concat_projector = None
+        if objective.pooling == "mean+concat":
+            self.concat_projector = Projector(encoder.dim * encoder.tokens, objective.projector)
         self.predictor = predictor
         self.target_encoder = None
         if objective.moving_target:
@@ -76,8 +80,7 @@ class Jepa(nn.Module):
         context_BKD = self.encoder(x, context_BK)
         if self.predictor is None:
             full_BND = self._shown(self.encoder(view))
-            pooled = (context_BKD.mean(1), full_BND.mean(1))
-            return Views(*(self.projector(x_BD) for x_BD in pooled))
+            return Views(self._pooled(context_BKD), self._pooled(full_BND))
         prediction_BMTD = self.predictor(context_BKD, context_BK, targets_BMT, *condition)
         context_BKP = self.projector(context_BKD)
         if self.target_encoder is not None:
@@ -88,6 +91,14 @@ class Jepa(nn.Module):
         full_BNP = self.projector(self._shown(self.encoder(view)))
         target_BMTP = _at(full_BNP, targets_BMT)
         return Views(self.projector(prediction_BMTD), target_BMTP, context_BKP, context_BK, full_BNP)
+
+    def _pooled(self, tokens_BND: Tensor) -> Tensor:
+        """The projected mean of the tokens, (B, P); beside it all tokens, projected, where that is asked
+        for, (B, 2 P)."""
+        mean_BP = self.projector(tokens_BND.mean(1))
+        if self.concat_projector is None:
+            return mean_BP
+        return torch.cat([mean_BP, self.concat_projector(tokens_BND.flatten(1))], 1)
 
     def _shown(self, tokens_BND: Tensor) -> Tensor:
         """The tokens, after a look at them; a pass without gradients is none that is trained on."""

@@ -45,7 +45,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """``depth`` blocks and a final LayerNorm; (B, N, D) -> (B, N - S, D).
+    """``depth`` blocks and a final LayerNorm, or none; (B, N, D) -> (B, N - S, D).
 
     A bool mask says which tokens (columns) a token (row) attends to, all if None: (N, N) for all
     samples, or (B, 1, 1, N) for all tokens of each. The first ``skip`` tokens (S) are attended to, but
@@ -57,10 +57,10 @@ class Transformer(nn.Module):
 
     recompute = False
 
-    def __init__(self, dim: int, depth: int, heads: int, mlp_ratio: float):
+    def __init__(self, dim: int, depth: int, heads: int, mlp_ratio: float, final_norm: bool = True):
         super().__init__()
         self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio) for _ in range(depth))
-        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        self.norm = nn.LayerNorm(dim, eps=1e-6) if final_norm else nn.Identity()
 
     def forward(self, x_BND: Tensor, mask: Tensor | None = None, skip: int = 0) -> Tensor:
         """Tokens ``skip`` and later (B, N - S, D)."""

@@ -133,6 +133,11 @@ class ImageJepa(JepaRun):
     @model_validator(mode="after")
     def _parts_fit(self) -> "ImageJepa":
         sized(self.predictor, self.model)
+        if self.objective.pooling != "mean":
+            raise ValueError(
+                f"objective.pooling: found {self.objective.pooling}, expected mean: the context never "
+                "sees all tokens"
+            )
         if self.augment.target == "own" and self.objective.level == "tokens":
             raise ValueError(
                 "augment.target: found own with objective.level tokens, expected same (hidden tokens "

@@ -108,4 +108,4 @@ def encoder(
     kernels = _kernels(train, description) if model.tokenizer == "convolutions" else None
     with seeded(train.seed):
         tokens = tokenizer(model, *shape, description["gaps"], kernels)
-        return TokenEncoder(tokens, model.depth, model.heads, model.mlp_ratio)
+        return TokenEncoder(tokens, model.depth, model.heads, model.mlp_ratio, model.final_norm)

@@ -59,30 +59,29 @@ class Kernels(nn.Module):
 
     def _answers(self, x_BLC: Tensor, tokens: int, patch: int) -> tuple[Tensor, Tensor]:
         """(averages of answers (B, N, K) over the known steps of patches, number of these (B, N, 1))."""
-        every, looks = _looks(patch)
+        looks = _looks(tokens, patch)
         B, _, C = x_BLC.shape
         x_BCL = x_BLC.transpose(1, 2)
         if self.separate:
             x_BCL = x_BCL.reshape(B * C, 1, -1)
         missing = x_BCL.isnan()
-        sums_BTK = self._sums(x_BCL.masked_fill(missing, 0), tokens * patch, every)
+        sums_BTK = self._sums(x_BCL.masked_fill(missing, 0), tokens * patch, looks)
         answers = torch.sigmoid(_SHARPNESS * (sums_BTK - self.bias) / self.scale)
-        padded = F.pad(~missing.all(1), (0, tokens * patch - x_BCL.shape[2]))
-        known_BT1 = padded[:, every // 2 :: every, None].to(answers.dtype)
-        shape = (len(x_BCL), tokens, looks)
-        known_BN1 = known_BT1.view(*shape, 1).sum(2)
-        mean_BNK = (answers * known_BT1).view(*shape, -1).sum(2) / known_BN1.clamp(min=1)
+        known_BT1 = _known(missing, tokens * patch)[:, looks, None].to(answers.dtype)
+        known_BN1 = known_BT1.unflatten(1, (tokens, -1)).sum(2)
+        mean_BNK = (answers * known_BT1).unflatten(1, (tokens, -1)).sum(2) / known_BN1.clamp(min=1)
         return mean_BNK.reshape(B, -1, mean_BNK.shape[2]), known_BN1.reshape(B, -1, 1)
 
-    def _sums(self, x_BCL: Tensor, steps: int, every: int) -> Tensor:
-        """Weighted sums (B, T, K) at every so many of ``steps`` steps. As matrix products of the few
-        steps that are looked at, which on a CPU is many times faster than convolving all."""
+    def _sums(self, x_BCL: Tensor, steps: int, looks: Tensor) -> Tensor:
+        """Weighted sums (B, T, K) at the steps ``looks`` of a series padded to ``steps``. As matrix
+        products of the few steps that are looked at, which on a CPU is many times faster than convolving
+        all."""
         found = []
         for d in self.dilations:
             weights = getattr(self, f"weights_{d}")
             side = d * (WIDTH // 2)
             padded = F.pad(x_BCL, (side, side + steps - x_BCL.shape[2]))
-            seen = padded.unfold(2, 2 * side + 1, 1)[:, :, every // 2 :: every][..., ::d]
+            seen = padded.unfold(2, 2 * side + 1, 1)[..., ::d][:, :, looks]
             flat = seen.permute(0, 2, 1, 3).flatten(2)
             found.append(flat @ weights.flatten(1).T)
         return torch.cat(found, 2)
@@ -91,14 +90,13 @@ class Kernels(nn.Module):
     def calibrated(self, x_BLC: Tensor, tokens: int, patch: int) -> dict[str, list[float]]:
         """bias, scale, mean and std by normalised training samples (B, L, C): random quantiles and
         standard deviations of the sums, then means and standard deviations of the averaged answers."""
-        every, _ = _looks(patch)
+        looks = _looks(tokens, patch)
         x_BCL = x_BLC.transpose(1, 2)
         if self.separate:
             x_BCL = x_BCL.reshape(-1, 1, x_BCL.shape[2])
         missing = x_BCL.isnan()
-        sums_BTK = self._sums(x_BCL.masked_fill(missing, 0), tokens * patch, every)
-        padded = F.pad(~missing.all(1), (0, tokens * patch - x_BCL.shape[2]))
-        sums_nK = sums_BTK[padded[:, every // 2 :: every]].sort(0).values
+        sums_BTK = self._sums(x_BCL.masked_fill(missing, 0), tokens * patch, looks)
+        sums_nK = sums_BTK[_known(missing, tokens * patch)[:, looks]].sort(0).values
         self.scale.copy_(sums_nK.std(0, correction=0).clamp(min=1e-4))
         place = (self.quantile * (len(sums_nK) - 1)).long()
         self.bias.copy_(sums_nK.gather(0, place[None])[0])
@@ -109,10 +107,16 @@ class Kernels(nn.Module):
         return {name: getattr(self, name).tolist() for name in _CALIBRATED}
 
 
-def _looks(patch: int) -> tuple[int, int]:
-    """(every how many steps kernels answer, how often in a patch); every is a divisor of the patch."""
-    every = next(e for e in range(max(1, math.ceil(patch / LOOKS)), patch + 1) if patch % e == 0)
-    return every, patch // every
+def _looks(tokens: int, patch: int) -> Tensor:
+    """The steps at which kernels answer, int64 (T,): at most ``LOOKS`` per patch, evenly spaced."""
+    every = math.ceil(patch / LOOKS)
+    inside = torch.arange(every // 2, patch, every)
+    return (torch.arange(tokens)[:, None] * patch + inside).flatten()
+
+
+def _known(missing_BCL: Tensor, steps: int) -> Tensor:
+    """bool (B, steps), where any channel has a value; the padding has none."""
+    return F.pad(~missing_BCL.all(1), (0, steps - missing_BCL.shape[2]))
 
 
 def _drawn(number: int, channels: int, generator: torch.Generator) -> Tensor:

@@ -7,7 +7,7 @@ import math
 
 from .training import SeriesModel
 
-MOST_TOKENS = 16  # of a sample, where patch_length is not given
+MOST_TOKENS = 12  # of a sample, where patch_length is not given
 
 
 def patch_length(model: SeriesModel, length: int) -> int:

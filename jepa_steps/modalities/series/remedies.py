@@ -42,7 +42,7 @@ def equal_over_time(s: SeriesJepa) -> Patch:
     if s.task == "views":
         return {
             "task": "masked",
-            "objective": {"kind": "ema_target", "level": "tokens", "projector": None},
+            "objective": {"kind": "ema_target", "level": "tokens", "pooling": "mean", "projector": None},
         }
     low, high = s.masks.scale
     larger = [rounded(min(0.6, 1.5 * low)), rounded(min(0.9, 1.5 * high))]

@@ -18,7 +18,7 @@ class SeriesModel(AttentionSettings):
     """convolutions: random kernels of several dilations, whose answers are averaged over a patch of time
     steps, beside its values. patches: its values alone, through a linear map."""
     patch_length: Annotated[int, Field(ge=1)] | None = None
-    """Time steps of a token; the last token is padded. null = the shortest that gives at most 16 tokens
+    """Time steps of a token; the last token is padded. null = the shortest that gives at most 12 tokens
     of a sample."""
     channels: Literal["mixed", "separate"] = "mixed"
     """mixed: a token holds all channels of its time steps. separate: each channel has tokens of its own,
@@ -33,6 +33,8 @@ class SeriesModel(AttentionSettings):
     """Attention heads."""
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
     """Hidden width of a block's MLP over dim."""
+    final_norm: bool = True
+    """LayerNorm at the end. false: values reach the tokens on a linear path, which forecasts need."""
 
 
 class SeriesMasks(Settings):
@@ -82,7 +84,12 @@ class SeriesAugment(Settings):
         return self
 
 
-_VIEWS: dict[str, Any] = {"kind": "vicreg", "level": "pooled", "projector": 512}
+_VIEWS: dict[str, Any] = {
+    "kind": "vicreg",
+    "level": "pooled",
+    "pooling": "mean+concat",
+    "projector": 512,
+}
 
 
 class SeriesJepa(JepaRun):
@@ -118,8 +125,18 @@ class SeriesJepa(JepaRun):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "SeriesJepa":
-        sized(self.predictor, self.model)
+        predictor = sized(self.predictor, self.model)
+        if self.task != "views" and not predictor.depth:
+            raise ValueError(
+                f"predictor.depth: found null with model.depth 0 and task {self.task}, expected 1 or "
+                "more"
+            )
         views, level = self.task == "views", self.objective.level
+        if self.objective.pooling != "mean" and self.augment.hidden:
+            raise ValueError(
+                f"augment.hidden: found {self.augment.hidden:g} with objective.pooling "
+                f"{self.objective.pooling}, expected 0: it takes all tokens"
+            )
         if views != (level == "pooled"):
             raise ValueError(
                 f"objective.level: found {level} with task {self.task}, expected "

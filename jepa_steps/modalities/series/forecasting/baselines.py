@@ -31,7 +31,8 @@ def mean_value(block: Past, horizon: int) -> np.ndarray:
 def season(store: SeriesStore, windows: ForecastWindows, longest: int) -> int:
     """The period in time steps, at most ``longest``: the lag at which the autocorrelation of the longest
     training segment, averaged over channels, has its highest peak (a lag above both neighbours). Its
-    trend is taken out by differences. 1, the last value, where there is no peak above 0.1."""
+    trend is taken out by differences. 1, the last value, where no peak is above 0.1 and four standard
+    errors of noise."""
     segments = store.segments[store.segments[:, 3] == 0]
     _, begin, steps, _ = segments[segments[:, 2].argmax()]
     values = np.asarray(store.values[begin : begin + min(steps, _STEPS)], np.float64)
@@ -45,4 +46,4 @@ def season(store: SeriesStore, windows: ForecastWindows, longest: int) -> int:
     found = (auto / power).mean(1)
     peaks = [lag for lag in range(2, most + 1) if found[lag - 1] < found[lag] >= found[lag + 1]]
     best = max(peaks, key=lambda lag: found[lag], default=1)
-    return best if found[best] > 0.1 else 1
+    return best if found[best] > max(0.1, 4 / np.sqrt(len(x))) else 1  # noise reaches 3 or 4 errors
