@@ -27,9 +27,10 @@ from .errors import InputError
 from .files import sha256, staged, write_csv, write_json
 from .modalities import MODALITIES, has_part, open_store, optional_part, part
 from .modalities.contract import Store
-from .model.export import Encoder, batches, load_encoder, load_snapshots
+from .model.export import Encoder, batches, load_encoder, load_online, load_snapshots
 
 _WIDEST = 16_384  # values of one embedding
+_ONLINE = "online-"
 _ENOUGH = 10  # snapshot samples a dimension, for a rank that can be trusted
 
 
@@ -38,10 +39,11 @@ def embed_store(folder: Path, store: Store, settings: Embed, out: Path) -> None:
     torch.set_num_threads(settings.threads)
     device = judging_device()
     encoder, size = load_encoder(folder, device), settings.batch_size
+    online = load_online(folder, device) if any(map(_is_online, settings.poolings)) else None
     snapshots = load_snapshots(folder, device)
     tokens = _sample(store, dict.fromkeys(("train", "val", "test"), settings.token_samples))
     with staged(out) as temporary:
-        width, others = write_embeddings(temporary / "embeddings.npy", encoder, store, settings)
+        width, others = write_embeddings(temporary / "embeddings.npy", encoder, store, settings, online)
         save_file(others, temporary / "poolings.safetensors")
         most = settings.snapshot_samples
         ranked = max(most, _ENOUGH * width) if snapshots else most
@@ -87,7 +89,7 @@ def _views(
 
 
 def write_embeddings(
-    path: Path, encoder: Encoder, store: Store, settings: Embed
+    path: Path, encoder: Encoder, store: Store, settings: Embed, online: Encoder | None = None
 ) -> tuple[int, dict[str, np.ndarray]]:
     """Write the embeddings of all samples, float32 (n, D), batch by batch: they may be more than memory.
 
@@ -97,11 +99,16 @@ def write_embeddings(
     Raises:
         InputError: concatenated tokens that make too wide an embedding.
     """
-    names = _poolings(encoder, settings)
+    names = _poolings(encoder, settings, online is not None)
+    own, moved = [n for n in names if not _is_online(n)], [n for n in names if _is_online(n)]
     others: dict[str, list[np.ndarray]] = {name: [] for name in names[1:]}
     with path.open("wb") as file:
         for rows in batches(np.arange(len(store)), settings.batch_size):
-            parts = encoder.poolings(store.samples(rows), names)
+            parts = encoder.poolings(store.samples(rows), own)
+            if online is not None:
+                plain = [name.removeprefix(_ONLINE) for name in moved]
+                of_online = online.poolings(store.samples(rows), plain)
+                parts |= {_ONLINE + name: part for name, part in of_online.items()}
             first = np.ascontiguousarray(parts[settings.pooling].cpu().numpy())
             if not rows[0]:
                 write_npy_header(file, "<f4", (len(store), first.shape[1]))
@@ -111,13 +118,19 @@ def write_embeddings(
     return first.shape[1], {name: np.concatenate(found) for name, found in others.items()}
 
 
-def _poolings(encoder: Encoder, settings: Embed) -> list[str]:
-    """Names of the poolings, that of embeddings.npy first; floors of one vector have no other."""
+def _is_online(pooling: str) -> bool:
+    return pooling.startswith(_ONLINE)
+
+
+def _poolings(encoder: Encoder, settings: Embed, online: bool) -> list[str]:
+    """Names of the poolings, that of embeddings.npy first; floors of one vector have no other, and those
+    of the online encoder are left out where there is none."""
     names = [settings.pooling]
     if encoder.grid is not None:
-        names += [name for name in settings.poolings if name != settings.pooling]
+        further = (name for name in settings.poolings if name != settings.pooling)
+        names += [name for name in further if online or not _is_online(name)]
         width = encoder.tokens * encoder.module.dim
-        if "concat" in names and width > _WIDEST:
+        if {"concat", _ONLINE + "concat"} & set(names) and width > _WIDEST:
             raise InputError(
                 f"embed.poolings: concat gives {width} values a sample, expected at most {_WIDEST}; "
                 "leave it out"

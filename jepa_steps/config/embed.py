@@ -12,10 +12,14 @@ class Embed(Settings):
 
     pooling: Literal["mean", "max"] = "mean"
     """How token embeddings become one embedding a sample."""
-    poolings: tuple[Annotated[str, Field(pattern=r"^(mean|max|concat|last[1-9]\d?)$")], ...] = ()
+    poolings: tuple[
+        Annotated[str, Field(pattern=r"^(online-)?(mean|max|concat|last[1-9]\d?)$")], ...
+    ] = ()
     """Further ways, among which the probe chooses on val: max; concat (all tokens, one after another);
     last4 or another number (token means of the last four blocks, side by side; of all blocks where
-    there are fewer). Floors of one vector have none."""
+    there are fewer). Floors of one vector have none. online-mean and the like: the same of the encoder
+    that saw the context, where the exported one is its moving average (kind ema_target); published work
+    finds the one better for some questions and the other for others."""
     batch_size: Annotated[int, Field(ge=1)] = 512
     """Samples per forward pass; no influence on the result beyond rounding."""
     token_samples: Annotated[int, Field(ge=2)] = 512

@@ -135,6 +135,18 @@ def load_encoder(folder: str | Path, device: str | torch.device = "cpu") -> Enco
     return Encoder(config, load_weights(folder / "encoder.safetensors"), device)
 
 
+def load_online(folder: Path, device: str | torch.device = "cpu") -> Encoder | None:
+    """The encoder that saw the context, at the last step, where the exported one is its moving average;
+    None for other objectives and floors."""
+    config = read_json(folder / "encoder.json", "train", "modality")
+    objective = config["train"].get("objective") or {}
+    if "ema_target" not in objective.get("kind", ""):
+        return None
+    whole, prefix = load_weights(folder / "jepa.safetensors"), "encoder."
+    weights = {name.removeprefix(prefix): t for name, t in whole.items() if name.startswith(prefix)}
+    return Encoder(config, weights, device)
+
+
 def load_snapshots(folder: Path, device: str | torch.device = "cpu") -> list[tuple[float, Encoder]]:
     """The encoder at fractions of its training, (fraction, encoder) in order; [] for floors."""
     config = read_json(folder / "encoder.json", "train", "modality")

@@ -5,6 +5,7 @@ rule embed:
             "encoder.safetensors",
             "encoder.json",
             "snapshots.safetensors",
+            "jepa.safetensors",
         ),
         data=prepared,
     output:

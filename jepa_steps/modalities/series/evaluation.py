@@ -12,7 +12,7 @@ from ...data.splits import read_splits
 from ...errors import InputError
 from ...figures.style import message
 from ...metrics.comparison import FEWEST_GROUPS, how_many
-from ...model.export import Encoder, build, load_encoder
+from ...model.export import Encoder, build, load_encoder, load_online
 from ..contract import Evaluation
 from .forecasting.figure import forecast_figure
 from .forecasting.methods import FLOORS, MODEL, Forecasts, forecasts
@@ -55,7 +55,7 @@ def evaluate(
     encoder = load_encoder(folder)
     untrained = Encoder(description, build(train, description).state_dict()) if trained else None
     with threadpool_limits(settings.threads):
-        found = forecasts(store, encoder, untrained, settings)
+        found = forecasts(store, encoder, untrained, settings, load_online(folder))
     if latent:
         found.facts["persistence"] = persistence(train, folder, store)
     result = _result(found, store, data, settings)

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 from series_factory import stored
 from support import parse_training
 
@@ -17,6 +18,7 @@ from jepa_steps.errors import InputError
 from jepa_steps.modalities.series.batches import SeriesBatches
 from jepa_steps.modalities.series.minirocket import MiniRocket, dilations
 from jepa_steps.modalities.series.store import open_store
+from jepa_steps.model.export import load_online
 
 MODEL = {"dim": 32, "depth": 0, "heads": 2, "kernels": 48}
 VIEWS = {
@@ -93,7 +95,7 @@ def trained(step, tmp_path, data, spec, name="a"):
 def judged(step, tmp_path, data, spec):
     out = trained(step, tmp_path, data, spec)
     e = tmp_path / "embed"
-    told = {"poolings": ["max", "concat"]}
+    told = {"poolings": ["max", "concat", "online-mean"]}
     assert step(embed, "--spec", told, "--encoder", out, "--data", data, "--out", e)[0] == 0
     arguments = ("--embeddings", e / "embeddings.npy", "--splits", data / "splits.csv")
     arguments += ("--poolings", e / "poolings.safetensors", "--out", tmp_path / "probe")
@@ -138,6 +140,13 @@ def test_forecasts_beside_their_floors(step, tmp_path, windowed):
     assert mse["embedding"] < mse["last_season"]
     assert {row["verdict"] for row in told["verdicts"]} <= {"beats", "ties", "below", "undecided"}
     assert found["monitor"]["persistence"]["predicted"] < 2
+    poolings = json.loads((tmp_path / "embed" / "embed.json").read_text())["poolings"]
+    assert "online-mean" in poolings  # beside the moving average's
+    store, online = open_store(windowed), load_online(tmp_path / "a")
+    rows = np.load(tmp_path / "embed" / "embeddings.npy")
+    ours = load_file(tmp_path / "embed" / "poolings.safetensors")["online-mean"]
+    assert np.allclose(ours[:9], online.embed(store.samples(np.arange(9))).numpy(), atol=1e-5)
+    assert not np.allclose(ours, rows, atol=1e-3)
     with (tmp_path / "evaluate" / "scores.csv").open(newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["method"] == "last_value"]
     assert np.mean([float(r["mse"]) for r in rows]) == pytest.approx(mse["last_value"])

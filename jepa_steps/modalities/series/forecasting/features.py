@@ -13,9 +13,15 @@ from .windows import Past
 WIDEST = 4096  # features; a ridge regression keeps the square of them
 
 
-def token_features(encoder: Encoder, store: SeriesStore) -> dict[str, Features]:
+def token_features(
+    encoder: Encoder, store: SeriesStore, online: Encoder | None = None
+) -> dict[str, Features]:
     """By pooling, functions from windows to features: ``concat``, all tokens one after another, and
-    ``mean``. Where each channel has tokens of its own, a row per channel."""
+    ``mean``; of the ``online`` encoder beside them, where there is one. Where each channel has tokens of
+    its own, a row per channel."""
+    if online is not None:
+        own = token_features(online, store)
+        return token_features(encoder, store) | {f"online {name}": read for name, read in own.items()}
     grid = encoder.grid or ()
     rows = grid[0] if len(grid) > 1 else 1
 

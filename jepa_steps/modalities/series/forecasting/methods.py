@@ -44,12 +44,17 @@ class Forecasts:
 
 
 def forecasts(
-    store: SeriesStore, encoder: Encoder, untrained: Encoder | None, settings: Evaluate
+    store: SeriesStore,
+    encoder: Encoder,
+    untrained: Encoder | None,
+    settings: Evaluate,
+    online: Encoder | None = None,
 ) -> Forecasts:
     """Fit on training windows, choose strengths and poolings on val, forecast test.
 
     Args:
         untrained: the same architecture with initial weights; None for floors.
+        online: the encoder of which ``encoder`` is the moving average, where it is one.
     """
     longest = store.manifest["settings"]["target_length"]
     horizons = tuple(sorted(set(settings.horizons or (longest,))))
@@ -57,7 +62,7 @@ def forecasts(
     train, val = (evenly(store.rows(part), settings.windows) for part in ("train", "val"))
     period = settings.period or season(store, windows, store.windows.longest)
     fitted = {
-        MODEL: _chosen(token_features(encoder, store), windows, (train, val), horizons),
+        MODEL: _chosen(token_features(encoder, store, online), windows, (train, val), horizons),
         RAW: _chosen({"past": raw_past}, windows, (train, val), horizons, scaled=False),
     }
     if untrained is not None:
