@@ -11,8 +11,8 @@ Linear probe with all labels, and with 10 labels a class (5, or 1, where a class
 the line says which). Mean over seeds with t interval; paired differences in points with a 95 %
 interval over test series and seeds. Seconds are of training, with the threads of the settings.
 
---forecast: ETTh1 (17,420 hours, 7 channels), look-back 336, horizons 24, 96 and 336; cut in time (val .15,
-test .3) with 671 steps left out on both sides of each cut, stride 1, ridge regressions on 4,096 training
+--forecast: ETTh1 (17,420 hours, 7 channels), look-back 336, horizons 24, 96 and 336; cut in time (val
+.15, test .3) with 671 steps left out on both sides of each cut, stride 1, ridge regressions on 4,096 training
 windows; errors of evaluate with the verdict of each seed.
 """
 
@@ -117,8 +117,8 @@ def forecast(folder: Path, run: dict, seeds: list[int], out: Path) -> None:
             print(f"  {name}: " + ", ".join(f"{c} {v['mean']:.3f}" for c, v in lines.items()))
         for row in found["verdicts"]:
             low, high = (float("nan") if row[e] is None else row[e] for e in ("low", "high"))
-            print(f"  {row['metric']}: {row['verdict']} {row['best_baseline']}, {row['difference']:+.3f} "
-                  f"[{low:+.3f}, {high:+.3f}]", flush=True)  # fmt: skip
+            beside = f"{row['verdict']} {row['best_baseline']}, {row['difference']:+.3f}"
+            print(f"  {row['metric']}: {beside} [{low:+.3f}, {high:+.3f}]", flush=True)
         print(f"  latent: {found['persistence']}", flush=True)
 
 

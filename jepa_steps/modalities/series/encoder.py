@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...draws import evenly
 from ...errors import InputError
@@ -15,11 +15,11 @@ from ...model.encoder import TokenEncoder, as_tensor
 from ...model.seeded import seeded
 from .kernels import Kernels
 from .minirocket import MiniRocket
-from .normalisation import Normalisation
+from .normalisation import Normalisation, Statistics
 from .patches import grid, patch_length
 from .store import SeriesStore
 from .tokenizers import tokenizer
-from .training import RandomConvolutions, SeriesJepa, UntrainedSeries
+from .training import ChannelStatistics, RandomConvolutions, SeriesJepa, UntrainedSeries
 
 _CALIBRATION = 256  # training samples by which kernels are fitted to the data
 
@@ -99,9 +99,12 @@ def inputs(description: dict[str, Any], device: str = "cpu") -> SeriesInputs:
 
 
 def encoder(
-    train: SeriesJepa | UntrainedSeries | RandomConvolutions, description: dict[str, Any]
-) -> TokenEncoder | MiniRocket:
-    """The encoder with initial weights that depend on ``train.seed`` only."""
+    train: SeriesJepa | UntrainedSeries | RandomConvolutions | ChannelStatistics,
+    description: dict[str, Any],
+) -> nn.Module:
+    """The encoder with initial weights that depend on ``train.seed`` only, or a floor of one vector."""
+    if isinstance(train, ChannelStatistics):
+        return Statistics()
     if isinstance(train, RandomConvolutions):
         return _minirocket(train, description)
     model, shape = train.model, (description["length"], len(description["channels"]))

@@ -4,7 +4,7 @@ Shapes: B samples, L time steps, C channels.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _CONSTANT = 1e-6  # of the training part's deviation: a channel that varies less does not vary
 
@@ -40,3 +40,10 @@ class Normalisation:
         mean_BC = x_BLC.nan_to_num(0).sum(1) / n
         off = torch.where(known, x_BLC - mean_BC[:, None], 0)
         return mean_BC, (off.square().sum(1) / n).sqrt()
+
+
+class Statistics(nn.Module):
+    """Mean and standard deviation of each channel of normalised samples: (B, L, C) -> (B, 1, 2 C)."""
+
+    def forward(self, x_BLC: Tensor) -> Tensor:
+        return torch.cat(Normalisation.of_samples(x_BLC), 1)[:, None]

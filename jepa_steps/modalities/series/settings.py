@@ -10,6 +10,7 @@ from ...config.evaluate import Evaluate as Evaluation
 from ...config.predictor import Predictor
 from .dataset import SeriesDataset, SeriesKeys, SeriesSplit
 from .training import (
+    ChannelStatistics,
     RandomConvolutions,
     SeriesAugment,
     SeriesJepa,
@@ -33,7 +34,7 @@ class Evaluate(Evaluation):
 
 
 Dataset = SeriesDataset
-ENCODERS = (SeriesJepa, UntrainedSeries, RandomConvolutions)
+ENCODERS = (SeriesJepa, UntrainedSeries, RandomConvolutions, ChannelStatistics)
 PREPARE = {"threads": 1, "mem_mb": 1000}  # read one series at a time, by one process
 FILES = ("values.npy", "segments.npy", "splits.csv", "manifest.json")
 BLOCKS = {
@@ -47,6 +48,7 @@ BLOCKS = {
     "train.augment of time series": SeriesAugment,
     "train, floor: an untrained encoder of time series": UntrainedSeries,
     "train, floor: random convolutions": RandomConvolutions,
+    "train, floor: channel statistics": ChannelStatistics,
     "evaluate of time series": Evaluate,
 }
 PRESETS: dict[str, dict[str, Any]] = {

@@ -157,6 +157,15 @@ class RandomConvolutions(UntrainedEncoder):
     monitor and rank hold the square of it."""
 
 
+class ChannelStatistics(UntrainedEncoder):
+    """Floor: mean and standard deviation of each channel of a sample."""
+
+    kind: ClassVar[str] = "channel statistics"
+
+    encoder: Literal["statistics"]
+    """statistics: offset and scale of the channels, nothing of their course."""
+
+
 class UntrainedSeries(UntrainedEncoder):
     """Floor: the same architecture with its initial weights."""
 

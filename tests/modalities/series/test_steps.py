@@ -3,13 +3,16 @@
 import csv
 import hashlib
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
 from series_factory import stored
-from support import parse_training
+from support import ROOT, parse_training
 
 from jepa_steps import embed, evaluate, load_encoder, monitor, probe, rank, train
 from jepa_steps.engine.distributed import World
@@ -123,7 +126,7 @@ def test_from_series_to_a_verdict(step, tmp_path, labelled):
         assert "a floor" not in (tmp_path / "monitor" / f"{picture}.svg").read_text()
 
 
-@pytest.mark.parametrize("encoder", ["raw", "pca", "minirocket", "series-untrained"])
+@pytest.mark.parametrize("encoder", ["raw", "pca", "minirocket", "statistics", "series-untrained"])
 def test_floors_go_through_the_same_steps(step, tmp_path, labelled, encoder):
     own = {"pca": {"dim": 8}, "minirocket": {"features": 84}, "series-untrained": {"model": MODEL}}
     found = judged(step, tmp_path, labelled, {"encoder": encoder, **own.get(encoder, {})})
@@ -222,3 +225,27 @@ def test_minirocket_is_the_papers_proportions_of_positive_values():
     weights[[0, 1, 3]] = 2.0  # the second one leaves four steps out on each side
     sums = np.correlate(x[0, :, 0].numpy(), weights, "valid")
     assert float(found[0, 1]) == pytest.approx((sums > float(rocket.biases[1])).mean())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["views", "masked"])
+def test_two_ranks_equal_one_process(step, tmp_path, labelled, task):
+    """torchrun with 2 gloo ranks of B/2 follows one process of B: loss and weights, float32 noise."""
+    spec = {**(VIEWS if task == "views" else FUTURE), "task": task, "steps": 10, "log_every": 1}
+    one = trained(step, tmp_path, labelled, spec, "one")
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    arguments = ["--spec", json.dumps(spec), "--data", str(labelled), "--out", str(tmp_path / "two")]
+    arguments += ["--checkpoints", str(tmp_path / "two-runs")]
+    subprocess.run(
+        [sys.executable, *launcher, "-m", "jepa_steps.train", *arguments],
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, timeout=120,
+    )  # fmt: skip
+
+    def losses(folder):
+        with (folder / "metrics.csv").open(newline="") as file:
+            return [float(row["loss"]) for row in csv.DictReader(file)]
+
+    assert losses(tmp_path / "two") == pytest.approx(losses(one), rel=1e-4)
+    ours, theirs = (load_file(f / "encoder.safetensors") for f in (tmp_path / "two", one))
+    for name, array in theirs.items():
+        assert np.allclose(ours[name], array, atol=1e-4), name
