@@ -12,8 +12,8 @@ the line says which). Mean over seeds with t interval; paired differences in poi
 interval over test series and seeds. Seconds are of training, with the threads of the settings.
 
 --forecast: ETTh1 (17,420 hours, 7 channels), look-back 336, horizons 24, 96 and 336; cut in time (val
-.15, test .3) with 671 steps left out on both sides of each cut, stride 1, ridge regressions on 4,096 training
-windows; errors of evaluate with the verdict of each seed.
+.15, test .3) with 671 steps left out on both sides of each cut, stride 1, ridge regressions on 4,096
+training windows; errors of evaluate with the verdict of each seed.
 """
 
 import argparse

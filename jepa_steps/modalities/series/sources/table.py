@@ -107,6 +107,8 @@ def _long(
     for key, texts in marks.texts.items():
         named = key.startswith("column ")
         remedy = "take it out of targets or nuisances" if named else f"set keys.{key}: none"
+        if key == "split":  # parts of one series by row, most often without a gap between them
+            remedy += " and split.kind: time, which leaves a gap at each cut,"
         check_constant(texts, order, same, ids, f"{path}: column {marks.places[key]!r}", remedy)
     values = channel_matrix(frame, channels, path)
     edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(order)]
