@@ -249,3 +249,18 @@ def test_two_ranks_equal_one_process(step, tmp_path, labelled, task):
     ours, theirs = (load_file(f / "encoder.safetensors") for f in (tmp_path / "two", one))
     for name, array in theirs.items():
         assert np.allclose(ours[name], array, atol=1e-4), name
+
+
+def test_new_series_are_embedded_as_those_of_the_store(step, tmp_path, labelled):
+    encoder, store = trained(step, tmp_path, labelled, VIEWS), open_store(labelled)
+    rows = store.rows("test")[:5]
+    np.savez(tmp_path / "new.npz", X=store.samples(rows), lengths=store.windows.places(rows)[1])
+    arguments = ("--encoder", encoder, "--series", tmp_path / "new.npz", "--out", tmp_path / "new.npy")
+    code, out, err = step(embed, *arguments)
+    assert code == 0 and "5 embeddings" in out, err
+    wanted = load_encoder(encoder).embed(store.samples(rows)).numpy()
+    assert np.allclose(np.load(tmp_path / "new.npy"), wanted, atol=1e-5)
+    np.save(tmp_path / "long.npy", np.zeros((3, 90, 2), np.float32))
+    code, _, err = step(embed, "--encoder", encoder, "--series", tmp_path / "long.npy", "--out",
+                        tmp_path / "no.npy")  # fmt: skip
+    assert code == 2 and "found 90 time steps of 2 channels, expected at most 40 of 2" in err
