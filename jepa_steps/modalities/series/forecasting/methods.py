@@ -3,6 +3,7 @@
 Shapes: n test windows, H time steps of the future, C channels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ from .windows import ForecastWindows, Past
 
 MODEL, RAW, UNTRAINED = "embedding", "ridge_past", "untrained"
 FLOORS = ("last_value", "last_season", "mean", RAW, UNTRAINED)
+Method = Callable[[Past], list[np.ndarray]]
+"""From windows to forecasts (n, H, C) of the whole future, one for each horizon."""
 _KEPT = 512  # test windows whose forecasts are written
 
 
@@ -59,54 +62,66 @@ def forecasts(
     longest = store.manifest["settings"]["target_length"]
     horizons = tuple(sorted(set(settings.horizons or (longest,))))
     windows = ForecastWindows(store, encoder.config["normalise"] == "sample")
-    train, val = (evenly(store.rows(part), settings.windows) for part in ("train", "val"))
+    parts = tuple(evenly(store.rows(part), settings.windows) for part in ("train", "val"))
     period = settings.period or season(store, windows, store.windows.longest)
     fitted = {
-        MODEL: _chosen(token_features(encoder, store, online), windows, (train, val), horizons),
-        RAW: _chosen({"past": raw_past}, windows, (train, val), horizons, scaled=False),
+        MODEL: _chosen(token_features(encoder, store, online), windows, parts, horizons),
+        RAW: _chosen({"past": raw_past}, windows, parts, horizons, scaled=False),
     }
     if untrained is not None:
-        fitted[UNTRAINED] = _chosen(token_features(untrained, store), windows, (train, val), horizons)
+        fitted[UNTRAINED] = _chosen(token_features(untrained, store), windows, parts, horizons)
     plain = {
-        "last_value": last_value,
-        "last_season": lambda block, h: last_season(block, h, period),
-        "mean": mean_value,
+        "last_value": lambda block: last_value(block, longest),
+        "last_season": lambda block: last_season(block, longest, period),
+        "mean": lambda block: mean_value(block, longest),
+    }
+    methods: dict[str, Method] = {MODEL: fitted[MODEL]}
+    for name in FLOORS:
+        if name in fitted:
+            methods[name] = fitted[name]
+        elif name in plain:
+            methods[name] = lambda block, name=name: [plain[name](block)] * len(horizons)
+    facts = {
+        "period": period,
+        "period_given": settings.period is not None,
+        "train_windows": len(parts[0]),
+        "val_windows": len(parts[1]),
+        "chosen": {name: made.facts for name, made in fitted.items()},
     }
     scale = naive_scale(store, windows, period)
-    rows = store.rows("test")
+    return _forecast(methods, windows, store.rows("test"), horizons, scale, facts)
+
+
+def _forecast(
+    methods: dict[str, Method],
+    windows: ForecastWindows,
+    rows: np.ndarray,
+    horizons: tuple[int, ...],
+    scale: np.ndarray,
+    facts: dict[str, Any],
+) -> Forecasts:
+    """Every method on the windows int64 (n,), block by block."""
     kept = evenly(rows, _KEPT)
-    names = [MODEL, *(name for name in FLOORS if name in fitted or name in plain)]
-    scores = {
-        name: {f"{m} {h}": np.empty(len(rows)) for h in horizons for m in METRICS} for name in names
-    }
-    steps, known = {name: np.zeros(longest) for name in names}, np.zeros(longest)
-    shown: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    columns = [f"{metric} {h}" for h in horizons for metric in METRICS]
+    scores = {name: {c: np.empty(len(rows)) for c in columns} for name in methods}
+    total, known = {name: np.zeros(windows.horizon) for name in methods}, np.zeros(windows.horizon)
+    shown: dict[str, list[np.ndarray]] = {name: [] for name in methods}
     place = 0
     for block in windows.pasts(rows):
         future = windows.futures(block.rows)
         known += np.isfinite(future).sum((0, 2))
         here, keep = slice(place, place + len(future)), np.isin(block.rows, kept)
-        for name in names:
-            made = (
-                fitted[name](block) if name in fitted else [plain[name](block, longest)] * len(horizons)
-            )
+        for name, method in methods.items():
+            made = method(block)
             for h, forecast in zip(horizons, made, strict=True):
                 for metric, values in errors(forecast[:, :h], future[:, :h], scale).items():
                     scores[name][f"{metric} {h}"][here] = values
-            steps[name] += np.nansum((made[-1] - future) ** 2, (0, 2))
+            total[name] += np.nansum((made[-1] - future) ** 2, (0, 2))
             shown[name].append(made[-1][keep])
         place += len(future)
-    facts = {
-        "period": period,
-        "period_given": settings.period is not None,
-        "train_windows": len(train),
-        "val_windows": len(val),
-        "chosen": {name: made.facts for name, made in fitted.items()},
-    }
-    by_step = {name: total / np.maximum(known, 1) for name, total in steps.items()}
-    return Forecasts(
-        horizons, rows, scores, by_step, kept, {n: np.concatenate(f) for n, f in shown.items()}, facts
-    )
+    by_step = {name: sums / np.maximum(known, 1) for name, sums in total.items()}
+    found = {name: np.concatenate(blocks) for name, blocks in shown.items()}
+    return Forecasts(horizons, rows, scores, by_step, kept, found, facts)
 
 
 @dataclass(frozen=True)
