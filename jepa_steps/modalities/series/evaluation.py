@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from ...data.splits import read_splits
 from ...errors import InputError
 from ...figures.style import message
-from ...metrics.comparison import FEWEST_GROUPS, how_many
+from ...metrics.comparison import how_many
 from ...model.export import Encoder, build, load_encoder, load_online
 from ..contract import Evaluation
 from .forecasting.figure import forecast_figure
@@ -107,13 +107,11 @@ def resampled_units(
     store: SeriesStore, data: Path, rows: np.ndarray, horizon: int
 ) -> tuple[np.ndarray, str]:
     """(codes int64 (n,), what they are) of what is resampled for test windows int64 (n,): whole groups
-    or series where test has enough of them, or else stretches of a series as long as the horizon.
-    Windows of different stretches then forecast mostly different steps."""
+    or series, or, where series are cut in time, stretches as long as the horizon. Windows of different
+    stretches then forecast mostly different steps."""
     splits = read_splits(data / "splits.csv")
-    groups = splits.groups[rows]
-    cut = store.manifest["settings"]["split"]["kind"] == "time"
-    if not cut and len(np.unique(groups)) >= FEWEST_GROUPS:
-        return groups, splits.unit
+    if store.manifest["settings"]["split"]["kind"] != "time":
+        return splits.groups[rows], splits.unit
     start, segment = store.windows.places(rows)[0], store.windows.segment(rows)
     places = np.stack([segment, (start - store.segments[segment, 1]) // horizon], 1)
     return np.unique(places, axis=0, return_inverse=True)[1].ravel(), f"stretch of {horizon} steps"

@@ -83,7 +83,8 @@ def _without(
     part = segments[:, 3]
     if dataset.on_shared == "fail":
         test = sum(part[i] == 2 for i in leaks)
-        here, there = (found.names[i] for i in next(iter(leaks.items())))
+        first = next((pair for pair in leaks.items() if part[pair[0]] == 2), next(iter(leaks.items())))
+        here, there = (found.names[i] for i in first)
         raise InputError(
             f"{path}: {len(leaks)} series of val and test ({test} of test) share time steps with one of "
             f"an earlier part, e.g. {here} and {there}: split recordings before cutting windows; set "
@@ -92,7 +93,10 @@ def _without(
     kept = segments[~np.isin(segments[:, 0], list(leaks))]
     for code, name in enumerate(SPLITS):
         if not (kept[:, 3] == code).any():
-            raise InputError(f"{path}: every series of {name} shares time steps with an earlier part")
+            raise InputError(
+                f"{path}: every series of {name} shares time steps with an earlier part; give the "
+                "recording of each series as its group, so that val is not drawn from windows of training"
+            )
     return kept
 
 

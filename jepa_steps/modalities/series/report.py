@@ -68,7 +68,7 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
 
 def _audited(dataset: dict[str, Any]) -> str:
     if dataset["split"]["kind"] == "series":
-        return "no time step, no series and no group stands in more than one part"
+        return "no series, no group and no 24 equal time steps in a row stand in more than one part"
     purge = dataset["split"]["purge"]
     if purge is None:
         purge = dataset["context_length"] + dataset["target_length"] - 1
@@ -90,7 +90,7 @@ def evaluation(found: dict[str, Any]) -> Evaluated:
     facts = [
         ("held out", found["held_out"]),
         ("fitted on", f"{found['train_windows']:,} training windows"),
-        ("season", f"{found['period']} steps, {given}"),
+        ("season", f"{found['period']} steps, {given}" if found["period"] > 1 else "none found"),
         ("features", f"{chosen['features']} of tokens, {chosen['width']} numbers"),
     ]
     if latent := found.get("persistence"):

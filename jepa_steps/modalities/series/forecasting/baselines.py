@@ -30,9 +30,9 @@ def mean_value(block: Past, horizon: int) -> np.ndarray:
 
 def season(store: SeriesStore, windows: ForecastWindows, longest: int) -> int:
     """The period in time steps, at most ``longest``: the lag at which the autocorrelation of the longest
-    training segment, averaged over channels, has its highest peak (a lag above both neighbours). Its
-    trend is taken out by differences. 1, the last value, where no peak is above 0.1 and four standard
-    errors of noise."""
+    training segment, averaged over channels, has its first peak (a lag above both neighbours) within
+    noise of the highest. Its trend is taken out by differences. 1, the last value, where no peak is
+    above 0.1 and four standard errors of noise."""
     segments = store.segments[store.segments[:, 3] == 0]
     _, begin, steps, _ = segments[segments[:, 2].argmax()]
     values = np.asarray(store.values[begin : begin + min(steps, _STEPS)], np.float64)
@@ -45,5 +45,8 @@ def season(store: SeriesStore, windows: ForecastWindows, longest: int) -> int:
     power = np.where(auto[0] > 0, auto[0], 1)
     found = (auto / power).mean(1)
     peaks = [lag for lag in range(2, most + 1) if found[lag - 1] < found[lag] >= found[lag + 1]]
-    best = max(peaks, key=lambda lag: found[lag], default=1)
-    return best if found[best] > max(0.1, 4 / np.sqrt(len(x))) else 1  # noise reaches 3 or 4 errors
+    error = 1 / np.sqrt(len(x))
+    highest = max((found[lag] for lag in peaks), default=0.0)
+    if highest <= max(0.1, 4 * error):  # noise alone reaches 3 or 4 errors
+        return 1
+    return next(lag for lag in peaks if found[lag] >= highest - 2 * error)  # not a multiple of it

@@ -16,14 +16,16 @@ from .windows import ForecastWindows
 
 def forecast_figure(found: Forecasts, store: SeriesStore, windows: ForecastWindows) -> Figure:
     """Error by steps ahead, one line per method, and three test windows with their forecasts."""
-    figure, panels = new(2.4, 2.5, 4)
+    figure, (*panels, legend) = new(2.2, 2.5, 5)
     ahead = np.arange(1, len(next(iter(found.by_step.values()))) + 1)
     for (name, values), colour in zip(
         found.by_step.items(), (COLOURS[0], *COLOURS[4:6], FLOOR, *COLOURS[1:4]), strict=False
     ):
         panels[0].plot(ahead, values, color=colour, lw=1.8 if name == MODEL else 0.9, label=title(name))
     panels[0].set(xlabel="steps ahead", ylabel="mean squared error", ylim=(0, None))
-    panels[0].legend(fontsize=6)
+    panels[0].plot([], [], color="black", lw=0.8, label="measured")
+    legend.axis("off")
+    legend.legend(*panels[0].get_legend_handles_labels(), fontsize=7, loc="center left")
     shown = np.linspace(0, len(found.kept) - 1, 3).round().astype(int)
     for axes, place in zip(panels[1:], shown, strict=True):
         row = found.kept[place : place + 1]

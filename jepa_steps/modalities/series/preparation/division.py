@@ -42,6 +42,10 @@ def divide(
     return np.stack([np.arange(len(split)), found.begin, found.steps, split], 1), named
 
 
+def _place(path: str, name: str) -> str:
+    return path if path.endswith(name) else f"{path}: {name}"
+
+
 def _cut(found: Recordings, dataset: SeriesDataset, path: str) -> np.ndarray:
     """Each series as three segments, train first, with the purge gap on both sides of the cuts."""
     if (found.given >= 0).any():
@@ -60,10 +64,10 @@ def _cut(found: Recordings, dataset: SeriesDataset, path: str) -> np.ndarray:
         for code, (a, b) in enumerate(ends):
             if b - a < dataset.span:
                 raise InputError(
-                    f"{path}: {found.names[number]}: {max(0, b - a)} of {steps} time steps are left for "
-                    f"{SPLITS[code]} beside a gap of {purge} on each side of a cut, expected at least "
-                    f"context_length + target_length = {dataset.span}; take shorter windows, a larger "
-                    f"share, or longer series"
+                    f"{_place(path, found.names[number])}: {max(0, b - a)} of {steps} time steps are "
+                    f"left for {SPLITS[code]} beside a gap of {purge} on each side of a cut, expected "
+                    f"at least context_length + target_length = {dataset.span}; take shorter windows, "
+                    "larger shares of val and test, or longer series"
                 )
             rows.append((number, begin + a, b - a, code))
     return np.array(rows, np.int64)

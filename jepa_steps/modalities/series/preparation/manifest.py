@@ -12,6 +12,7 @@ from .labels import Labels
 from .recordings import Recordings
 
 _SHOWN = 5
+_DECIDED = 6  # units of test from which on comparisons are decided (metrics.comparison.FEWEST_GROUPS)
 
 
 def described(
@@ -89,6 +90,7 @@ def spoken(manifest: dict[str, Any]) -> list[str]:
         f"series: {s['count']:,} of {lengths} time steps, {len(names)} channels ({_few(names)}), "
         f"{share:.2%} of the values missing",
         f"samples: {parts}; {_sample(manifest)}",
+        *_few_units(manifest),
         f"classes: {len(classes)} ({_few(classes)})" if classes else "classes: none",
         *manifest["notes"],
     ]
@@ -103,6 +105,18 @@ def spoken(manifest: dict[str, Any]) -> list[str]:
             "keep); scores on test are too good"
         )
     return found
+
+
+def _few_units(manifest: dict[str, Any]) -> list[str]:
+    """How many series or groups test has, where these are too few to compare anything."""
+    if manifest["settings"]["split"]["kind"] == "time":
+        return []
+    groups = manifest["groups"]
+    what = "series" if groups is None else "groups"
+    n = manifest["counts"]["test"]["series"] if groups is None else groups["per_split"]["test"]
+    if n >= _DECIDED:
+        return []
+    return [f"test has {n} {what}, too few to decide a comparison ({_DECIDED}); raise split.test"]
 
 
 def _sample(manifest: dict[str, Any]) -> str:

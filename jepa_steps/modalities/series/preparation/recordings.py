@@ -134,7 +134,8 @@ def _unusable(series: Series, dataset: SeriesDataset) -> str:
 def _refuse_or_skip(series: Series, reason: str, dataset: SeriesDataset, path: Path) -> str:
     if dataset.on_error == "fail":
         raise InputError(
-            f"{path}: {series.name}: {reason}; mend it, or set on_error: skip to leave it out"
+            f"{path}: {series.name}: {reason}; mend it, or set on_error: skip to leave it out (up to "
+            "max_skipped of the series)"
         )
     return f"{series.name}: {reason}"
 

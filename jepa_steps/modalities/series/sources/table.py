@@ -40,12 +40,32 @@ def open_table(path: Path, dataset: SeriesDataset) -> SeriesSource:
     further = [*dataset.targets, *dataset.nuisances]
     text = {*annotations.values(), *further, *filter(None, [keys["series"]])}
     frame = read(text)
+    _refuse_guessed_merge(frame, keys, dataset, path)
     used = text | {name for name in keys.values() if name}
     channels = pick_channels(frame, used, dataset, path, notes)
     places = {f"column {name}": name for name in further} | annotations
     marks = {key: as_texts(frame[name], f"{path}: column {name!r}") for key, name in places.items()}
     opener = _long if dataset.layout == "long" else _wide
     return opener(frame, keys, channels, _Marks(marks, places, path), dataset, notes)
+
+
+def _refuse_guessed_merge(
+    frame: "pd.DataFrame", keys: dict[str, str | None], dataset: SeriesDataset, path: Path
+) -> None:
+    """Refuse to take rows of several groups for one series because no column of series was found.
+
+    Raises:
+        InputError: as it says.
+    """
+    group = keys["group"]
+    if dataset.layout == "wide" or keys["series"] or not group or dataset.keys.series == "none":
+        return
+    if frame[group].nunique() > 1:
+        raise InputError(
+            f"{path}: found no column of series, but groups in column {group!r}; set keys.series: "
+            f"{group} if each is one recording (and keys.group: none), or the column that tells "
+            "recordings apart"
+        )
 
 
 class _Marks:
@@ -104,6 +124,13 @@ def _long(
             f"{path}: step: found {dataset.step!r} without a column of times; set keys.time"
         )
     same = np.diff(ids.codes[order]) == 0
+    if len(order) > 3 and not same.any():
+        raise InputError(
+            f"{path}: column {keys['series']!r}, taken for the series: found another value in every "
+            "row, expected one per recording; name the column in keys.series"
+        )
+    if not dataset.keys.channels:
+        _refuse_constant(frame, channels, order, same, path)
     for key, texts in marks.texts.items():
         named = key.startswith("column ")
         remedy = "take it out of targets or nuisances" if named else f"set keys.{key}: none"
@@ -114,6 +141,25 @@ def _long(
     edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(order)]
     series = _long_series(values, order, edges, ids, marks, line)
     return SeriesSource(path, series, tuple(channels), line.step if line else "", notes)
+
+
+def _refuse_constant(
+    frame: "pd.DataFrame", channels: list[str], order: np.ndarray, same: np.ndarray, path: Path
+) -> None:
+    """Refuse a column that was taken for a channel and is a label or a key, by what it holds.
+
+    Raises:
+        InputError: it never changes within a series, and differs between series.
+    """
+    for name in channels:
+        values = frame[name].to_numpy()[order]
+        equal = (values[1:] == values[:-1]) | (values[1:] != values[1:])
+        if not same.all() and equal[same].all() and not equal.all():
+            raise InputError(
+                f"{path}: column {name!r}: found one value within each series and several between them, "
+                f"which is a label or a key more often than a channel; set keys.label or keys.group: "
+                f"{name}, or list the channels in keys.channels"
+            )
 
 
 def _long_series(

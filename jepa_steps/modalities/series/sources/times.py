@@ -118,7 +118,8 @@ def drop_repeated(
         row, before = _first(back, order)
         raise InputError(
             f"{place}: row {row + 1}: found {times.text(row)} after {times.text(before)} (row "
-            f"{before + 1}) in series {shown(ids[row])}, expected times in order; sort the rows by time"
+            f"{before + 1}) in series {shown(ids[row])}, expected times in order; sort the "
+            "rows by time, or name the column of series in keys.series"
         )
     repeated = same & (later == 0)
     if not repeated.any():
