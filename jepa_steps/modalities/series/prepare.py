@@ -95,7 +95,8 @@ def _without(
         if not (kept[:, 3] == code).any():
             raise InputError(
                 f"{path}: every series of {name} shares time steps with an earlier part; give the "
-                "recording of each series as its group, so that val is not drawn from windows of training"
+                "recording of each series as its group, so that val is not drawn from windows of "
+                "training"
             )
     return kept
 

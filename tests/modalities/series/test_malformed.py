@@ -324,3 +324,38 @@ def test_sktime_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setattr(packaged.metadata, "distribution", no_package)
     line = refused("sktime", CARD, name="GunPoint")
     assert line == f"source sktime: the package sktime is not installed; {packaged.INSTALL}"
+
+
+def rows_of_machines(extra: str = "", series: str = "machine") -> str:
+    """Two machines one after the other, three steps each; ``extra`` is a column that never changes within."""
+    rows = [
+        f"{m},{t},{t * 1.5 + i}" + (f",{i}" if extra else "")
+        for i, m in enumerate("ab")
+        for t in range(3)
+    ]
+    return f"{series},time,x{',' + extra if extra else ''}\n" + "\n".join(rows) + "\n"
+
+
+def test_guesses_that_would_merge_recordings_or_feed_a_label_are_refused(tmp_path):
+    refused_text(
+        tmp_path,
+        "table",
+        "m.csv",
+        rows_of_machines(),
+        {},
+        "found no column of series, but groups in column 'machine'; set keys.series: machine",
+    )
+    refused_text(
+        tmp_path,
+        "table",
+        "s.csv",
+        rows_of_machines("state", "id"),
+        {},
+        "column 'state': found one value within each series and several between them",
+    )
+    each = "id,x\n" + "".join(f"{i},{i * 2}\n" for i in range(6))
+    refused_text(tmp_path, "table", "id.csv", each, {}, "found another value in every row")
+    (tmp_path / "ok.csv").write_text(rows_of_machines("state", "id"))
+    keys = {"keys": {"channels": ["x", "state"]}}
+    dataset = SeriesDataset(source="table", path=str(tmp_path / "ok.csv"), **keys)
+    assert [s.values.shape for s in open_source(dataset).series] == [(3, 2)] * 2

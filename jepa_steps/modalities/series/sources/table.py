@@ -154,7 +154,7 @@ def _refuse_constant(
     for name in channels:
         values = frame[name].to_numpy()[order]
         equal = (values[1:] == values[:-1]) | (values[1:] != values[1:])
-        if not same.all() and equal[same].all() and not equal.all():
+        if same.any() and not same.all() and equal[same].all() and not equal.all():
             raise InputError(
                 f"{path}: column {name!r}: found one value within each series and several between them, "
                 f"which is a label or a key more often than a channel; set keys.label or keys.group: "
