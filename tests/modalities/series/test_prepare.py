@@ -103,6 +103,19 @@ def test_statistics_are_of_training_alone_and_unknown_labels_are_counted(tmp_pat
     assert again["channels"] == manifest["channels"]
 
 
+@pytest.mark.parametrize(("source", "kind"), [("ucr", "classes"), ("arrays", "numbers")])
+def test_many_numbered_classes_are_classes_where_the_format_is_for_classes(tmp_path, source, kind):
+    x, y = noise(90, 12, 1), np.arange(90) % 30
+    path = arrays(tmp_path, X=x, y=y)
+    if source == "ucr":
+        path = tmp_path / "x.tsv"
+        np.savetxt(path, np.column_stack([y, x[..., 0]]), fmt="%.6g", delimiter="\t")
+    manifest = run(path, tmp_path / "data", source=source)
+    assert len(manifest["classes"]) == (30 if kind == "classes" else 0)
+    assert ("label" in manifest["columns"]["targets"]) == (kind == "numbers")
+    assert any("taken as numbers" in note for note in manifest["notes"]) == (kind == "numbers")
+
+
 def test_windows_of_groups_are_resampled_by_group_and_offsets_are_nuisance(tmp_path):
     x = noise(20, 100, 1) + np.arange(20)[:, None, None]
     path = arrays(tmp_path, X=x, groups=np.array([f"g{i % 10}" for i in range(20)]))

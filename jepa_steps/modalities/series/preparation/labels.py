@@ -47,7 +47,7 @@ def read_labels(found: Recordings, dataset: SeriesDataset, path: str) -> tuple[L
             notes.append(f"{name}: taken as {kinds[name]}")
     codes, classes = np.full(len(found.names), -1), []
     if any(found.labels):
-        kind = _kind(found.labels, dataset.labels)
+        kind = _kind_of_labels(found.labels, dataset)
         if kind == "numbers":
             _check_numbers(found, found.labels, kind, "labels", path)
             targets[VALUE], kinds[VALUE] = found.labels, kind
@@ -82,6 +82,15 @@ def _by_number(text: str) -> tuple[float, str]:
         return float(text), text
     except ValueError:
         return math.inf, text
+
+
+def _kind_of_labels(texts: list[str], dataset: SeriesDataset) -> Kind:
+    """As ``_kind``; the formats of classification sets number their classes, however many, so that there
+    whole numbers are names."""
+    if dataset.labels != "auto" or dataset.source in ("table", "arrays"):
+        return _kind(texts, dataset.labels)
+    known = [text for text in texts if text]
+    return "numbers" if all(map(_finite, known)) and any(float(t) % 1 for t in known) else "classes"
 
 
 def _kind(texts: list[str], kind: Target) -> Kind:
