@@ -93,9 +93,9 @@ class SeriesDataset(Settings):
     on_duplicates: Literal["fail", "first"] = "fail"
     """Two rows of one series with the same time: stop, or keep the first."""
     labels: Target = "auto"
-    """classes: labels are names. numbers: they are numbers for a regression probe. auto: numbers where all
-    of them are numbers and some are fractions; of tables and arrays also where more than 20 whole numbers
-    differ. prepare prints which."""
+    """classes: labels are names. numbers: they are numbers for a regression probe. auto: numbers where
+    all of them are numbers and some are fractions; of tables and arrays also where more than 20 whole
+    numbers differ. prepare prints which."""
     targets: Annotated[dict[str, Target], BeforeValidator(_named)] = {}
     """Further columns of a table, or arrays of an .npz, that embeddings are asked for; one value per
     series."""
