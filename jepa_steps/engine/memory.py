@@ -17,8 +17,9 @@ _LARGE = 2**31 - 1
 
 def keep_freed() -> None:
     """Let glibc keep what a step frees for the next one. By default large arrays go back to the system,
-    and a step on the CPU spends half of its time on the page faults of the next (benchmarks/series.py).
-    Nothing is done where the environment sets these thresholds, or without glibc."""
+    and a step on the CPU spends much of its time on the page faults of the next
+    (benchmarks/freed_memory.py). Nothing is done where the environment sets these thresholds, or without
+    glibc."""
     if any(name.startswith("MALLOC_") for name in os.environ):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None

@@ -14,6 +14,7 @@ from ...figures.style import message
 from ...metrics.comparison import how_many
 from ...model.export import Encoder, build, load_encoder, load_online
 from ..contract import Evaluation
+from .forecasting.features import WIDEST, token_features
 from .forecasting.figure import forecast_figure
 from .forecasting.methods import FLOORS, MODEL, Forecasts, forecasts
 from .forecasting.names import METRICS
@@ -51,8 +52,15 @@ def evaluate(
         return _latent_alone(persistence(train, folder, store)) if latent else NO_FUTURE
     if far := [h for h in settings.horizons if h > longest]:
         raise InputError(f"evaluate.horizons: found {far[0]}, expected at most target_length {longest}")
+    if (settings.period or 1) > store.windows.longest:
+        raise InputError(
+            f"evaluate.period: found {settings.period}, expected at most context_length "
+            f"{store.windows.longest}: the last season must lie in the past"
+        )
     torch.set_num_threads(settings.threads)
     encoder = load_encoder(folder)
+    if not token_features(encoder, store):
+        return f"its embeddings have more than {WIDEST:,} values, too many for a ridge regression"
     untrained = Encoder(description, build(train, description).state_dict()) if trained else None
     with threadpool_limits(settings.threads):
         found = forecasts(store, encoder, untrained, settings, load_online(folder))
@@ -98,7 +106,7 @@ def _result(found: Forecasts, store: SeriesStore, data: Path, settings: Evaluate
             for row in judge(found.scores, MODEL, baselines, judged, *resampled)
         ],
         "interval": interval,
-        "unit": next(iter(units.values()))[1],
+        "units": {str(h): unit for h, (_, unit) in units.items()},
         **found.facts,
     }
 

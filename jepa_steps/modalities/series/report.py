@@ -105,7 +105,7 @@ def evaluation(found: dict[str, Any]) -> Evaluated:
         "units": found["held_out"],
         "leaky": found["leaky"],
         "leak": "",
-        "verdicts": [_verdict(row, found["unit"]) for row in found["verdicts"]],
+        "verdicts": [_verdict(row, found["units"]) for row in found["verdicts"]],
         "columns": [_column(column) for column in columns],
         "methods": [
             (title(name), [_cell(lines[column]) for column in columns])
@@ -132,16 +132,21 @@ def _column(column: str) -> str:
     return f"{METRICS[metric]}, {horizon} steps"
 
 
+def _why(count: int, unit: str) -> str:
+    """How few units a comparison stands on, where these are too few; else nothing."""
+    return "" if count >= FEWEST_GROUPS else f" ({how_many(count, unit)})"
+
+
 def _cell(line: dict[str, Any]) -> tuple[str, str]:
     known = line["low"] is not None
     return number(line["mean"], ".3f"), f"{line['low']:.3f} to {line['high']:.3f}" if known else ""
 
 
-def _verdict(row: dict[str, Any], unit: str) -> dict[str, Any]:
+def _verdict(row: dict[str, Any], units: dict[str, str]) -> dict[str, Any]:
     return {
         "metric": _column(row["metric"]),
         "says": row["verdict"],
-        "why": "" if row["units"] >= FEWEST_GROUPS else f" ({how_many(row['units'], unit)})",
+        "why": _why(row["units"], units[row["metric"].split()[1]]),
         "model": number(row["model"], ".3f"),
         "baseline": f"{title(row['best_baseline'])} ({number(row['baseline'], '.3f')})",
         "difference": number(row["difference"], "+.3f"),

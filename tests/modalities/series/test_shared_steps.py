@@ -47,3 +47,14 @@ def test_stretches_without_change_and_missing_values_are_no_leak():
     assert audit(steps, [0, 2]) == {}
     assert audit(flat, [0, 0, 2, 2]) == {}
     assert audit(gone[:2], [0, 2]) == {}
+
+
+def test_a_window_of_training_within_a_longer_test_recording_is_found():
+    whole, other = rng.normal(size=(400, 1)), rng.normal(size=(64, 1))
+    assert audit([other, whole[100:164], whole], [0, 0, 2]) == {2: 1}
+    assert audit([whole, other, whole[100:164]], [0, 0, 2]) == {2: 0}
+
+
+def test_short_windows_that_overlap_by_a_run_are_found():
+    whole = rng.normal(size=(80, 2))
+    assert audit([whole[:40], whole[40 - RUN : 80 - RUN]], [0, 2]) == {1: 0}

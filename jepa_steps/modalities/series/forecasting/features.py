@@ -18,7 +18,7 @@ def token_features(
 ) -> dict[str, Features]:
     """By pooling, functions from windows to features: ``concat``, all tokens one after another, and
     ``mean``; of the ``online`` encoder beside them, where there is one. Where each channel has tokens of
-    its own, a row per channel."""
+    its own, a row per channel. Empty for a floor whose one vector is too wide."""
     if online is not None:
         own = token_features(online, store)
         return token_features(encoder, store) | {f"online {name}": read for name, read in own.items()}
@@ -34,6 +34,4 @@ def token_features(
         encoder.embed(store.samples(store.rows("train")[:1])).shape[1] * max(1, encoder.tokens) // rows
     )
     names = (["concat"] if width <= WIDEST else []) + ["mean"] * (encoder.tokens > 1)
-    if not names:  # a floor whose one vector is wide: the past itself
-        names = ["mean"]
     return {name: lambda block, name=name: of(block, name) for name in names}

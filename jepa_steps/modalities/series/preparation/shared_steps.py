@@ -15,7 +15,7 @@ from ....arrays import release
 from ....draws import GOLDEN
 from .recordings import Recordings, blocks
 
-RUN = 24  # equal time steps in a row that count as shared; series shorter than two runs count as a whole
+RUN = 24  # equal time steps in a row that count as shared; a shorter series counts as a whole
 _VARIED = 8  # different values a run must hold: constant stretches and plain steps are equal by chance
 _BLOCK = 1 << 20  # time steps held at once
 
@@ -23,8 +23,9 @@ _BLOCK = 1 << 20  # time steps held at once
 def shared_steps(values: np.ndarray, found: Recordings, part: np.ndarray) -> dict[int, int]:
     """Series of val and test that share a run of time steps with a series of an earlier part.
 
-    The first and the last run of each later series are looked for in all places of earlier ones, which
-    finds copies and windows that overlap by at least a run.
+    The first and the last run of each series of one side are looked for in all places of the other side,
+    in
+    both directions: two stretches that overlap hold an end of the one or of the other where they do.
 
     Args:
         values: float32 (T, C), memory-mapped.
@@ -35,44 +36,43 @@ def shared_steps(values: np.ndarray, found: Recordings, part: np.ndarray) -> dic
     """
     leaks: dict[int, int] = {}
     for code in (2, 1):
-        sought = {length: _ends(values, found, np.flatnonzero(part == code), length)
-                  for length in _lengths(found.steps, part, code)}  # fmt: skip
-        for length, (hashes, series) in sought.items():
-            order = np.argsort(hashes, kind="stable")
-            for earlier, run in _runs(values, found, np.flatnonzero(part < code), length):
-                place = np.searchsorted(hashes[order], run)
-                place = np.minimum(place, len(order) - 1)
-                for hit in np.flatnonzero(hashes[order][place] == run):
-                    first = place[hit]
-                    while first < len(order) and hashes[order[first]] == run[hit]:
-                        leaks.setdefault(int(series[order[first]]), int(earlier[hit]))
-                        first += 1
+        later, earlier = np.flatnonzero(part == code), np.flatnonzero(part < code)
+        for one, other in _shared(values, found, later, earlier):
+            leaks.setdefault(one, other)
+        for other, one in _shared(values, found, earlier, later):
+            leaks.setdefault(one, other)
     return dict(sorted(leaks.items()))
 
 
-def _lengths(steps: np.ndarray, part: np.ndarray, code: int) -> list[int]:
-    """Lengths of the runs that are looked for: RUN, and those of series too short for it."""
-    mine = steps[part == code]
-    short = np.unique(mine[mine < 2 * RUN]).tolist()
-    return ([RUN] if (mine >= 2 * RUN).any() else []) + short
+def _shared(
+    values: np.ndarray, found: Recordings, sought: np.ndarray, searched: np.ndarray
+) -> Iterator[tuple[int, int]]:
+    """(series of ``sought``, series of ``searched``) where an end of the one lies in the other."""
+    steps = found.steps[sought]
+    for length in np.unique(np.minimum(steps, RUN)).tolist():
+        hashes, series = _ends(values, found, sought[np.minimum(steps, RUN) == length], length)
+        if not len(hashes):
+            continue
+        for number, run in _runs(values, found, searched, length):
+            place = np.minimum(np.searchsorted(hashes, run), len(hashes) - 1)
+            for hit in np.flatnonzero(hashes[place] == run):
+                for same in range(place[hit], np.searchsorted(hashes, run[hit], side="right")):
+                    yield int(series[same]), int(number[hit])
 
 
 def _ends(
     values: np.ndarray, found: Recordings, series: np.ndarray, length: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(hashes, series) of the first and last run of those series for which ``length`` is asked."""
-    steps = found.steps[series]
-    mine = series[(steps >= 2 * RUN) if length == RUN else (steps == length)]
-    hashes, owners = [], []
-    for number, run in _runs(values, found, mine, length):
+    """(hashes in order, their series) of the first and last varied run of each of the series."""
+    hashes, owners = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
+    for number, run in _runs(values, found, series, length):
         first = np.unique(number, return_index=True)[1]
         last = len(number) - 1 - np.unique(number[::-1], return_index=True)[1]
         ends = np.union1d(first, last)
         hashes.append(run[ends])
         owners.append(number[ends])
-    if not hashes:
-        return np.zeros(1, np.uint64), np.zeros(1, np.int64)
-    return np.concatenate(hashes), np.concatenate(owners)
+    order = np.argsort(np.concatenate(hashes), kind="stable")
+    return np.concatenate(hashes)[order], np.concatenate(owners)[order]
 
 
 def _runs(
