@@ -1,9 +1,9 @@
 """What every block of settings has in common."""
 
 import difflib
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
@@ -29,6 +29,22 @@ class Settings(BaseModel):
                     )
                     raise ValueError(f"unknown key {key!r}; {hint}")
         return value
+
+
+def _named(value: Any) -> Any:
+    """A name, or a list of names, for names of kind auto."""
+    value = [value] if isinstance(value, str) else value
+    return dict.fromkeys(value or (), "auto") if isinstance(value, list | tuple | None) else value
+
+
+def _one_or_several(value: Any) -> Any:
+    """A single text for a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+Target = Literal["auto", "classes", "numbers"]
+Targets = Annotated[dict[str, Target], BeforeValidator(_named)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_one_or_several)]
 
 
 class AttentionSettings(Settings):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ...config.base import Settings, Share, leaves_training_data
+from ...config.base import Settings, Share, Targets, Texts, leaves_training_data
 
 PerturbationType = Literal["knockdown", "knockout", "overexpression", "compound"]
 # Words for them, as columns and settings have them.
@@ -106,18 +106,6 @@ class KnockDown(Settings):
 
 
 LOG_MOST = 20.0  # no logarithm of expression is above it: log1p of the largest 10x count is under 16
-Target = Literal["auto", "classes", "numbers"]
-
-
-def _named(value: Any) -> Any:
-    """A name, or a list of names, for names of kind auto."""
-    value = [value] if isinstance(value, str) else value
-    return dict.fromkeys(value or (), "auto") if isinstance(value, list | tuple | None) else value
-
-
-def _one_or_several(value: Any) -> Any:
-    """A single text for a list of one."""
-    return (value,) if isinstance(value, str) else value
 
 
 def _check_pattern(text: str) -> None:
@@ -150,14 +138,14 @@ class ExpressionDataset(Settings):
     """Which matrix of an .h5ad: X, raw, or the name of a layer."""
     keys: Keys = Keys()
     """Names of the annotation columns."""
-    targets: Annotated[dict[str, Target], BeforeValidator(_named)] = {}
+    targets: Targets = {}
     """Further columns that embeddings are asked for beside the perturbation, such as {cell_type: auto,
     age: numbers}, or a list of names. classes: linear, neighbour and few-label probes. numbers: ridge
     regression. auto: numbers where all values are numbers, some of them fractions or more than 20
     different; prepare says which."""
-    nuisances: Annotated[dict[str, Target], BeforeValidator(_named)] = {}
+    nuisances: Targets = {}
     """The same, of what embeddings should not tell, such as a donor."""
-    control: Annotated[tuple[str, ...], BeforeValidator(_one_or_several)] = ()
+    control: Texts = ()
     """Labels of unperturbed cells, * for any text. Empty = the usual ones: control, ctrl,
     non-targeting, NT, NegCtrl*, unperturbed, DMSO, vehicle."""
     delimiter: Annotated[str, Field(min_length=1)] = "auto"

@@ -1,23 +1,10 @@
 """Settings of data sets of time series."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from ...config.base import Settings, Share, leaves_training_data
-
-Target = Literal["auto", "classes", "numbers"]
-
-
-def _named(value: Any) -> Any:
-    """A name, or a list of names, for names of kind auto."""
-    value = [value] if isinstance(value, str) else value
-    return dict.fromkeys(value or (), "auto") if isinstance(value, list | tuple | None) else value
-
-
-def _one_or_several(value: Any) -> Any:
-    """A single text for a list of one."""
-    return (value,) if isinstance(value, str) else value
+from ...config.base import Settings, Share, Target, Targets, Texts, leaves_training_data
 
 
 class SeriesKeys(Settings):
@@ -37,7 +24,7 @@ class SeriesKeys(Settings):
     site."""
     split: str | None = None
     """Given part of a series, train, val or test: split, part or fold."""
-    channels: Annotated[tuple[str, ...], BeforeValidator(_one_or_several)] = ()
+    channels: Texts = ()
     """Columns that hold the values; with layout wide, the time steps. Empty = all columns of numbers
     that have no other use here; prepare prints them."""
 
@@ -96,10 +83,10 @@ class SeriesDataset(Settings):
     """classes: labels are names. numbers: they are numbers for a regression probe. auto: numbers where
     all of them are numbers and some are fractions; of tables and arrays also where more than 20 whole
     numbers differ. prepare prints which."""
-    targets: Annotated[dict[str, Target], BeforeValidator(_named)] = {}
+    targets: Targets = {}
     """Further columns of a table, or arrays of an .npz, that embeddings are asked for; one value per
     series."""
-    nuisances: Annotated[dict[str, Target], BeforeValidator(_named)] = {}
+    nuisances: Targets = {}
     """The same, of what embeddings should not tell, such as a site."""
     context_length: Annotated[int, Field(ge=2)] | None = None
     """Time steps of a sample, the past that an encoder sees. null = a sample is a whole series."""

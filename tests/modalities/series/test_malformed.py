@@ -1,6 +1,7 @@
 """Bad recordings: one line that names the file, the place, what was found and what to do."""
 
 import gzip
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -319,9 +320,9 @@ def test_damage_is_one_line_or_harmless(tmp_path, kind):
 
 def test_sktime_is_not_there(tmp_path, monkeypatch):
     def no_package(name: str):
-        raise packaged.metadata.PackageNotFoundError(name)
+        raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(packaged.metadata, "distribution", no_package)
+    monkeypatch.setattr(metadata, "distribution", no_package)
     line = refused("sktime", CARD, name="GunPoint")
     assert line == f"source sktime: the package sktime is not installed; {packaged.INSTALL}"
 

@@ -9,13 +9,13 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib import metadata
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
+from ....data.installed import installed
 from ....errors import InputError
 from .annotations import in_memory
 from .source import ExpressionSource, block, factorise
@@ -68,10 +68,4 @@ def located() -> Path:
     Raises:
         InputError: cdt is not installed.
     """
-    try:
-        path = Path(str(metadata.distribution("cdt").locate_file(_FILE)))
-    except metadata.PackageNotFoundError:
-        raise InputError(f"source sachs: the package cdt is not installed; {INSTALL}") from None
-    if not path.is_file():
-        raise InputError(f"source sachs: {path} does not exist; {INSTALL}")
-    return path
+    return installed("cdt", _FILE, "source sachs", INSTALL)

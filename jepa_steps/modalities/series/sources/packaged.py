@@ -1,9 +1,9 @@
 """Sets that come in the package sktime, found without importing it, which takes its dependencies."""
 
 import difflib
-from importlib import metadata
 from pathlib import Path
 
+from ....data.installed import installed
 from ....errors import InputError
 from .source import SeriesSource
 from .ts import read_ts
@@ -46,10 +46,4 @@ def located() -> Path:
     Raises:
         InputError: sktime is not installed.
     """
-    try:
-        folder = Path(str(metadata.distribution("sktime").locate_file(_FOLDER)))
-    except metadata.PackageNotFoundError:
-        raise InputError(f"source sktime: the package sktime is not installed; {INSTALL}") from None
-    if not folder.is_dir():
-        raise InputError(f"source sktime: {folder} does not exist; {INSTALL}")
-    return folder
+    return installed("sktime", _FOLDER, "source sktime", INSTALL)

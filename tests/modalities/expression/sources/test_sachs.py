@@ -100,7 +100,7 @@ def test_a_missing_package_is_one_line_with_the_command(monkeypatch):
     def missing(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(sachs.metadata, "distribution", missing)
+    monkeypatch.setattr(metadata, "distribution", missing)
     with pytest.raises(InputError, match=r"pip install --no-deps cdt==0\.6\.0$") as error:
         sachs.open_sachs()
     assert "\n" not in str(error.value)
