@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 
 from ...figures.style import COLOURS, literal, message
 from ...figures.style import grid as axes_grid
+from ...metrics.neighbours import nearest
 
 _SIDE = 32  # pixels an image is reduced to: a gallery stays small in bytes whatever the data
 _BAD = "#a83c00"
@@ -25,21 +26,6 @@ def thumbnail(image: np.ndarray, side: int = _SIDE) -> np.ndarray:
     blocks = image[:height, :width].reshape(height // step, step, width // step, step, -1)
     small = blocks.mean((1, 3)).round().astype(np.uint8)
     return np.repeat(small, 3, axis=2) if small.shape[2] == 1 else small
-
-
-def nearest(rows: np.ndarray, queries: np.ndarray, pool: np.ndarray, k: int) -> np.ndarray:
-    """The k members of ``pool`` nearest to each query by cosine, nearest first.
-
-    Args:
-        rows: float (n, D). queries, pool: sample numbers (S,) and (P,).
-
-    Returns:
-        int64 (S, k), sample numbers; ties go to the lower place in the pool.
-    """
-    unit = [np.asarray(rows[index], np.float64) for index in (queries, pool)]
-    unit = [x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in unit]
-    order = np.argsort(-(unit[0] @ unit[1].T), axis=1, kind="stable")
-    return np.asarray(pool)[order[:, :k]]
 
 
 def neighbours(

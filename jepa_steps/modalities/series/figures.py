@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from ...draws import evenly
 from ...engine.schedules import target_blocks
 from ...figures.style import COLOURS, grid, literal, message
+from ...metrics.neighbours import nearest
 from .masks import TimeMasks
 from .normalisation import Normalisation
 from .patches import grid as token_grid
@@ -63,9 +64,7 @@ def _neighbours(store: SeriesStore, rows: np.ndarray, description: dict[str, Any
     queries, pool = evenly(store.rows("test"), SHOWN), evenly(store.rows("train"), POOL)
     if min(len(queries), len(pool)) == 0:
         return message("no samples to show")
-    unit = [np.asarray(rows[index], np.float64) for index in (queries, pool)]
-    unit = [x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in unit]
-    near = pool[np.argsort(-(unit[0] @ unit[1].T), axis=1, kind="stable")[:, :NEAR]]
+    near = nearest(rows, queries, pool, NEAR)
     names, labels = store.manifest["classes"], store.labels
     figure, panels = grid(len(queries), NEAR + 1, 7.2, 0.3 + 0.75 * len(queries))
     for line, (query, others) in enumerate(zip(queries, near, strict=True)):

@@ -129,6 +129,15 @@ def test_windows_of_groups_are_resampled_by_group_and_offsets_are_nuisance(tmp_p
     )
 
 
+def test_times_of_a_table_are_told(tmp_path):
+    rows = "".join(f"2026-03-0{1 + i // 24} {i % 24:02}:00,{i * 7 % 5}\n" for i in range(200))
+    (tmp_path / "x.csv").write_text(f"date,load\n{rows}")
+    split = {"kind": "time", "val": 0.3, "test": 0.3}
+    found = run(tmp_path / "x.csv", tmp_path / "data", source="table", context_length=4, split=split)
+    told = [line for line in summary(found, tmp_path) if line.startswith("time: ")]
+    assert len(told) == 1 and "from 2026-03-01 00:00" in told[0] and "every 1h" in told[0], told
+
+
 def test_a_long_series_is_cut_in_stretches_of_time(tmp_path):
     split = {"kind": "time", "val": 0.2, "test": 0.2}
     store = stored(noise(1, 900), tmp_path, context_length=20, target_length=5, stride=5, split=split)

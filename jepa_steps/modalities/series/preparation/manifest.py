@@ -36,9 +36,9 @@ def described(
             "longest": int(found.steps.max()),
             "missing": int(found.missing.sum()),
             "constant": found.constant.tolist(),
+            "first": {"name": found.names[0], "times": found.times[0]},
             "unequal": bool(found.steps.min() < found.steps.max()),
         },
-        "length": windows.longest,
         "classes": labels.classes,
         "counts": {
             name: {
@@ -91,12 +91,13 @@ def spoken(manifest: dict[str, Any]) -> list[str]:
         f"{share:.2%} of the values missing",
         f"samples: {parts}; {_sample(manifest)}",
         *_few_units(manifest),
+        *_times(manifest),
         f"classes: {len(classes)} ({_few(classes)})" if classes else "classes: none",
         *manifest["notes"],
     ]
-    if silent := [name for name, n in zip(names, s["constant"], strict=True) if n]:
-        most = max(s["constant"])
-        found.append(f"constant: {_few(silent)}, in up to {most:,} of {s['count']:,} series")
+    constant = zip(names, s["constant"], strict=True)
+    if silent := [f"{name} in {n:,} of {s['count']:,} series" for name, n in constant if n]:
+        found.append(f"never changes: {_few(silent)}")
     if manifest["skipped"]:
         found.append(f"left out: {len(manifest['skipped'])} series, e.g. {manifest['skipped'][0]}")
     if shared := manifest["shared"]["series"]:
@@ -105,6 +106,15 @@ def spoken(manifest: dict[str, Any]) -> list[str]:
             "keep); scores on test are too good"
         )
     return found
+
+
+def _times(manifest: dict[str, Any]) -> list[str]:
+    """When the first series begins and ends, so that dates that were read wrongly are seen."""
+    first = manifest["series"]["first"]
+    if first["times"] is None:
+        return []
+    step = f", a row every {manifest['step']}" if manifest["step"] else ""
+    return [f"time: {first['name']} from {first['times'][0]} to {first['times'][1]}{step}"]
 
 
 def _few_units(manifest: dict[str, Any]) -> list[str]:
