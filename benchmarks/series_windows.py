@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from jepa_steps.modalities.series.windows import Windows
+from jepa_steps.data.windows import Windows
 
 STEPS, CHANNELS, CONTEXT, BATCH, BATCHES = 200_000, 7, 96, 256, 100
 PREPARE = """

@@ -8,6 +8,7 @@ import numpy as np
 from ...arrays import map_array
 from ...data.splits import FIELDS, SPLITS
 from ...data.targets import PREFIX
+from ...data.windows import Windows
 from ...errors import InputError
 from ...files import sha256, staged, write_csv, write_json
 from .dataset import SeriesDataset
@@ -19,7 +20,6 @@ from .preparation.shared_steps import shared_steps
 from .preparation.statistics import channel_statistics, offsets_and_scales
 from .sources.read import open_source
 from .store import windows_of
-from .windows import Windows
 
 OFFSET, SCALE = "offset", "scale"
 _MOST_SAMPLES = 5_000_000  # rows of splits.csv

@@ -9,9 +9,9 @@ import numpy as np
 
 from ...arrays import map_array
 from ...data.splits import SPLITS, read_splits
+from ...data.windows import Windows
 from ...errors import InputError
 from ...files import read_json
-from .windows import Windows
 
 SEGMENT = ("series", "begin", "steps", "part")
 """Columns of segments.npy: number of the series, first step in values.npy, steps, code of the part."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from ....config import resolved
 from ....data.splits import SPLITS
+from ....data.windows import Windows
 from ..dataset import SeriesDataset
-from ..windows import Windows
 from .labels import Labels
 from .recordings import Recordings
 

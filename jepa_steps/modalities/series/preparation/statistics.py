@@ -6,7 +6,7 @@ Shapes: T time steps of all series, C channels, n samples.
 import numpy as np
 
 from ....arrays import release
-from ..windows import Windows
+from ....data.windows import Windows
 
 _BLOCK = 1 << 20  # values held at once
 

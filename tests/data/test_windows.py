@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from series_factory import dataset, recordings
 
+from jepa_steps.data.windows import Windows
 from jepa_steps.errors import InputError
 from jepa_steps.modalities.series.preparation.division import divide
 from jepa_steps.modalities.series.preparation.manifest import steps_in_several_parts
-from jepa_steps.modalities.series.windows import Windows
 
 SEGMENTS = st.lists(st.integers(1, 40), min_size=1, max_size=6)
 

@@ -1,0 +1,1 @@
+"""Videos: files, folders of frames and arrays, cut into clips that tubelets of pixels make tokens of."""

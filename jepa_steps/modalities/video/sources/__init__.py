@@ -1,0 +1,1 @@
+"""Where videos come from: files by class folder or table, folders of frames, arrays, generated digits."""
