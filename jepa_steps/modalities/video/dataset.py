@@ -13,15 +13,16 @@ Size = Annotated[tuple[Side, Side], BeforeValidator(lambda v: (v, v) if isinstan
 
 
 class VideoKeys(Settings):
-    """Names of the columns of a table with a header. null = find the column by the usual names, and print
-    which; none = do without. A table without a header has two columns, path and label."""
+    """Names of the columns of a table with a header. null = find the column by the usual names, and
+    print which; none = do without. A table without a header has two columns, path and label."""
 
     path: str | None = None
     """File of a video, from the table's folder: path, video, file, filename or video_path."""
     label: str | None = None
     """What a video shows: label, class, target or action."""
     group: str | None = None
-    """The unit that never crosses splits: group, subject, patient, participant, animal, scene or site."""
+    """The unit that never crosses splits: group, subject, patient, participant, animal, scene or
+    site."""
     split: str | None = None
     """Given part of a video, train, val or test: split, part or fold."""
 
@@ -89,8 +90,8 @@ class VideoDataset(Settings):
             raise ValueError("videos belongs to source moving-digits, and only to it")
         if self.source in ("arrays", "moving-digits", "frames") and self.frame_rate is not None:
             raise ValueError(
-                f"frame_rate: found {self.frame_rate:g} with source {self.source}, which tells no times; "
-                "expected null"
+                f"frame_rate: found {self.frame_rate:g} with source {self.source}, which tells no "
+                "times; expected null"
             )
         if self.keys != VideoKeys() and self.source != "table":
             raise ValueError(f"keys: belongs to source table, found with source {self.source}")

@@ -1,1 +1,1 @@
-"""Where videos come from: files by class folder or table, folders of frames, arrays, generated digits."""
+"""Where videos come from: files by class folder or table, folders of frames, arrays, moving digits."""
