@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
-from jepa_steps.modalities.images.augment import Augmentation
-from jepa_steps.modalities.images.pixels import PixelNormalisation
-from jepa_steps.modalities.images.settings import Augment
+from jepa_steps.config.augment import Augment
 from jepa_steps.modalities.images.torchvision_source import import_datasets
+from jepa_steps.model.augment import Augmentation
+from jepa_steps.model.pixels import PixelNormalisation
 
 import_datasets()  # torchvision needs help beside a CPU-only torch
 from torchvision import transforms  # noqa: E402

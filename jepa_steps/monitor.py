@@ -95,7 +95,7 @@ def monitor(
     evidence = _evidence(results, m, stages)
     findings = diagnosis.diagnose(evidence, settings)
     losses = results.tables["metrics"].get("loss", [])
-    measured = ("pooled", "tokens", "ranks", "nuisance", "conditions", "persistence")
+    measured = ("pooled", "tokens", "ranks", "nuisance", "conditions", "persistence", "motion")
     result = {
         **diagnosis.verdict(findings, results.embed["encoder"] == "jepa"),
         "encoder": results.embed["encoder"],
@@ -153,6 +153,7 @@ def _evidence(results: _Results, m: Moments, stages: _Stages) -> Evidence:
         nuisance=_nuisance(embeddings[some], some, samples),
         conditions=results.evaluation.get("conditions"),
         persistence=results.evaluation.get("persistence"),
+        motion=results.evaluation.get("motion"),
         settings=results.train if isinstance(results.train, JepaRun) else None,
         remedies=given_by(optional_part(results.encoder["modality"], "remedies")),
     )

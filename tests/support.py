@@ -24,5 +24,5 @@ TINY = {
 def parse_training(value: dict[str, Any], source: str = "test") -> Settings:
     """Settings of a training, on the kind of data that its encoder is for (floors: images)."""
     prefix = str(value.get("encoder")).split("-")[0] if isinstance(value, dict) else ""
-    modality = {"bio": "expression", "series": "series"}.get(prefix, "images")
+    modality = {"bio": "expression", "series": "series", "video": "video"}.get(prefix, "images")
     return training.parse_training(value, source, modality)

@@ -13,11 +13,12 @@ class Embed(Settings):
     pooling: Literal["mean", "max"] = "mean"
     """How token embeddings become one embedding a sample."""
     poolings: tuple[
-        Annotated[str, Field(pattern=r"^(online-)?(mean|max|concat|last[1-9]\d?)$")], ...
+        Annotated[str, Field(pattern=r"^(online-)?(mean|max|concat|slices|last[1-9]\d?)$")], ...
     ] = ()
     """Further ways, among which the probe chooses on val: max; concat (all tokens, one after another);
-    last4 or another number (token means of the last four blocks, side by side; of all blocks where
-    there are fewer). Floors of one vector have none. online-mean and the like: the same of the encoder
+    slices (means over all axes of the grid but the first, side by side: of clips, one for each time);
+    last4 or another number (token means of the last four blocks, side by side; of all blocks where there
+    are fewer). Floors of one vector have none. online-mean and the like: the same of the encoder
     that saw the context, where the exported one is its moving average (kind ema_target); published work
     finds the one better for some questions and the other for others."""
     batch_size: Annotated[int, Field(ge=1)] = 512

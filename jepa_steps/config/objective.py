@@ -24,8 +24,8 @@ class Objective(Settings):
     projector: Annotated[int, Field(ge=2)] | None = None
     """Width of a Linear-LayerNorm-GELU-Linear between embeddings and the terms of vicreg and sigreg;
     it is not part of the exported encoder. null: none."""
-    distance: Literal["smooth_l1", "l2"] = "smooth_l1"
-    """Distance for ema_target."""
+    distance: Literal["smooth_l1", "l1", "l2"] = "smooth_l1"
+    """Distance for ema_target; V-JEPA has l1."""
     ema_momentum: tuple[Share, Share] = (0.996, 1.0)
     """EMA momentum of the target encoder at the first and last step; linear between."""
     invariance: Annotated[float, Field(ge=0)] = 25.0

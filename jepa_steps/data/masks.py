@@ -10,6 +10,7 @@ Shapes: B samples, H x W grid of N tokens, M target blocks, T tokens per block, 
 
 import copy
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -43,6 +44,38 @@ def block_size(grid: tuple[int, int], scale: float, aspect: float, leave: int = 
     while h * w > rows * cols - leave and h * w > 1:
         h, w = (h - 1, w) if h >= w else (h, w - 1)
     return h, w
+
+
+def cover(corners: np.ndarray, size: tuple[int, ...], grid: tuple[int, ...]) -> np.ndarray:
+    """Tokens inside any of the blocks of ``size`` at ``corners`` int64 (B, M, axes): bool (B, N)."""
+    B, M, axes = corners.shape
+    inside = []
+    for axis in range(axes):
+        place = np.arange(grid[axis]) - corners[..., axis, None]
+        shape = [B, M, *(grid[axis] if a == axis else 1 for a in range(axes))]
+        inside.append(((place >= 0) & (place < size[axis])).reshape(shape))
+    covered = reduce(np.logical_and, (part[:, 0] for part in inside))
+    for m in range(1, M):
+        covered |= reduce(np.logical_and, (part[:, m] for part in inside))
+    return covered.reshape(B, -1)
+
+
+def first_in_order(tokens: np.ndarray, length: int, order: np.ndarray, enter: np.ndarray) -> np.ndarray:
+    """``length`` of the marked tokens of each sample, int64 (B, length): the first ones from a place in
+    a cyclic order on.
+
+    Args:
+        tokens: bool (B, N), at least ``length`` marked per sample.
+        order: int64 (N,), a permutation. enter: int64 (B,), the place of each sample in it.
+    """
+    shuffled = tokens[:, order]
+    # Rank of each marked token, counted cyclically from the sample's own place.
+    count = np.cumsum(shuffled, 1, dtype=np.int32)
+    before = np.where(enter > 0, count[np.arange(len(count)), enter - 1], 0)
+    rank = count - before[:, None]
+    rank += (rank <= 0) * count[:, -1:]
+    keep = shuffled & (rank <= length)
+    return order[np.nonzero(keep)[1]].reshape(len(tokens), length)
 
 
 class MultiBlockMasks:
@@ -113,7 +146,7 @@ class MultiBlockMasks:
         empty = np.flatnonzero(~visible.any(1))
         if len(empty):  # all blocks onto the first one: at least one token stays outside it
             corners[empty] = corners[empty, :1]
-            visible[empty] = ~self._cover(corners[empty], target)
+            visible[empty] = ~cover(corners[empty], target, self.grid)
         cols = self.grid[1]
         offsets = (np.arange(target[0])[:, None] * cols + np.arange(target[1])).ravel()
         top_left = corners[..., 0] * cols + corners[..., 1]
@@ -125,22 +158,12 @@ class MultiBlockMasks:
         u = u.reshape(len(u), self.blocks + 1, 2)
         room = np.array([self.grid[0] - target[0] + 1, self.grid[1] - target[1] + 1])
         corners = (u[:, : self.blocks] * room).astype(np.int64)
-        visible = ~self._cover(corners, target)
+        visible = ~cover(corners, target, self.grid)
         if context != self.grid:
             room = np.array([self.grid[0] - context[0] + 1, self.grid[1] - context[1] + 1])
-            visible &= self._cover((u[:, self.blocks :] * room).astype(np.int64), context)
+            corner = (u[:, self.blocks :] * room).astype(np.int64)
+            visible &= cover(corner, context, self.grid)
         return visible, corners
-
-    def _cover(self, corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """bool (B, N): tokens inside any of the (B, M) blocks at ``corners``."""
-        rows = np.arange(self.grid[0]) - corners[..., 0, None]
-        cols = np.arange(self.grid[1]) - corners[..., 1, None]
-        rows = (rows >= 0) & (rows < size[0])
-        cols = (cols >= 0) & (cols < size[1])
-        covered = rows[:, 0, :, None] & cols[:, 0, None, :]
-        for m in range(1, corners.shape[1]):
-            covered |= rows[:, m, :, None] & cols[:, m, None, :]
-        return covered.reshape(len(corners), -1)
 
     def context(
         self, visible: np.ndarray, length: int, step: int, epoch: np.ndarray, index: np.ndarray
@@ -152,14 +175,7 @@ class MultiBlockMasks:
         n = visible.shape[1]
         order = np.argsort(draws.uniform(self._order, step, 0, n)[0])
         enter = (draws.uniform(self._enter, epoch, index, 1)[:, 0] * n).astype(np.int64)
-        shuffled = visible[:, order]
-        # Rank of each visible token, counted cyclically from the sample's own place.
-        count = np.cumsum(shuffled, 1, dtype=np.int32)
-        before = np.where(enter > 0, count[np.arange(len(count)), enter - 1], 0)
-        rank = count - before[:, None]
-        rank += (rank <= 0) * count[:, -1:]
-        keep = shuffled & (rank <= length)
-        return order[np.nonzero(keep)[1]].reshape(len(visible), length)
+        return first_in_order(visible, length, order, enter)
 
     def __call__(self, step: int, epoch: np.ndarray, index: np.ndarray) -> BlockMasks:
         """Masks of one batch whose samples all live in this process."""

@@ -17,6 +17,7 @@ RULES = (
     embedding_rules.dimensional_collapse,
     embedding_rules.condition_ignored,
     embedding_rules.persistence,
+    embedding_rules.no_motion,
     training_rules.small_batch,
     training_rules.under_trained,
     training_rules.no_learning,

@@ -58,7 +58,7 @@ def temporal_collapse(e: Evidence, limits: Limits) -> Finding | None:
         f"{over_time:.2%} of the token variance beside position lies within samples, over time (limit "
         f"{limits.time_share:.0%}); samples differ by {sample:.0%} of all (n = {e.tokens['samples']} "
         f"samples, {e.tokens['n']} tokens){e.when}",
-        "The tokens of a series say the same at all times. A mean of them loses nothing by that; a "
+        "The tokens of a sample say the same at all times. A mean of them loses nothing by that; a "
         "forecast does. Predict hidden time instead of whole views, or hide more of it.",
         e.patch(e.remedies.equal_over_time),
     )
@@ -193,6 +193,25 @@ def persistence(e: Evidence, limits: Limits) -> Finding | None:
         f"common; n = {e.persistence['n']} test samples){e.when}",
         "The predictor does no better than to repeat the present. Give it more depth, and train longer.",
         e.patch(remedies.deeper_predictor, lambda s: remedies.longer(s, 2.0)),
+    )
+
+
+def no_motion(e: Evidence, limits: Limits) -> Finding | None:
+    """A probe of whole clips that is no better than one of single frames."""
+    if e.motion is None or e.remedies.equal_over_time is None:
+        return None
+    if e.motion["verdict"] not in ("ties", "below"):
+        return None
+    m = e.motion
+    return Finding(
+        "no motion",
+        "warning",
+        f"a probe of whole clips is right in {m['clip']:.1%}, one of single frames in {m['frame']:.1%} "
+        f"(difference {100 * m['difference']:+.1f} points, 95 % interval {100 * m['low']:+.1f} to "
+        f"{100 * m['high']:+.1f}; n = {m['n']} test clips){e.when}",
+        "One frame tells as well what the labels ask: either they need no motion, or the encoder does "
+        "not read it. If they do need it, predict later frames, take longer tubelets, or train longer.",
+        e.patch(e.remedies.equal_over_time),
     )
 
 

@@ -48,6 +48,8 @@ class Evidence:
         conditions: ``condition_statistics``, if predictions have conditions.
         persistence: n, and the distances of the future's embeddings from what is ``predicted`` and from
             the last embedding of the past ``repeated``, if the future is predicted.
+        motion: accuracies of a probe of whole ``clip``s and of single ``frame``s, their difference with
+            interval and verdict, and n, of data whose samples have frames.
         settings: of the training.
         remedies: those of its kind of data.
         finished: False while training goes on; rules about its end wait.
@@ -64,6 +66,7 @@ class Evidence:
     nuisance: dict[str, Any] | None = None
     conditions: dict[str, Any] | None = None
     persistence: dict[str, Any] | None = None
+    motion: dict[str, Any] | None = None
     settings: Settings | None = None
     remedies: Remedies = GENERAL
     finished: bool = True

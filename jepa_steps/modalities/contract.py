@@ -161,9 +161,10 @@ class Evaluation:
     result: evaluation.json. ``task`` names what is predicted, ``held_out`` counts it, ``leaky`` tells
     whether a look-up could win, ``verdicts`` stand beside the best baseline of each metric,
     ``conditions`` are what the condition explains (``metrics.nuisance.condition_statistics``), where
-    there is one; ``persistence`` tells whether the predicted future is nearer than the present
-    (``metrics.evidence``). header, rows: scores.csv. predictions: predictions.npy. figure:
-    evaluation.svg. export: writes predictions to a folder as other tools read them.
+    there is one; ``persistence`` tells whether the predicted future is nearer than the present,
+    ``motion`` how far a probe of whole clips is above one of single frames (``metrics.evidence``).
+    header, rows: scores.csv. predictions: predictions.npy. figure: evaluation.svg. export: writes
+    predictions to a folder as other tools read them.
     """
 
     result: dict[str, Any]
@@ -174,14 +175,21 @@ class Evaluation:
     export: Callable[[Path], None] | None = None
 
 
+class Table(TypedDict):
+    """A table of the report: rows of (name, cells (value, interval)) by column, the model first."""
+
+    caption: str
+    columns: list[str]
+    rows: list[tuple[str, list[tuple[str, str]]]]
+
+
 class Evaluated(TypedDict):
     """An evaluation ready to be laid out on the page and on the verdict card.
 
     title, units: headline, and what is held out. leaky: whether a look-up could win; leak: why.
     verdicts: per metric against its best baseline: metric, says, why ("", or what too little it stands
-    on), model, baseline, difference, interval, closed (share of the gap to the ceiling), n. columns,
-    methods: a table of (method, cells (value, interval)) by metric, the model first, with
-    methods_caption and note; interval: how it was obtained.
+    on), model, baseline, difference, interval, closed (share of the gap to the ceiling), n. tables:
+    every method by metric, with a note; interval: how it was obtained.
     facts: (name, value). figure: (title, caption) of evaluation.svg.
     """
 
@@ -190,9 +198,7 @@ class Evaluated(TypedDict):
     leaky: bool
     leak: str
     verdicts: list[dict[str, Any]]
-    columns: list[str]
-    methods: list[tuple[str, list[tuple[str, str]]]]
-    methods_caption: str
+    tables: list[Table]
     note: str
     interval: str
     facts: list[tuple[str, str]]

@@ -25,6 +25,8 @@ class TokenEncoder(nn.Module):
             Where tokens may be empty, ``present(x, keep)`` is bool (B, K), or None: all hold values.
         final_norm: False leaves tokens as the last block gives them; what the tokenizer says of values
             then stands in them on a linear path.
+        runs: tokens attend to each other within as many equal runs of the tokens, each by itself; the
+            tokens that are kept must come in such runs. 1 = all to all.
     """
 
     def __init__(
@@ -34,8 +36,10 @@ class TokenEncoder(nn.Module):
         heads: int,
         mlp_ratio: float = 4.0,
         final_norm: bool = True,
+        runs: int = 1,
     ):
         super().__init__()
+        self.runs = runs
         self.tokenizer, self.dim, self.grid = tokenizer, tokenizer.dim, tokenizer.grid
         self.register_buffer("positions", sincos_positions(self.grid, self.dim), persistent=False)
         self.transformer = Transformer(self.dim, depth, heads, mlp_ratio, final_norm)
@@ -55,6 +59,8 @@ class TokenEncoder(nn.Module):
         """Token embeddings (B, K, D) of the tokens in ``keep_BK``, or of all N tokens."""
         positions = self.positions if keep_BK is None else self.positions[keep_BK]
         tokens_BKD, present_BK = self.tokenizer(x, keep_BK) + positions, self._present(x, keep_BK)
+        if self.runs > 1:
+            return self.transformer(self._run_by_run(tokens_BKD)).reshape(tokens_BKD.shape)
         if present_BK is None:
             return self.transformer(tokens_BKD)
         return _filled(self.transformer(tokens_BKD, _attended(present_BK)), present_BK)
@@ -62,10 +68,17 @@ class TokenEncoder(nn.Module):
     def layers(self, x: Tensor, count: int) -> list[Tensor]:
         """Token embeddings (B, N, D) of the last ``count`` blocks, all but the last before the end."""
         tokens_BND, present_BN = self.tokenizer(x) + self.positions, self._present(x, None)
+        if self.runs > 1:
+            layers = self.transformer.layers(self._run_by_run(tokens_BND), count)
+            return [layer.reshape(tokens_BND.shape) for layer in layers]
         if present_BN is None:
             return self.transformer.layers(tokens_BND, count)
         layers = self.transformer.layers(tokens_BND, count, _attended(present_BN))
         return [_filled(layer_BND, present_BN) for layer_BND in layers]
+
+    def _run_by_run(self, tokens_BKD: Tensor) -> Tensor:
+        B, K, D = tokens_BKD.shape
+        return tokens_BKD.reshape(B * self.runs, K // self.runs, D)
 
 
 def _attended(present_BK: Tensor) -> Tensor:

@@ -102,8 +102,9 @@ class Encoder:
     def poolings(self, samples: np.ndarray | Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Embeddings float32 (B, D_p) of one pass, by name of what is done with the tokens.
 
-        mean, max: over tokens. concat: all tokens, one after another. lastK: token means of the last
-        K blocks side by side (K = 4 in I-JEPA, Assran et al. 2023, appendix A.2).
+        mean, max: over tokens. concat: all tokens, one after another. slices: means over all axes of the
+        grid but the first, side by side: of clips, one for each time. lastK: token means of the last K
+        blocks side by side (K = 4 in I-JEPA, Assran et al. 2023, appendix A.2).
         """
         names = list(names)
         return fitting(lambda some: self._poolings(some, names), samples)
@@ -118,6 +119,7 @@ class Encoder:
             "mean": lambda: tokens.mean(1),
             "max": lambda: tokens.amax(1),
             "concat": lambda: tokens.flatten(1),
+            "slices": lambda: tokens.unflatten(1, (self.grid[0], -1)).mean(2).flatten(1),
         }
         for name, k in last.items():
             pool[name] = lambda k=k: torch.cat([layer.mean(1) for layer in layers[-k:]], 1)

@@ -44,6 +44,9 @@ SERIES = {
 
 
 def settings(name: str, **changes) -> JepaRun:
+    if name == "video":
+        model = {"patch_size": 4, "dim": 32, "heads": 1}
+        return parse_training({"encoder": "video-jepa", "steps": 4000, "model": model, **changes}, name)
     if name in SERIES:
         change = {"encoder": "series-jepa", "steps": 4000, **SERIES[name], **changes}
         return parse_training(change, name)
@@ -231,6 +234,18 @@ PLANTED = {
         "persistence": {"n": 256, "predicted": 0.62, "repeated": 0.6},
         "settings": settings("series future"),
     },
+    "no motion": lambda: {
+        "motion": {
+            "n": 500,
+            "clip": 0.31,
+            "frame": 0.30,
+            "difference": 0.01,
+            "low": -0.02,
+            "high": 0.04,
+            "verdict": "ties",
+        },
+        "settings": settings("video"),
+    },
 }
 
 
@@ -239,5 +254,5 @@ def planted(name: str, **changes) -> Evidence:
     if evidence.settings is None:
         return evidence
     prefix = evidence.settings.encoder.split("-")[0]
-    modality = {"bio": "expression", "series": "series"}.get(prefix, "images")
+    modality = {"bio": "expression", "series": "series", "video": "video"}.get(prefix, "images")
     return replace(evidence, remedies=part(modality, "remedies").REMEDIES)

@@ -44,7 +44,7 @@ def test_planted_faults_are_named_with_numbers_and_where_they_are_explained(name
     assert name in found
     assert re.search(r"\d", found[name].evidence) and found[name].advice.endswith(".")
     if found[name].name in ("rank-k collapse", "high correlation", "nuisance-dominated embeddings",
-                            "condition ignored", "temporal collapse", "persistence"):  # fmt: skip
+                            "condition ignored", "temporal collapse", "persistence", "no motion"):  # fmt: skip
         assert "after step 4000" in found[name].evidence
     assert found[name].doc == f"docs/reading-the-report.md#{name.lower().replace(' ', '-')}"
 

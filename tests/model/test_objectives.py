@@ -73,13 +73,13 @@ def test_position_centring_with_different_visible_tokens():
         assert torch.allclose(centred[here], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["smooth_l1", "l2"])
+@pytest.mark.parametrize("kind", ["smooth_l1", "l1", "l2"])
 def test_ema_target_loss_is_the_distance_to_the_normalised_target(kind):
     p, t = torch.randn(5, 3, 8, requires_grad=True), torch.randn(5, 3, 8, requires_grad=True)
     loss = ema_target_loss(p, t, kind)
     n = (t - t.mean(-1, keepdim=True)) / (t.var(-1, unbiased=False, keepdim=True) + 1e-5).sqrt()
     d = (p - n).abs()
-    written = torch.where(d < 1, d**2 / 2, d - 0.5) if kind == "smooth_l1" else d**2
+    written = {"smooth_l1": torch.where(d < 1, d**2 / 2, d - 0.5), "l1": d, "l2": d**2}[kind]
     assert loss.item() == pytest.approx(written.mean().item(), rel=1e-5)
     loss.backward()
     assert t.grad is None and p.grad is not None

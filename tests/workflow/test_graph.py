@@ -211,7 +211,7 @@ EVERY = {(step, modality) for step in CODE for modality in MODALITIES}
         ("threads.py", set()),
         ("modalities/__init__.py", set()),
         ("modalities/expression/sources/h5ad.py", set(CODE) - set(OF_NO_KIND)),
-        ("modalities/images/augment.py", set(CODE) - set(OF_NO_KIND)),
+        ("modalities/images/batches.py", set(CODE) - set(OF_NO_KIND)),
     ],
 )
 def test_a_change_of_code_runs_the_steps_that_use_it(file, changed, tmp_path):

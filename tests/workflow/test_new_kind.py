@@ -137,7 +137,7 @@ def experiments(folder: Path) -> dict[str, set[str]]:
     [
         ("modalities/expression/sources/h5ad.py", set()),
         ("modalities/waves/store.py", {"waves-jepa", "waves-untrained"}),
-        ("modalities/images/augment.py", {"digits-jepa"}),
+        ("modalities/images/batches.py", {"digits-jepa"}),
         ("files.py", set(CONFIG["experiments"])),
         ("cli.py", set()),
     ],

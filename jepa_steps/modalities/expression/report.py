@@ -44,15 +44,20 @@ def evaluation(found: dict[str, Any]) -> Evaluated:
             "Every held-out perturbation as a dot, the mean as a ring; the model in colour, "
             "baselines grey, replicates of the same perturbation (the ceiling) as a dashed line.",
         ),
-        "methods_caption": "Every method: mean over held-out perturbations, each in each of its "
-        "contexts, where the metric is defined; 95 % interval",
         "note": "This experiment: shifts of its embeddings refitted in closed form with the "
         "encoder frozen, read out to expression by ridge. L2 and E-distance: lower is better. "
         "Discrimination and centroid accuracy: .5 is chance. Ceiling: replicates of the same "
         "perturbation, corrected to the mean of all cells where a formula exists.",
-        "columns": [METRICS[m] for m in shown],
-        "methods": [
-            (title(method), [_cell(values.get(m), asked_for) for m in shown]) for method, values in lines
+        "tables": [
+            {
+                "caption": "Every method: mean over held-out perturbations, each in each of its "
+                "contexts, where the metric is defined; 95 % interval",
+                "columns": [METRICS[m] for m in shown],
+                "rows": [
+                    (title(method), [_cell(values.get(m), asked_for) for m in shown])
+                    for method, values in lines
+                ],
+            }
         ],
         "verdicts": [_verdict(row) for row in found["verdicts"] if row["metric"] in METRICS],
         "leaky": found["leaky"],

@@ -13,8 +13,8 @@ from torch import Tensor
 from ...data.masks import MultiBlockMasks
 from ...data.order import Order
 from ...device import moved, resident
-from .augment import Augmentation
-from .pixels import PixelNormalisation
+from ...model.augment import Augmentation
+from ...model.pixels import PixelNormalisation
 from .reader import Reader
 from .settings import ImageJepa
 from .store import ImageStore

@@ -2,15 +2,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
+from ...data.parallel import in_order
 from ...errors import InputError
 from .decode import array_image, brightest, full_scale, open_image, to_pixels
 from .settings import ImageDataset
@@ -50,7 +47,8 @@ def decode_all(source: Source, dataset: ImageDataset, path: Path, workers: int) 
         ([source.items(i) for i in range(a, min(a + _CHUNK, n))], source.names[a : a + _CHUNK], dataset)
         for a in range(0, n, _CHUNK)
     )
-    for number, (images, good, reasons, values) in enumerate(_in_order(tasks, workers, n)):
+    workers = 1 if n <= 4 * _CHUNK else workers  # a few are decoded sooner than processes start
+    for number, (images, good, reasons, values) in enumerate(in_order(_decode_chunk, tasks, workers)):
         if reasons and dataset.on_error == "fail":
             raise InputError(f"{reasons[0]}; set on_error: skip to leave such files out")
         skipped += reasons
@@ -68,21 +66,6 @@ def decode_all(source: Source, dataset: ImageDataset, path: Path, workers: int) 
     writer.close()
     rows, hashes = np.array(kept, dtype=np.int64), np.array(digests, dtype="S16")
     return Decoded(rows, hashes, skipped, most_of, dict(counts))
-
-
-def _in_order(tasks: Iterator[tuple], workers: int, n: int) -> Iterator[tuple]:
-    """Decode tasks in parallel; at most two a worker are in flight, so memory stays bounded."""
-    if workers == 1 or n <= 4 * _CHUNK:
-        yield from (_decode_chunk(*task) for task in tasks)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        pending = [pool.submit(_decode_chunk, *task) for task in islice(tasks, 2 * workers)]
-        try:
-            while pending:
-                yield pending.pop(0).result()
-                pending += [pool.submit(_decode_chunk, *task) for task in islice(tasks, 1)]
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _decode_chunk(

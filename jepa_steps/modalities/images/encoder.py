@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...model.encoder import TokenEncoder, as_tensor
+from ...model.pixels import PixelNormalisation
 from ...model.seeded import seeded
-from .pixels import PixelNormalisation
 from .settings import ImageJepa, UntrainedImageEncoder
 from .store import ImageStore
 from .tokenizer import PatchTokenizer

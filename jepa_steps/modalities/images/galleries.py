@@ -6,26 +6,15 @@ Shapes: n samples, D dimensions, S shown samples, N tokens, H x W x C pixels.
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ...figures.mosaic import mosaic, thumbnail
 from ...figures.style import COLOURS, literal, message
 from ...figures.style import grid as axes_grid
 from ...metrics.neighbours import nearest
 
-_SIDE = 32  # pixels an image is reduced to: a gallery stays small in bytes whatever the data
 _BAD = "#a83c00"
-
-
-def thumbnail(image: np.ndarray, side: int = _SIDE) -> np.ndarray:
-    """uint8 (H, W, C) reduced by averaging whole blocks until it fits into ``side`` pixels; the rest
-    that fills no block is cut off. Grey is repeated to RGB."""
-    step = -(-max(image.shape[:2]) // side)
-    height, width = (size // step * step for size in image.shape[:2])
-    blocks = image[:height, :width].reshape(height // step, step, width // step, step, -1)
-    small = blocks.mean((1, 3)).round().astype(np.uint8)
-    return np.repeat(small, 3, axis=2) if small.shape[2] == 1 else small
 
 
 def neighbours(
@@ -53,7 +42,7 @@ def neighbours(
     shown = np.column_stack([queries, nearest(rows, queries, pool, k)])
     tiles = np.array([[thumbnail(images[sample]) for sample in line] for line in shown])
     figure, ((axes,),) = axes_grid(1, 1, 0.75 * shown.shape[1], 0.9 * len(shown) + 0.3)
-    places, unit = _mosaic(axes, tiles, above=0.3)
+    places, unit = mosaic(axes, tiles, above=0.3)
     for line, samples in zip(places, shown, strict=True):
         for rank, ((x, y), sample) in enumerate(zip(line, samples, strict=True)):
             label, same = labels[sample], labels[sample] == labels[samples[0]]
@@ -92,7 +81,7 @@ def masks_on_samples(
     samples = list(zip(images, context, targets, strict=True))
     tiles = np.array([[thumbnail(part(*sample)) for sample in samples] for part in parts])
     figure, ((axes,),) = axes_grid(1, 1, 0.75 * len(images) + 0.6, 2.4)
-    places, unit = _mosaic(axes, tiles, above=0.0)
+    places, unit = mosaic(axes, tiles, above=0.0)
     high, wide = (size / n for size, n in zip(tiles.shape[2:4], grid, strict=True))
     for (x, y), blocks in zip(places[2], targets, strict=True):
         for colour, block in zip(COLOURS * 2, blocks, strict=False):
@@ -112,25 +101,3 @@ def _faded(image: np.ndarray, tokens: np.ndarray, grid: tuple[int, int]) -> np.n
     keep = keep.reshape(grid).repeat(image.shape[0] // grid[0], 0).repeat(image.shape[1] // grid[1], 1)
     pale = 255 - (255 - image.astype(np.float64)) * 0.08
     return np.where(keep[..., None], image, pale.round().astype(np.uint8))
-
-
-def _mosaic(axes: Axes, tiles: np.ndarray, above: float) -> tuple[np.ndarray, float]:
-    """Draw tiles uint8 (R, C, h, w, 3) as one image, which takes far fewer bytes than one a tile.
-
-    Args:
-        above: room over each tile, in heights of a tile.
-
-    Returns:
-        the tiles' upper left corners float64 (R, C, 2) as (x, y), and the height of a tile.
-    """
-    rows, columns, height, width, _ = tiles.shape
-    gap, room = max(1, width // 10), max(1, round(height * (above + 0.1)))
-    canvas = np.full((rows * (height + room), columns * (width + gap), 3), 255, np.uint8)
-    places = np.empty((rows, columns, 2))
-    for r, c in np.ndindex(rows, columns):
-        x, y = c * (width + gap), r * (height + room) + room
-        canvas[y : y + height, x : x + width] = tiles[r, c]
-        places[r, c] = x - 0.5, y - 0.5
-    axes.imshow(canvas, interpolation="none")  # "none" keeps the image's own pixels in the file
-    axes.axis("off")
-    return places, float(height)

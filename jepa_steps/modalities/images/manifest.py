@@ -1,14 +1,15 @@
 """What the manifest of a prepared image data set says, and what of it the terminal shows."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ...config import resolved
 from ...data import splits
+from ...data.folders import few
+from ...data.pixels import channel_statistics
 from ...data.splits import SPLITS
-from .folders import few
 from .settings import ImageDataset
 from .sources import Source
 
@@ -69,17 +70,14 @@ def pixel_statistics(path: Path, rows: np.ndarray) -> tuple[list[float], list[fl
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
         (n, *shape), _, _ = np.lib.format.read_array_header_1_0(file)
-        counts = np.zeros((shape[2], 256), np.int64)
-        for a in range(0, n, 1024):
-            block = np.fromfile(file, np.uint8, min(1024, n - a) * int(np.prod(shape)))
-            block = block.reshape(-1, *shape)[rows[(rows >= a) & (rows < a + 1024)] - a]
-            for c in range(shape[2]):
-                counts[c] += np.bincount(block[..., c].ravel(), minlength=256)
-    levels = np.arange(256) / 255
-    share = counts / counts.sum(1, keepdims=True)
-    mean = share @ levels
-    std = np.sqrt((share * (levels - mean[:, None]) ** 2).sum(1))
-    return mean.tolist(), np.maximum(std, 1 / 255).tolist()
+        blocks = (_block(file, a, min(1024, n - a), shape, rows) for a in range(0, n, 1024))
+        return channel_statistics(blocks, shape[2])
+
+
+def _block(file: BinaryIO, first: int, n: int, shape: list[int], rows: np.ndarray) -> np.ndarray:
+    """Of the ``n`` images that come next, from number ``first`` on, those of ``rows``."""
+    block = np.fromfile(file, np.uint8, n * int(np.prod(shape))).reshape(-1, *shape)
+    return block[rows[(rows >= first) & (rows < first + n)] - first]
 
 
 def spoken(manifest: dict[str, Any]) -> list[str]:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from ...data import groups, splits
+from ...data.folders import few
 from ...data.splits import SPLITS, write_splits
 from ...errors import InputError
 from ...files import sha256, staged, write_json
 from .decode_all import Decoded, decode_all
-from .folders import few
 from .manifest import described, duplicates, group_counts, spoken
 from .settings import ImageDataset
 from .sources import Source, read_source

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ...config.base import AttentionSettings, Range, Settings, Share, ordered
+from ...config.augment import Augment
+from ...config.base import AttentionSettings, Settings, Share
 from ...config.evaluate import Evaluate as Evaluate
 from ...config.floors import PcaEncoder, UntrainedEncoder
 from ...config.masks import Masks
@@ -88,32 +89,6 @@ class Model(AttentionSettings):
     """Attention heads; width/heads of 32 to 64 is fastest."""
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
     """Hidden width of a block's MLP over dim."""
-
-
-class Augment(Settings):
-    """Random resized crop and flip; the default is none."""
-
-    crop_scale: Range = (1.0, 1.0)
-    """Share of the image area that is kept, [low, high]; 0.3 to 1 in I-JEPA on ImageNet."""
-    crop_aspect: Range = (1.0, 1.0)
-    """Width/height of the crop, [low, high]."""
-    flip: Share = 0.0
-    """Probability of a horizontal flip; 0 where left and right matter, as in digits."""
-    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Colour jitter: pixel values are multiplied by a factor from [1 - x, 1 + x]."""
-    contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Colour jitter: distances from the image's mean are multiplied by a factor from [1 - x, 1 + x]."""
-    saturation: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Colour jitter: distances from grey are multiplied by a factor from [1 - x, 1 + x]."""
-    target: Literal["same", "own"] = "same"
-    """same: context and target are parts of one augmented image (I-JEPA). own: the target is an
-    augmentation of its own, with the same ranges; for objective.level pooled."""
-
-    @model_validator(mode="after")
-    def _ranges(self) -> "Augment":
-        ordered("crop_scale", self.crop_scale, 1.0)
-        ordered("crop_aspect", self.crop_aspect)
-        return self
 
 
 class ImageJepa(JepaRun):

@@ -12,6 +12,7 @@ from ...data.splits import read_splits
 from ...errors import InputError
 from ...figures.style import message
 from ...metrics.comparison import how_many
+from ...metrics.errors_compared import judge, summary
 from ...model.export import Encoder, build, load_encoder, load_online
 from ..contract import Evaluation
 from .forecasting.features import WIDEST, token_features
@@ -19,7 +20,6 @@ from .forecasting.figure import forecast_figure
 from .forecasting.methods import FLOORS, MODEL, Forecasts, forecasts
 from .forecasting.names import METRICS
 from .forecasting.persistence import persistence
-from .forecasting.verdicts import judge, summary
 from .forecasting.windows import ForecastWindows
 from .settings import Evaluate
 from .store import SeriesStore, open_store

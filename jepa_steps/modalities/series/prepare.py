@@ -136,7 +136,7 @@ def _write_splits(
         columns.append(_units(series, start, found, groups, dataset))
     for name, texts in labels.targets.items():
         header.append(PREFIX + name)
-        columns.append(texts[s] for s in series)
+        columns.append([texts[s] for s in series])
     taken = {OFFSET, SCALE} & set(labels.targets)
     own = {name: v for name, v in zip((OFFSET, SCALE), scales, strict=True) if name not in taken}
     for name, values in own.items():

@@ -106,14 +106,18 @@ def evaluation(found: dict[str, Any]) -> Evaluated:
         "leaky": found["leaky"],
         "leak": "",
         "verdicts": [_verdict(row, found["units"]) for row in found["verdicts"]],
-        "columns": [_column(column) for column in columns],
-        "methods": [
-            (title(name), [_cell(lines[column]) for column in columns])
-            for name, lines in found["methods"].items()
+        "tables": [
+            {
+                "caption": "Errors on test, averaged over the steps up to the horizon and over "
+                "channels, in units of the training part's standard deviation; lower is better. MASE is "
+                "relative to the seasonal forecast on the training part.",
+                "columns": [_column(column) for column in columns],
+                "rows": [
+                    (title(name), [_cell(lines[column]) for column in columns])
+                    for name, lines in found["methods"].items()
+                ],
+            }
         ],
-        "methods_caption": "Errors on test, averaged over the steps up to the horizon and over "
-        "channels, in units of the training part's standard deviation; lower is better. MASE is "
-        "relative to the seasonal forecast on the training part.",
         "note": "Every ridge regression predicts the change against the last value; its strength was "
         "chosen on val.",
         "interval": found["interval"],

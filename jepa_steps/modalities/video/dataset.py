@@ -40,8 +40,9 @@ class VideoDataset(Settings):
     generated."""
     path: str
     """File or folder to read; for moving-digits, the data card."""
-    videos: Annotated[int, Field(ge=30, le=1797)] | None = None
-    """How many videos are generated, each with a digit of its own; only for source moving-digits."""
+    videos: Annotated[int, Field(ge=30, le=100_000)] | None = None
+    """How many videos are generated; only for source moving-digits. Videos of one of the 1,797 digit
+    images are a group."""
     keys: VideoKeys = VideoKeys()
     """Names of the columns of a table."""
     image_size: Size

@@ -7,6 +7,8 @@ from torch import Tensor
 from ...config import Objective
 from .terms import Term, Views, full
 
+_DISTANCES = {"smooth_l1": F.smooth_l1_loss, "l1": F.l1_loss, "l2": F.mse_loss}
+
 
 def prediction(views: Views, objective: Objective) -> list[Term]:
     """Distance of predictions from the tokens of the target encoder."""
@@ -25,11 +27,11 @@ def ema_target_loss(prediction: Tensor, target: Tensor, kind: str = "smooth_l1")
 
     Args:
         prediction, target: (..., D), same shape; the target gets no gradient.
-        kind: "smooth_l1" (beta 1, the released I-JEPA code) or "l2" (the paper's text).
+        kind: "smooth_l1" (beta 1, the released I-JEPA code), "l2" (the paper's text) or "l1" (V-JEPA,
+            Bardes et al. 2024).
 
     Returns:
         scalar float32, mean over all elements.
     """
     target = target_space(full(target.detach()))
-    distance = F.smooth_l1_loss if kind == "smooth_l1" else F.mse_loss
-    return distance(full(prediction), target)
+    return _DISTANCES[kind](full(prediction), target)

@@ -5,9 +5,9 @@ from support import TINY, parse_training
 
 from jepa_steps.data.order import Order
 from jepa_steps.engine.distributed import World
-from jepa_steps.modalities.images.augment import ColourJitter, RandomResizedCrop
 from jepa_steps.modalities.images.batches import Batches, Images
-from jepa_steps.modalities.images.pixels import PixelNormalisation
+from jepa_steps.model.augment import ColourJitter, RandomResizedCrop
+from jepa_steps.model.pixels import PixelNormalisation
 
 
 def test_every_epoch_visits_every_sample_once():

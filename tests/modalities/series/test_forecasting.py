@@ -5,10 +5,10 @@ import pytest
 from series_factory import stored
 from sklearn.linear_model import Ridge as SklearnRidge
 
+from jepa_steps.metrics.errors_compared import judge
 from jepa_steps.modalities.series.forecasting.baselines import last_season, season
 from jepa_steps.modalities.series.forecasting.errors import errors, naive_scale
 from jepa_steps.modalities.series.forecasting.ridge import STRENGTHS, fit, raw_past
-from jepa_steps.modalities.series.forecasting.verdicts import judge
 from jepa_steps.modalities.series.forecasting.windows import ForecastWindows
 
 WINDOWS = {"context_length": 30, "target_length": 12, "stride": 1,

@@ -1,5 +1,7 @@
 """What prepare refuses, leaves out and says of series."""
 
+import csv
+
 import numpy as np
 import pytest
 from series_factory import stored
@@ -144,3 +146,15 @@ def test_a_long_series_is_cut_in_stretches_of_time(tmp_path):
     table = read_splits(tmp_path / "data" / "splits.csv")
     assert table.unit == "stretch of time" and len(table.group_names) > 20
     assert (np.diff(store.split) >= 0).all() and store.manifest["shared_time_steps"] == 0
+
+
+def test_each_target_has_a_column_of_its_own(tmp_path):
+    n = 12
+    first, second = np.arange(n) + 0.5, np.arange(n) * -2.0
+    np.savez(tmp_path / "x.npz", X=np.random.default_rng(0).normal(size=(n, 8)), a=first, b=second)
+    spec = {"source": "arrays", "path": str(tmp_path / "x.npz"), "targets": ["a", "b"]}
+    prepare(parse_dataset(spec, "test", "series"), tmp_path / "data", 1)
+    with (tmp_path / "data" / "splits.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["target:a"]) for row in rows] == first.tolist()
+    assert [float(row["target:b"]) for row in rows] == second.tolist()

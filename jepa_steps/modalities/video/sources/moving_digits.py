@@ -1,9 +1,11 @@
 """Moving digits: real scikit-learn digits that move in eight directions over textures; semi-synthetic.
 
-Every digit image is in one video. Digits leave the frame at one side and enter it at the other, and
-start anywhere, between pixels too: where a digit is at one time then tells nothing about where it goes,
-so that a single frame leaves the direction at chance.
+The videos of one digit image are a group, so that no image is in two parts. Digits leave the frame at
+one side and enter it at the other, and start anywhere, between pixels too: where a digit is at one time
+then tells nothing about where it goes, so that a single frame leaves the direction at chance.
 """
+
+from functools import cache
 
 import numpy as np
 
@@ -15,6 +17,7 @@ FRAMES = 16
 """Frames of a video."""
 SIDE = 24
 """Pixels of a frame's side; the digits have 8."""
+_IMAGES = 1797  # of scikit-learn's digits
 _TEXTURE = 6  # random numbers along a side of the texture, with smooth values between
 _CONTRAST = 0.45  # brightest texture over the brightest stroke
 
@@ -29,6 +32,11 @@ def labels(videos: int, seed: int) -> dict[str, list[str]]:
         "speed": [f"{SPEEDS[i]:g}" for i in moves[:, 1]],
         "digit": [str(d) for d in load_digits().target[_digits(videos, seed)].tolist()],
     }
+
+
+def groups(videos: int, seed: int) -> list[str]:
+    """The digit image of each video, as text."""
+    return [f"digit image {i}" for i in _digits(videos, seed).tolist()]
 
 
 def video(number: int, videos: int, seed: int) -> np.ndarray:
@@ -54,10 +62,11 @@ def _moves(videos: int, seed: int) -> np.ndarray:
 
 
 def _digits(videos: int, seed: int) -> np.ndarray:
-    """Which of the 1,797 images each video has, int64 (videos,), none twice."""
-    return draws.generator(seed, "digits of videos").permutation(1797)[:videos]
+    """Which of the 1,797 images each video has, int64 (videos,); all once before any a second time."""
+    return np.resize(draws.generator(seed, "digits of videos").permutation(_IMAGES), videos)
 
 
+@cache  # reading them takes longer than drawing a video
 def _digit_images() -> np.ndarray:
     from sklearn.datasets import load_digits
 

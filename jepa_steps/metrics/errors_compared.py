@@ -1,15 +1,16 @@
-"""Forecasts from an encoder beside the best forecast without one, with a computed verdict.
+"""Errors of predictions from an encoder beside those of the best prediction without one, with a computed
+verdict.
 
-Shapes: n test windows.
+Shapes: n test samples.
 """
 
 import numpy as np
 
-from ....metrics.comparison import FEWEST_GROUPS, holm, intervals, sign_flip, verdict
+from .comparison import FEWEST_GROUPS, holm, intervals, sign_flip, verdict
 
 Units = dict[str, np.ndarray]
 Scores = dict[str, dict[str, np.ndarray]]
-"""Method -> column (metric and horizon) -> float64 (n,), NaN where it cannot be measured."""
+"""Method -> column (such as metric and horizon) -> float64 (n,), NaN where it cannot be measured."""
 
 
 def judge(
@@ -19,14 +20,14 @@ def judge(
     interval, a verdict.
 
     Args:
-        units: column -> int64 (n,), what is resampled: stretches of time or series, as windows that
-            overlap rise and fall together (a block bootstrap).
+        units: column -> int64 (n,), what is resampled: stretches of time, series or videos, as samples
+            of one rise and fall together (a block bootstrap).
 
     Returns:
         rows with column, n, units, model, best_baseline, baseline, difference (positive where the
         model's error is lower), low, high (None where too few units say nothing), p, p_holm, verdict:
         beats, ties, below or undecided as ``metrics.comparison.verdict`` has it. The best baseline is
-        chosen by its mean on these windows, which favours it.
+        chosen by its mean on these samples, which favours it.
     """
     rows = [
         _compare(scores, model, baselines, column, codes, resamples, seed)
@@ -65,7 +66,7 @@ def _compare(
 
 
 def summary(values: np.ndarray, units: np.ndarray, resamples: int, seed: int) -> dict:
-    """Mean over the windows where it is defined, n of them, and its 95 % interval over units."""
+    """Mean over the samples where it is defined, n of them, and its 95 % interval over units."""
     known = np.isfinite(values)
     codes = np.unique(units[known], return_inverse=True)[1]
     low, high = intervals(values[known][None], codes, resamples, seed)[0]

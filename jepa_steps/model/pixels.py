@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ...device import moved
+from ..device import moved
 
 
 class PixelNormalisation:

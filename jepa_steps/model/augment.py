@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ... import draws
-from ...device import moved
+from .. import draws
+from ..config.augment import Augment
+from ..device import moved
 from .pixels import PixelNormalisation
-from .settings import Augment
 
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow and torchvision
 

@@ -1,0 +1,127 @@
+"""What an encoder of videos knows of motion: predicted later frames, and the motion controls."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from ...data.splits import Splits, read_splits
+from ...device import judging_device
+from ...errors import InputError
+from ...metrics.comparison import how_many, units_of
+from ...metrics.errors_compared import judge, summary
+from ...model.export import load_encoder
+from ..contract import Evaluation
+from .figures import evaluation_figure
+from .future import LAST, LINE, MEAN, MODEL, Future, predicted_future
+from .motion import CLIP, FRAME, motion
+from .settings import Evaluate
+from .store import open_store
+from .training import UntrainedVideo, VideoJepa
+
+BASELINES = [LAST, LINE, MEAN]
+
+
+def predicts(train: object) -> bool:
+    """Whether there are frames in order to ask about: of trained encoders, and of untrained ones for the
+    motion controls."""
+    return isinstance(train, VideoJepa | UntrainedVideo)
+
+
+def evaluate(
+    train: VideoJepa | UntrainedVideo,
+    description: dict[str, Any],
+    folder: Path,
+    data: Path,
+    settings: Evaluate,
+) -> Evaluation | str:
+    """Errors of predicted later frames beside those of predictions without a model, and accuracies of
+    probes on changed clips; or why there is neither.
+
+    Raises:
+        InputError: the encoder was trained on other data, or a horizon is beyond the clips.
+    """
+    store, table = open_store(data), read_splits(data / "splits.csv")
+    if store.manifest["sha256"] != description["data_sha256"]:
+        raise InputError(f"{folder}: trained on other data than {data} holds now; train it again")
+    torch.set_num_threads(settings.threads)
+    future = None
+    if isinstance(train, VideoJepa) and train.objective.level == "tokens":
+        future = predicted_future(train, folder, store, settings)
+    with threadpool_limits(settings.threads):
+        controls = motion(load_encoder(folder, judging_device()), store, table, settings)
+    if future is None and isinstance(controls, str):
+        return f"clips have too few times to predict later ones, and {controls}"
+    result = _result(future, controls, table, settings)
+    predicted = np.empty((0, 0), np.float32) if future is None else future.predicted
+    figure = evaluation_figure(future, controls)
+    return Evaluation(result, ["method", "column", "clip", "error"], _rows(future), predicted, figure)
+
+
+def _result(
+    future: Future | None, controls: dict[str, Any] | str, table: Splits, settings: Evaluate
+) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "task": "motion" if future is None else "future",
+        "leaky": False,
+        "methods": {},
+        "verdicts": [],
+        "controls": controls,
+        "interval": f"95 % bootstrap over each {table.unit} of test; {settings.bootstrap} resamples; "
+        "verdicts corrected for their number by Holm",
+    }
+    if future is not None:
+        units = units_of(table.groups[future.rows])
+        columns = dict.fromkeys(future.errors[MODEL], units)
+        resampled = (settings.bootstrap, settings.seed)
+        result["past"], result["horizons"] = future.past, list(future.horizons)
+        result["methods"] = {
+            name: {column: summary(v, units, *resampled) for column, v in values.items()}
+            for name, values in future.errors.items()
+        }
+        result["verdicts"] = [
+            {"metric": row.pop("column"), **row}
+            for row in judge(future.errors, MODEL, BASELINES, columns, *resampled)
+        ]
+        if future.persistence:
+            result["persistence"] = future.persistence
+        result["held_out"] = how_many(len(future.rows), "clip")
+    if not isinstance(controls, str):
+        judged = {name: found for name, found in controls.items() if "scores" in found}
+        result["verdicts"] += [_verdict(name, found) for name, found in judged.items()]
+        if "label" in judged:
+            result["motion"] = {"n": judged["label"]["n"]["test"], **_seen(judged["label"])}
+        most = max((found["n"]["test"] for found in judged.values()), default=0)
+        result.setdefault("held_out", how_many(most, "clip"))
+    return result
+
+
+def _verdict(name: str, found: dict[str, Any]) -> dict[str, Any]:
+    """The whole clip against one frame, as a row beside those of predicted frames."""
+    return {
+        "metric": f"accuracy {name}",
+        "model": found["scores"][CLIP]["accuracy"],
+        "best_baseline": FRAME,
+        "baseline": found["scores"][FRAME]["accuracy"],
+        **found["clip_less_frame"],
+    }
+
+
+def _seen(found: dict[str, Any]) -> dict[str, Any]:
+    scores, less = found["scores"], found["clip_less_frame"]
+    return {
+        "clip": scores[CLIP]["accuracy"],
+        "frame": scores[FRAME]["accuracy"],
+        **{name: less[name] for name in ("difference", "low", "high", "verdict")},
+    }
+
+
+def _rows(future: Future | None) -> Iterator[list[object]]:
+    """A row per method, horizon and test clip."""
+    for name, values in (future.errors if future else {}).items():
+        for column, errors in values.items():
+            for row, error in zip(future.rows.tolist(), errors, strict=True):
+                yield [name, column, row, repr(float(error))]

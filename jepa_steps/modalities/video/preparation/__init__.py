@@ -1,0 +1,1 @@
+"""From videos to the prepared store, step by step."""

@@ -1,0 +1,107 @@
+"""Labels of videos: names of classes, and what else embeddings are asked for.
+
+Shapes: V videos.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....data.targets import Kind, kind_of
+from ....errors import InputError
+from ..dataset import VideoDataset
+from ..sources.source import Video
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What embeddings are asked for.
+
+    codes: int64 (V,), -1 = no label. classes: their names. targets: V texts by name, "" = unknown;
+    kinds: what these are. nuisances: those that embeddings should not tell.
+    """
+
+    codes: np.ndarray
+    classes: list[str]
+    targets: dict[str, list[str]]
+    kinds: dict[str, Kind]
+    nuisances: tuple[str, ...]
+
+
+def check_classes(videos: list[Video], path: str) -> None:
+    """Whether every class has a video for each part, before anything is decoded.
+
+    Raises:
+        InputError: one class, or a class of fewer than three videos.
+    """
+    counts: dict[str, int] = {}
+    for video in videos:
+        if video.label:
+            counts[video.label] = counts.get(video.label, 0) + 1
+    if len(counts) == 1:
+        raise InputError(
+            f"{path}: found one class ({next(iter(counts))!r}), expected at least 2; videos without "
+            "labels belong directly into the folder, and a table or array without labels has none"
+        )
+    for name, count in counts.items():
+        if count < 3:
+            raise InputError(
+                f"{path}: class {name!r} has {count} videos, expected at least 3 (train, val, test); "
+                "add videos or remove the class"
+            )
+
+
+def read_labels(
+    all_videos: list[Video], kept: list[Video], dataset: VideoDataset
+) -> tuple[Labels, list[str]]:
+    """(labels and targets of the videos ``kept`` of all, notes).
+
+    Raises:
+        InputError: a class all of whose videos were left out, or text where numbers are expected.
+    """
+    notes: list[str] = []
+    codes, classes = _codes(all_videos, kept, dataset.path)
+    unknown = int((codes < 0).sum())
+    if classes and unknown:
+        notes.append(f"{unknown} of {len(codes)} videos have no label")
+    targets = {name: [video.columns[name] for video in kept] for name in kept[0].columns}
+    asked = dataset.targets | dataset.nuisances
+    kinds: dict[str, Kind] = {}
+    for name, texts in targets.items():
+        kind = asked.get(name, "classes")
+        kinds[name] = kind_of(texts) if kind == "auto" else kind
+        where = f"{'nuisances' if name in dataset.nuisances else 'targets'}.{name}"
+        _check_numbers(kept, texts, kinds[name], where, dataset.path)
+        notes.append(f"{name}: taken as {kinds[name]}")
+    return Labels(codes, classes, targets, kinds, tuple(dataset.nuisances)), notes
+
+
+def _codes(all_videos: list[Video], kept: list[Video], path: str) -> tuple[np.ndarray, list[str]]:
+    classes = sorted({video.label for video in all_videos if video.label}, key=_by_number)
+    code = {name: i for i, name in enumerate(classes)}
+    codes = np.array([code.get(video.label, -1) for video in kept], np.int64)
+    counts = np.bincount(codes[codes >= 0], minlength=len(classes))
+    for name, count in zip(classes, counts, strict=True):
+        if not count:
+            raise InputError(
+                f"{path}: class {name!r}: all of its videos were left out as unreadable or too short; "
+                "mend them, or remove the class"
+            )
+    return codes, classes
+
+
+def _by_number(text: str) -> tuple[float, str]:
+    try:
+        return float(text), text
+    except ValueError:
+        return math.inf, text
+
+
+def _check_numbers(videos: list[Video], texts: list[str], kind: Kind, where: str, path: str) -> None:
+    for video, text in zip(videos, texts, strict=True):
+        if kind == "numbers" and text and not math.isfinite(_by_number(text)[0]):
+            raise InputError(
+                f"{path}: {video.name}: {where}: found {text!r}, expected a finite number; set classes, "
+                "or leave the value out"
+            )

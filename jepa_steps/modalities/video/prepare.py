@@ -1,0 +1,120 @@
+"""From videos to the prepared store: all of it, or nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...data import groups
+from ...data.splits import FIELDS, SPLITS
+from ...data.targets import PREFIX
+from ...files import sha256, staged, write_csv, write_json
+from .dataset import VideoDataset, plain
+from .preparation.containers import need_pyav
+from .preparation.division import all_clips, copies, divide, named_groups, without
+from .preparation.headers import check_disk, read_headers
+from .preparation.labels import Labels, check_classes, read_labels
+from .preparation.look import look_of
+from .preparation.manifest import (
+    described,
+    duplicates,
+    lacking_classes,
+    notes_on,
+    pixel_statistics,
+    spoken,
+)
+from .preparation.storing import Stored, keep_videos, store_videos
+from .sources.read import open_source
+from .sources.source import VideoSource
+from .store import clips_of
+
+
+def prepare(dataset: VideoDataset, out: Path, workers: int) -> dict[str, Any]:
+    """Run the step; returns the manifest.
+
+    Raises:
+        InputError: a source that cannot be used; nothing is left behind then.
+    """
+    if dataset.source in ("folder", "table"):
+        need_pyav()
+    source = open_source(dataset)
+    check_classes(source.videos, dataset.path)
+    _refuse_shared_groups(source, dataset)
+    with staged(out) as folder:
+        headers = read_headers(source.videos, dataset.source == "folder", workers)
+        print(check_disk(headers, look_of(dataset), out, folder), flush=True)
+        frames = folder / "frames.npy"
+        found = store_videos(source, headers, dataset, frames, workers)
+        labels, _ = read_labels(source.videos, found.kept, dataset)
+        split = divide(found, all_clips(found), labels.codes, named_groups(found), dataset)
+        pairs, left_out = copies(all_clips(found), split), []
+        if pairs and dataset.on_copies != "keep":
+            chosen = without(pairs, split, found, dataset)
+            found, split = keep_videos(found, chosen, frames), split[chosen]
+            left_out = [f"left out: {len(pairs)} videos with a clip of an earlier part (on_copies drop)"]
+            pairs = []
+        labels, notes = read_labels(source.videos, found.kept, dataset)
+        clips, named = all_clips(found), named_groups(found)
+        places = np.stack([np.cumsum(found.frames) - found.frames, found.frames, split], 1)
+        np.save(folder / "videos.npy", places)
+        manifest = {
+            **described(dataset, found, labels, split, clips, named),
+            "pixels": pixel_statistics(frames, places, look_of(dataset).shape),
+            "duplicates": duplicates(clips, pairs, found),
+            "columns": _write_splits(folder, places, found, labels, named, dataset),
+            "notes": [
+                *source.notes,
+                *notes,
+                *notes_on(found, headers, clips),
+                *lacking_classes(labels, split),
+                *left_out,
+            ],
+            "sha256": {
+                name: sha256(folder / name) for name in ("frames.npy", "videos.npy", "splits.csv")
+            },
+        }
+        write_json(folder / "manifest.json", manifest)
+    return manifest
+
+
+def _refuse_shared_groups(source: VideoSource, dataset: VideoDataset) -> None:
+    if any(video.group for video in source.videos):
+        named = np.array([video.group or video.name for video in source.videos])
+        given = np.array([video.given for video in source.videos], np.int64)
+        groups.refuse_shared(dataset.path, named, given)
+
+
+def _write_splits(
+    folder: Path,
+    places: np.ndarray,
+    found: Stored,
+    labels: Labels,
+    named: np.ndarray | None,
+    dataset: VideoDataset,
+) -> dict[str, Any]:
+    """Write splits.csv, a row per clip; returns what its columns are (``data.splits.Columns``)."""
+    clips = clips_of(places, plain(dataset))
+    rows = np.arange(len(clips))
+    video = clips.segment(rows)
+    start = clips.places(rows)[0] - places[video, 0]
+    names = [one.name for one in found.kept]
+    columns = [
+        rows,
+        (SPLITS[code] for code in places[video, 2]),
+        labels.codes[video],
+        (f"{names[v]}@{t}" for v, t in zip(video, start, strict=True)),
+        (names[v] if named is None else str(named[v]) for v in video),
+        *([texts[v] for v in video] for texts in labels.targets.values()),
+    ]
+    header = [*FIELDS, "group", *(PREFIX + name for name in labels.targets)]
+    write_csv(folder / "splits.csv", header, zip(*columns, strict=True))
+    return {
+        "unit": "video" if named is None else "group",
+        "targets": labels.kinds,
+        "nuisance_targets": list(labels.nuisances),
+    }
+
+
+def summary(manifest: dict[str, Any], folder: Path) -> list[str]:
+    """What was found, for the terminal."""
+    return spoken(manifest)

@@ -1,0 +1,159 @@
+"""Settings of encoders of videos, and of what they are trained to predict."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from ...config.augment import Augment
+from ...config.base import AttentionSettings, Range, Settings, Share, ordered
+from ...config.floors import UntrainedEncoder
+from ...config.predictor import Predictor, sized
+from ...config.run import JepaRun
+
+
+class VideoModel(AttentionSettings):
+    """Tokenizer of tubelets, and transformer (V-JEPA)."""
+
+    tubelet_length: Annotated[int, Field(ge=1)] = 2
+    """Frames of a tubelet, the block of pixels that becomes a token; clip_length must be a multiple."""
+    patch_size: Annotated[int, Field(ge=1)]
+    """Height and width of a tubelet in pixels; both sides of image_size must be multiples."""
+    dim: Annotated[int, Field(ge=8, multiple_of=4)] = 384
+    """Embedding width D; a multiple of 4 (position codes) and of heads."""
+    depth: Annotated[int, Field(ge=1)] = 12
+    """Encoder blocks."""
+    heads: Annotated[int, Field(ge=1)] = 6
+    """Attention heads; width/heads of 32 to 64 is fastest."""
+    mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
+    """Hidden width of a block's MLP over dim."""
+    attention: Literal["joint", "frame"] = "joint"
+    """joint: a token attends to those of all frames. frame: to those of its own time alone, so that with
+    tubelet_length 1 this is an image encoder applied frame by frame, which cannot compare two frames: a
+    floor for what motion adds."""
+
+
+class HiddenBlocks(Settings):
+    """Blocks whose union is hidden."""
+
+    blocks: Annotated[int, Field(ge=1, le=16)] = 8
+    """How many."""
+    scale: Range = (0.15, 0.15)
+    """Share of height x width that each covers, [low, high]."""
+    first_blocks: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Curriculum: blocks at the first step; null = blocks."""
+    first_scale: Range | None = None
+    """Curriculum: scale at the first step; null = scale."""
+    ramp: Share = 0.5
+    """Curriculum: share of the steps after which blocks and scale are reached."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> "HiddenBlocks":
+        ordered("scale", self.scale, 0.95)
+        if self.first_scale is not None:
+            ordered("first_scale", self.first_scale, 0.95)
+        return self
+
+
+class VideoMasks(Settings):
+    """What is hidden of the tokens of a clip. With task masked, batches take turns: in one the union of
+    the short-range blocks is hidden, in the next that of the long-range ones."""
+
+    short: HiddenBlocks = HiddenBlocks()
+    """Short-range masks: many small blocks."""
+    long: HiddenBlocks | None = HiddenBlocks(blocks=2, scale=(0.7, 0.7))
+    """Long-range masks: few large blocks; null = every batch has short-range masks."""
+    time: Range = (1.0, 1.0)
+    """Share of the time that a block covers, [low, high]; below 1, what is hidden can often be read from
+    the frames before and after."""
+    aspect: Range = (0.75, 1.5)
+    """Height/width of a block, [low, high]."""
+    min_context: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    """Layouts that leave a smaller share of the tokens visible are redrawn."""
+    past: Range = (0.25, 0.75)
+    """With task future: share of the time tokens that the context sees, [low, high]."""
+    horizon: Annotated[int, Field(ge=1)] | None = None
+    """With task future: time tokens after the past that are predicted, each by itself; null = all that
+    follow."""
+    first_horizon: Annotated[int, Field(ge=1)] | None = None
+    """Curriculum of task future: horizon at the first step; null = horizon."""
+    ramp: Share = 0.5
+    """Curriculum of task future: share of the steps after which horizon is reached."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> "VideoMasks":
+        for name, most in (("time", 1.0), ("aspect", None), ("past", 0.95)):
+            ordered(name, getattr(self, name), most)
+        if self.first_horizon is not None and self.horizon is None:
+            raise ValueError(f"first_horizon: found {self.first_horizon} without horizon, expected both")
+        return self
+
+
+class VideoJepa(JepaRun):
+    """A JEPA of videos."""
+
+    encoder: Literal["video-jepa"]
+    """video-jepa: trained by prediction in embedding space, on clips."""
+    task: Literal["masked", "future"] = "masked"
+    """masked: blocks that are hidden in all frames are predicted from what is seen beside them (V-JEPA).
+    future: later frames are predicted from earlier ones, at several horizons."""
+    model: VideoModel
+    """The encoder."""
+    predictor: Predictor = Predictor()
+    """The predictor."""
+    masks: VideoMasks = VideoMasks()
+    """What is hidden."""
+    augment: Augment = Augment()
+    """How clips are varied, all frames of a clip alike. A flip changes left and right motion."""
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "VideoJepa":
+        sized(self.predictor, self.model)
+        if self.model.attention == "frame" and (self.task, self.masks.time) != ("masked", (1.0, 1.0)):
+            raise ValueError(
+                f"model.attention: found frame with task {self.task} and masks.time "
+                f"{list(self.masks.time)}, expected task masked and time [1, 1]: every frame must see "
+                "equally many tokens"
+            )
+        if self.objective.pooling != "mean":
+            raise ValueError(
+                f"objective.pooling: found {self.objective.pooling}, expected mean: the context never "
+                "sees all tokens"
+            )
+        if self.augment.target == "own" and self.objective.level == "tokens":
+            raise ValueError(
+                "augment.target: found own with objective.level tokens, expected same (hidden tokens "
+                "are parts of the context's clip) or objective.level pooled"
+            )
+        return self
+
+
+class UntrainedVideo(UntrainedEncoder):
+    """Floor: the same architecture with its initial weights."""
+
+    encoder: Literal["video-untrained"]
+    """video-untrained: random initial weights."""
+    model: VideoModel
+    """The encoder."""
+
+
+class MeanFrame(UntrainedEncoder):
+    """Floor: the pixels of the mean frame, in which nothing of the order of frames is left."""
+
+    kind: ClassVar[str] = "mean frame"
+
+    encoder: Literal["mean-frame"]
+    """mean-frame: the mean over time of each pixel."""
+    size: Annotated[int, Field(ge=1)] = 32
+    """Pixels of the shorter side at most; larger frames are averaged down."""
+
+
+class FrameDifferences(UntrainedEncoder):
+    """Floor: differences of pixels from each frame to the next."""
+
+    kind: ClassVar[str] = "frame differences"
+
+    encoder: Literal["frame-differences"]
+    """frame-differences: every difference of one frame and the one before, and the mean over time of
+    their sizes."""
+    size: Annotated[int, Field(ge=1)] = 16
+    """Pixels of the shorter side at most; larger frames are averaged down."""
