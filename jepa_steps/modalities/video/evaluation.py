@@ -15,9 +15,9 @@ from ...metrics.comparison import how_many, units_of
 from ...metrics.errors_compared import judge, summary
 from ...model.export import load_encoder
 from ..contract import Evaluation
-from .figures import evaluation_figure
 from .future import LAST, LINE, MEAN, MODEL, Future, predicted_future
 from .motion import CLIP, FRAME, motion
+from .motion_figure import evaluation_figure
 from .settings import Evaluate
 from .store import open_store
 from .training import UntrainedVideo, VideoJepa

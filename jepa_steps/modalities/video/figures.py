@@ -1,10 +1,10 @@
-"""Pictures of clips, of what is hidden in them, of what lies near them, and of what motion adds.
+"""Pictures of clips, of what is hidden in them, and of what lies near them.
 
 Shapes: S clips, T frames of H x W pixels and C channels, N tokens.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -12,16 +12,12 @@ from matplotlib.figure import Figure
 
 from ...draws import evenly
 from ...figures.mosaic import mosaic, thumbnail
-from ...figures.style import COLOURS, literal, message, new
+from ...figures.style import COLOURS, literal, message
 from ...figures.style import grid as axes_grid
 from ...metrics.neighbours import nearest
 from .masks import ClipMasks
-from .names import title
 from .store import VideoStore, open_store
 from .training import VideoJepa
-
-if TYPE_CHECKING:
-    from .future import Future
 
 SHOWN, TIMES = 3, 8  # clips and frames of a clip in a figure
 QUERIES, NEAR, POOL = 6, 4, 25_600
@@ -90,7 +86,7 @@ def _samples(train: VideoJepa, grid: tuple[int, int, int], store: VideoStore) ->
             parts = zip(frames, state[times], strict=True)
             lines.append([thumbnail(f if shown is None else _faded(f, s == shown)) for f, s in parts])
             names.append(name)
-    figure, ((axes,),) = axes_grid(1, 1, 0.7 * len(times) + 1.6, 0.62 * len(lines))
+    figure, ((axes,),) = axes_grid(1, 1, max(3.2, 0.7 * len(times) + 0.8), 0.62 * len(lines))
     places, unit = mosaic(axes, np.array(lines), above=0.0)
     for (x, y), name in zip(places[:, 0], names, strict=True):
         axes.text(x - 0.1 * unit, y + 0.5 * unit, name, ha="right", va="center", fontsize=8)
@@ -127,41 +123,3 @@ def _neighbours(store: VideoStore, embeddings: np.ndarray) -> Figure:
 
 def _strip(clip: np.ndarray) -> np.ndarray:
     return np.hstack([thumbnail(clip[t]) for t in (0, len(clip) // 2, len(clip) - 1)])
-
-
-def evaluation_figure(future: "Future | None", controls: dict[str, Any] | str) -> Figure:
-    """Error of predicted embeddings by horizon, and accuracies of the motion controls by target."""
-    judged = {} if isinstance(controls, str) else {n: f for n, f in controls.items() if "scores" in f}
-    panels = (future is not None) + bool(judged)
-    if not panels:
-        return message("nothing to draw")
-    figure, axes = new(3.6, 2.6, panels)
-    if future is not None:
-        _errors(axes[0], future)
-    if judged:
-        _controls(axes[-1], judged)
-    return figure
-
-
-def _errors(axes, future: "Future") -> None:
-    for (name, columns), colour in zip(future.errors.items(), COLOURS, strict=False):
-        means = [columns[f"error {h}"].mean() for h in future.horizons]
-        axes.plot(future.horizons, means, color=colour, marker="o", label=title(name))
-    axes.set(xlabel="times ahead", ylabel="error (1 = a constant)", ylim=(0, None))
-    axes.set_xticks(future.horizons)
-    axes.legend(fontsize=7)
-
-
-def _controls(axes, judged: dict[str, Any]) -> None:
-    names = list(next(iter(judged.values()))["scores"])
-    wide = 0.8 / len(names)
-    for i, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
-        scores = [found["scores"][name] for found in judged.values()]
-        x = np.arange(len(judged)) + (i - (len(names) - 1) / 2) * wide
-        heights = [100 * s["accuracy"] for s in scores]
-        axes.bar(x, heights, wide, color=colour, label=title(name))
-        ends = [[100 * s[end] for s in scores] for end in ("low", "high")]
-        axes.vlines(x, *np.clip(ends, 0, 100), color="black", lw=0.8)
-    axes.set(ylabel="test accuracy, %", ylim=(0, 100))
-    axes.set_xticks(range(len(judged)), [literal(name, 14) for name in judged])
-    axes.legend(fontsize=6, ncols=2)

@@ -24,9 +24,9 @@ from ...model.jepa import Jepa
 from ...model.objectives.terms import full
 from .encoder import describe, inputs
 from .jepa import video_jepa
-from .masks import past_and_future
 from .settings import Evaluate
 from .store import VideoStore
+from .times import past_and_future
 from .training import VideoJepa
 
 MODEL, LAST, LINE, MEAN = "predictor", "copy_last", "linear", "mean"

@@ -11,6 +11,7 @@ import numpy as np
 from ... import draws
 from ...data.union_masks import UnionMasks
 from ...engine.schedules import linear, target_blocks
+from .times import past_and_future
 from .training import HiddenBlocks, VideoJepa, VideoMasks
 
 
@@ -74,13 +75,3 @@ def union(
     """The sampler of short-range or long-range masks that settings describe."""
     ranges = (kind.blocks, kind.scale, masks.time, masks.aspect, masks.min_context)
     return UnionMasks(grid, seed, *ranges, purpose=f"{name}-range masks")
-
-
-def past_and_future(
-    grid: tuple[int, int, int], cut: int, horizon: int, samples: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens before time ``cut`` int64 (B, K), and those of each of the next times int64 (B, horizon,
-    T), the same for all samples."""
-    frame = grid[1] * grid[2]
-    targets = (cut + np.arange(horizon))[:, None] * frame + np.arange(frame)
-    return np.tile(np.arange(cut * frame), (samples, 1)), np.tile(targets, (samples, 1, 1))

@@ -41,6 +41,7 @@ POOLED = {
     "model": {**MODEL, "tubelet_length": 4, "patch_size": 4},
     "objective": {"kind": "vicreg", "level": "pooled", "projector": 48},
     "augment": {"target": "own", "crop_scale": [0.5, 1.0], "brightness": 0.3},
+    "optimizer": {"lr": 0.004, "weight_decay": 0.0001},
 }
 TASKS = {"masked": MASKED, "future": FUTURE, "pooled": POOLED}
 
@@ -94,7 +95,7 @@ def judged(step, tmp_path, data, spec, **evaluated):
 
 
 def test_from_clips_to_a_verdict_and_a_page(step, tmp_path, moving):
-    found = judged(step, tmp_path, moving, {**POOLED, "steps": 120})
+    found = judged(step, tmp_path, moving, {**POOLED, "steps": 120}, pooling="max")
     told = found["evaluate"]
     assert told["task"] == "motion" and list(told["controls"]) == ["label", "speed", "digit"]
     scores = told["controls"]["label"]["scores"]
