@@ -145,8 +145,10 @@ class UnionMasks:
         kept, n = order.take(np.flatnonzero(keep)).reshape(len(order), -1), order.shape[1]
         if n == math.prod(self.grid):
             return kept
-        times = n * np.arange(self.grid[0])
-        return (times[:, None] + kept[:, None]).reshape(len(kept), -1)
+        tokens = np.empty((len(kept), self.grid[0], kept.shape[1]), np.int64)
+        for time in range(self.grid[0]):  # a quarter faster than by broadcasting
+            np.add(kept, n * time, out=tokens[:, time])
+        return tokens.reshape(len(kept), -1)
 
 
 def union(corners: np.ndarray, size: tuple[int, ...], grid: tuple[int, ...]) -> np.ndarray:
@@ -157,12 +159,13 @@ def union(corners: np.ndarray, size: tuple[int, ...], grid: tuple[int, ...]) -> 
         return cover(corners, size, grid)
     place = np.ravel_multi_index(tuple(np.moveaxis(corners, 2, 0)), room)
     bits = np.bitwise_or.reduce(_placements(size, grid)[place], 1)
-    return np.unpackbits(bits, axis=1, count=math.prod(grid)).view(bool)
+    return np.unpackbits(bits.view(np.uint8), axis=1, count=math.prod(grid)).view(bool)
 
 
 @lru_cache(maxsize=64)
 def _placements(size: tuple[int, ...], grid: tuple[int, ...]) -> np.ndarray:
-    """Tokens inside a block at each of its places, as bits, uint8 (places, tokens / 8)."""
+    """Tokens inside a block at each of its places, as bits, uint64 (places, words of 64)."""
     room = [g - s + 1 for g, s in zip(grid, size, strict=True)]
     corners = np.stack(np.unravel_index(np.arange(math.prod(room)), room), 1)
-    return np.packbits(cover(corners[:, None], size, grid), axis=1)
+    bits = np.packbits(cover(corners[:, None], size, grid), axis=1)
+    return np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
