@@ -66,6 +66,18 @@ PRESETS: dict[str, dict[str, Any]] = {
         "objective": {"distance": "l1", "ema_momentum": [0.998, 1.0]},
         "optimizer": {"lr": 0.0005, "weight_decay": 0.04, "final_weight_decay": 0.4},
     },
+    # For a CPU and clips of about 8 frames of 24 pixels: two crops of a clip get the same embedding;
+    # tubelets of 4 frames see motion by themselves. Chosen on moving digits.
+    "video-vicreg-tiny": {
+        "encoder": "video-jepa",
+        "steps": 900,
+        "batch_size": 128,
+        "model": {"tubelet_length": 4, "patch_size": 4, "dim": 64, "depth": 3, "heads": 2},
+        "augment": {"target": "own", "crop_scale": [0.5, 1.0], "brightness": 0.3, "contrast": 0.3},
+        "objective": {"kind": "vicreg", "level": "pooled", "projector": 256},
+        "optimizer": {"lr": 0.002, "weight_decay": 0.0001},
+        "validate_every": 300,
+    },
 }
 
 

@@ -40,7 +40,7 @@ def test_labels_and_targets_are_those_of_each_video(folder):
         rows = list(csv.DictReader(file))
     classes = sorted(moving_digits.DIRECTIONS)
     assert [classes[int(row["label"])] for row in rows] == told["direction"]
-    for name in ("speed", "digit"):
+    for name in ("axis", "speed", "digit"):
         assert [row[f"target:{name}"] for row in rows] == told[name]
     assert (
         rows[3]["source"] == "moving-digits[3]@0" and rows[3]["group"] == moving_digits.groups(360, 0)[3]

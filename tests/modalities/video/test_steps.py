@@ -97,7 +97,7 @@ def judged(step, tmp_path, data, spec, **evaluated):
 def test_from_clips_to_a_verdict_and_a_page(step, tmp_path, moving):
     found = judged(step, tmp_path, moving, {**POOLED, "steps": 120}, pooling="max")
     told = found["evaluate"]
-    assert told["task"] == "motion" and list(told["controls"]) == ["label", "speed", "digit"]
+    assert told["task"] == "motion" and list(told["controls"]) == ["label", "axis", "speed", "digit"]
     scores = told["controls"]["label"]["scores"]
     assert scores["one_frame"]["high"] < 0.25 < scores["clip"]["low"]  # chance is 1/8
     assert scores["backwards"]["accuracy"] < scores["clip"]["accuracy"] / 2

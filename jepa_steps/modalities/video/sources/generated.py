@@ -11,7 +11,7 @@ _SEED = 0  # the videos are the same whatever the seed of the split
 
 
 def open_moving_digits(path: Path, dataset: VideoDataset) -> VideoSource:
-    """Videos whose class is the direction and whose group is the digit image; speed and digit are
+    """Videos whose class is the direction and whose group is the digit image; axis, speed and digit are
     columns."""
     number = dataset.videos or 0
     told, groups = moving_digits.labels(number, _SEED), moving_digits.groups(number, _SEED)
@@ -22,7 +22,7 @@ def open_moving_digits(path: Path, dataset: VideoDataset) -> VideoSource:
             moving_digits.FRAMES,
             direction,
             groups[i],
-            columns={"speed": told["speed"][i], "digit": told["digit"][i]},
+            columns={name: told[name][i] for name in ("axis", "speed", "digit")},
         )
         for i, direction in enumerate(told["direction"])
     ]

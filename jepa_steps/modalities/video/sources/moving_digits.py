@@ -12,6 +12,7 @@ import numpy as np
 from .... import draws
 
 DIRECTIONS = ("E", "SE", "S", "SW", "W", "NW", "N", "NE")
+AXES = ("E-W", "SE-NW", "S-N", "SW-NE")
 SPEEDS = (1.0, 1.5, 2.0)
 FRAMES = 16
 """Frames of a video."""
@@ -23,12 +24,14 @@ _CONTRAST = 0.45  # brightest texture over the brightest stroke
 
 
 def labels(videos: int, seed: int) -> dict[str, list[str]]:
-    """Direction, speed in pixels per frame, and digit of each video, as text."""
+    """Direction, its axis, speed in pixels per frame, and digit of each video, as text. Frames out of
+    order still lie along the axis."""
     from sklearn.datasets import load_digits
 
     moves = _moves(videos, seed)
     return {
         "direction": [DIRECTIONS[i] for i in moves[:, 0]],
+        "axis": [AXES[i % 4] for i in moves[:, 0]],
         "speed": [f"{SPEEDS[i]:g}" for i in moves[:, 1]],
         "digit": [str(d) for d in load_digits().target[_digits(videos, seed)].tolist()],
     }
