@@ -6,8 +6,8 @@
 
 Moving digits are semi-synthetic: 5,391 videos, three for each digit image, split by image (val .15,
 test .25), clips of 8 frames. Trained: the preset video-vicreg-tiny, three seeds. Floors: the same
-encoder untrained; an image encoder applied frame by frame (the same recipe with tubelets of one frame and
-attention within frames, 300 steps; and untrained), frame differences, the mean frame. Linear probe;
+encoder untrained; an image encoder applied frame by frame (the same recipe with tubelets of one frame
+and attention within frames, 300 steps; and untrained), frame differences, the mean frame. Linear probe;
 pooling and strength chosen on val, refitted on train and val. Mean over seeds with t interval; paired
 differences in points with a 95 % interval over test groups and seeds. Then the motion controls of
 evaluate, seed by seed.
