@@ -29,7 +29,7 @@ _SOURCES = (".py", ".html", ".css")
 _PACKAGE = Path(__file__).parent
 # Packages whose version can change a result.
 _PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow", "safetensors", "pydantic")
-_PACKAGES += ("matplotlib", "snakemake", "dvc")
+_PACKAGES += ("matplotlib", "snakemake", "dvc", "av")
 
 # Files and folders of the package that a step runs; as in dvc.yaml.
 CODE: dict[str, tuple[str, ...]] = {

@@ -145,7 +145,8 @@ def _unwrapped(path: Path, look: _Look) -> tuple[Path, list[str]]:
 
 
 def _parts(root: Path, look: _Look, notes: list[str]) -> list[tuple[Path, int]]:
-    folders = [entry for entry in _entries(root, look) if entry.is_dir()]
+    entries = _entries(root, look)
+    folders = [entry for entry in entries if entry.is_dir()]
     named = {
         folder: PARTS[folder.name.lower()]
         for folder in folders
@@ -172,6 +173,8 @@ def _parts(root: Path, look: _Look, notes: list[str]) -> list[tuple[Path, int]]:
     notes.append(
         "parts given: " + ", ".join(f"{folder.name} = {SPLITS[p]}" for folder, p in named.items())
     )
+    if loose := [entry for entry in entries if not entry.is_dir()]:
+        notes.append(f"left out: {_few(loose)}, beside the parts and in none of them")
     return list(named.items())
 
 

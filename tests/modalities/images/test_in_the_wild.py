@@ -122,8 +122,10 @@ def test_a_name_that_is_not_utf8_stops_before_anything_is_decoded(step, tmp_path
 def test_the_usual_names_of_parts_in_any_case(step, tmp_path, names, parts):
     for name in names:
         fill(tmp_path / "p" / name)
+    (tmp_path / "p" / "boxes.csv").write_text("file,box\n")
     manifest, said = good(step, tmp_path / "p", tmp_path / "out")
     assert manifest["classes"] == ["cat", "dog"] and f"parts given: {sorted(names)[0]} = " in said
+    assert "left out: 1 file (boxes.csv), beside the parts" in said
     for part, n in parts.items():
         assert n == 0 or manifest["counts"][part]["samples"] == n
 
