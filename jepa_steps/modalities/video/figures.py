@@ -59,7 +59,7 @@ def _states(train: VideoJepa, grid: tuple[int, int, int], step: int, rows: np.nd
 def _masks(train: VideoJepa, grid: tuple[int, int, int]) -> Figure:
     """Seen and hidden tokens of three clips, in two batches each at the beginning, in the middle and at
     the end."""
-    colours = ListedColormap(["white", COLOURS[0], COLOURS[1]])
+    colours = ListedColormap(["#dcdcdc", COLOURS[0], COLOURS[1]])  # white parts the times
     steps = [0, 1, train.steps // 2, train.steps // 2 + 1, train.steps - 2, train.steps - 1]
     figure, panels = axes_grid(len(steps), SHOWN, 7.2, 0.75 * len(steps))
     times = evenly(np.arange(grid[0]), TIMES)

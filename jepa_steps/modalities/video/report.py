@@ -12,8 +12,9 @@ _CLASSES = 30  # more are summed up
 PICTURES = {
     "masks": (
         "Masks",
-        "Context (blue), targets (orange) and tokens in neither, of three clips in two batches each at "
-        "the beginning, in the middle and at the end of training; times side by side, at most eight.",
+        "Context (blue), targets (orange) and tokens in neither (grey), of three clips in two batches "
+        "each at the beginning, in the middle and at the end of training; times side by side, at most "
+        "eight.",
     ),
     "samples": (
         "Masks on clips",
