@@ -182,7 +182,7 @@ def under_trained(e: Evidence, limits: Limits) -> Finding | None:
         "under-trained",
         "warning",
         "; ".join(reasons),
-        "Train longer, or let the moving average follow faster.",
+        "Train longer" + (", or let the moving average follow faster." if initial else "."),
         e.patch(lambda s: remedies.longer(s, factor)),
     )
 

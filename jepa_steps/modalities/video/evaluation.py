@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from ...data.splits import Splits, read_splits
+from ...data.splits import read_splits
 from ...device import judging_device
 from ...errors import InputError
-from ...metrics.comparison import how_many, units_of
+from ...metrics.comparison import how_many
 from ...metrics.errors_compared import judge, summary
 from ...model.export import load_encoder
 from ..contract import Evaluation
 from .future import LAST, LINE, MEAN, MODEL, Future, predicted_future
-from .motion import CLIP, FRAME, motion
+from .motion import CLIP, FRAME, motion, resampled
 from .motion_figure import evaluation_figure
 from .settings import Evaluate
 from .store import open_store
@@ -55,54 +55,62 @@ def evaluate(
         controls = motion(load_encoder(folder, judging_device()), store, table, settings)
     if future is None and isinstance(controls, str):
         return f"clips have too few times to predict later ones, and {controls}"
-    result = _result(future, controls, table, settings)
+    result = _result(future, controls, resampled(store, table, store.rows("test"))[1], settings)
+    if future is not None:
+        units = resampled(store, table, future.rows)[0]
+        result |= _of_future(future, units, settings)
+    if not isinstance(controls, str):
+        _add_controls(result, controls)
     predicted = np.empty((0, 0), np.float32) if future is None else future.predicted
     figure = evaluation_figure(future, controls)
     return Evaluation(result, ["method", "column", "clip", "error"], _rows(future), predicted, figure)
 
 
 def _result(
-    future: Future | None, controls: dict[str, Any] | str, table: Splits, settings: Evaluate
+    future: Future | None, controls: dict[str, Any] | str, over: str, settings: Evaluate
 ) -> dict[str, Any]:
-    result: dict[str, Any] = {
+    return {
         "task": "motion" if future is None else "future",
         "leaky": False,
         "methods": {},
         "verdicts": [],
         "controls": controls,
-        "interval": f"95 % bootstrap over each {table.unit} of test; {settings.bootstrap} resamples; "
-        "verdicts corrected for their number by Holm",
+        "interval": f"95 % bootstrap over {over}; {settings.bootstrap} resamples; verdicts corrected "
+        "for their number by Holm",
     }
-    if future is not None:
-        units = units_of(table.groups[future.rows])
-        columns = dict.fromkeys(future.errors[MODEL], units)
-        resampled = (settings.bootstrap, settings.seed)
-        result["past"], result["horizons"] = future.past, list(future.horizons)
-        result["methods"] = {
-            name: {column: summary(v, units, *resampled) for column, v in values.items()}
+
+
+def _of_future(future: Future, units: np.ndarray, settings: Evaluate) -> dict[str, Any]:
+    columns, resamples = dict.fromkeys(future.errors[MODEL], units), (settings.bootstrap, settings.seed)
+    found: dict[str, Any] = {
+        "held_out": how_many(len(future.rows), "clip"),
+        "past": future.past,
+        "horizons": list(future.horizons),
+        "methods": {
+            name: {column: summary(v, units, *resamples) for column, v in values.items()}
             for name, values in future.errors.items()
-        }
-        result["verdicts"] = [
+        },
+        "verdicts": [
             {"metric": row.pop("column"), **row}
-            for row in judge(future.errors, MODEL, BASELINES, columns, *resampled)
-        ]
-        if future.persistence:
-            result["persistence"] = future.persistence
-        result["held_out"] = how_many(len(future.rows), "clip")
-    if not isinstance(controls, str):
-        judged = {name: found for name, found in controls.items() if "scores" in found}
-        result["verdicts"] += [_verdict(name, found) for name, found in judged.items()]
-        if "label" in judged:
-            result["motion"] = {"n": judged["label"]["n"]["test"], **_seen(judged["label"])}
-        most = max((found["n"]["test"] for found in judged.values()), default=0)
-        result.setdefault("held_out", how_many(most, "clip"))
-    return result
+            for row in judge(future.errors, MODEL, BASELINES, columns, *resamples)
+        ],
+    }
+    return {**found, "persistence": future.persistence} if future.persistence else found
+
+
+def _add_controls(result: dict[str, Any], controls: dict[str, Any]) -> None:
+    judged = {name: found for name, found in controls.items() if "scores" in found}
+    result["verdicts"] += [_verdict(name, found) for name, found in judged.items()]
+    if "label" in judged:
+        result["motion"] = {"n": judged["label"]["n"]["test"], **_seen(judged["label"])}
+    most = max((found["n"]["test"] for found in judged.values()), default=0)
+    result.setdefault("held_out", how_many(most, "clip"))
 
 
 def _verdict(name: str, found: dict[str, Any]) -> dict[str, Any]:
     """The whole clip against one frame, as a row beside those of predicted frames."""
     return {
-        "metric": f"accuracy {name}",
+        "metric": f"clip over frame: {name}",
         "model": found["scores"][CLIP]["accuracy"],
         "best_baseline": FRAME,
         "baseline": found["scores"][FRAME]["accuracy"],

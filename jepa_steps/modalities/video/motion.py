@@ -16,7 +16,7 @@ import numpy as np
 from ... import draws
 from ...data.splits import Splits
 from ...draws import evenly
-from ...metrics.comparison import holm, intervals, sign_flip, units_of, verdict
+from ...metrics.comparison import FEWEST_GROUPS, holm, how_many, intervals, sign_flip, verdict
 from ...metrics.probes import Split3, ridge_probe, standardise
 from ...model.export import Encoder, batches
 from .settings import Evaluate
@@ -75,10 +75,21 @@ def motion(
         if min(map(len, known)) < 2 or len(np.unique(values[rows[known[0]]])) < 2:
             found[name] = {"reason": "fewer than two classes or samples in a part"}
             continue
-        groups = table.groups[rows[known[2]]]
-        found[name] = _judged(whole, changed, values[rows], classes, known, groups, settings)
+        units = resampled(store, table, rows[known[2]])[0]
+        found[name] = _judged(whole, changed, values[rows], classes, known, units, settings)
     _adjust([row["clip_less_frame"] for row in found.values() if "clip_less_frame" in row])
     return found
+
+
+def resampled(store: VideoStore, table: Splits, rows: np.ndarray) -> tuple[np.ndarray, str]:
+    """(codes int64 (n,), what they are) of what is resampled for test clips int64 (n,): groups, or,
+    where these are too few, the videos within them, as clips of one video rise and fall together."""
+    groups = len(np.unique(table.groups[rows]))
+    if groups >= FEWEST_GROUPS or table.unit == "video":
+        return table.groups[rows], how_many(groups, table.unit)
+    videos = store.windows.segment(rows)
+    few = how_many(groups, table.unit)
+    return videos, f"{how_many(len(np.unique(videos)), 'video')} of {few}, and holds for these alone"
 
 
 def _targets(table: Splits, store: VideoStore) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
@@ -107,7 +118,7 @@ def _embedded(
 
 def _judged(
     whole: np.ndarray, changed: dict[str, np.ndarray], y: np.ndarray, classes: tuple[str, ...],
-    known: list[np.ndarray], groups: np.ndarray, settings: Evaluate,
+    known: list[np.ndarray], units: np.ndarray, settings: Evaluate,
 ) -> dict[str, Any]:  # fmt: skip
     test, labels = known[2], [y[part] for part in known]
     forwards_and_back = _probed(whole, known, labels, changed[BACKWARDS][test])
@@ -117,7 +128,6 @@ def _judged(
     most = np.bincount(np.concatenate(labels[:2])).argmax()
     predicted[MAJORITY] = np.full(len(test), most)
     right = {name: (guess == labels[2]).astype(float) for name, guess in predicted.items()}
-    units = units_of(groups)
     ends = intervals(np.stack(list(right.values())), units, settings.bootstrap, settings.seed)
     scores = {
         name: {"accuracy": float(share.mean()), "low": float(low), "high": float(high)}
@@ -128,7 +138,7 @@ def _judged(
         "classes": len(np.unique(labels[0])),
         "scores": scores,
         "backwards_says": _most_often(labels[2], predicted[BACKWARDS], classes),
-        "clip_less_frame": _difference(right[CLIP], right[FRAME], groups, settings),
+        "clip_less_frame": _difference(right[CLIP], right[FRAME], units, settings),
     }
 
 
@@ -154,10 +164,9 @@ def _most_often(
 
 
 def _difference(
-    clip: np.ndarray, frame: np.ndarray, groups: np.ndarray, settings: Evaluate
+    clip: np.ndarray, frame: np.ndarray, units: np.ndarray, settings: Evaluate
 ) -> dict[str, Any]:
-    units = units_of(groups)
-    codes = np.unique(groups, return_inverse=True)[1]
+    codes = np.unique(units, return_inverse=True)[1]
     low, high = intervals((clip - frame)[None], units, settings.bootstrap, settings.seed)[0]
     return {
         "difference": float((clip - frame).mean()),

@@ -45,4 +45,4 @@ def _controls(axes, judged: dict[str, Any]) -> None:
         axes.vlines(x, *np.clip(ends, 0, 100), color="black", lw=0.8)
     axes.set(ylabel="test accuracy, %", ylim=(0, 100))
     axes.set_xticks(range(len(judged)), [literal(name, 14) for name in judged])
-    axes.legend(fontsize=6, ncols=2)
+    axes.legend(fontsize=6, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))

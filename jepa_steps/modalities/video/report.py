@@ -112,12 +112,7 @@ def evaluation(found: dict[str, Any]) -> Evaluated:
         "note": _note(controls),
         "interval": found["interval"],
         "facts": _evaluation_facts(found, judged),
-        "figure": (
-            "Motion",
-            "Error of predicted embeddings by times ahead, beside predictions without a model; accuracy "
-            "of the same probe on whole clips and on changed ones, with 95 % intervals. What is not "
-            "measured is not drawn.",
-        ),
+        "figure": ("Motion", " ".join([_ERRORS] * future + [_ACCURACIES] * bool(judged))),
     }
 
 
@@ -147,6 +142,12 @@ def _controls_table(judged: dict[str, Any]) -> Table:
     }
 
 
+_ERRORS = (
+    "Error of predicted embeddings by times ahead, beside predictions without a model (1 = a constant)."
+)
+_ACCURACIES = (
+    "Test accuracy of the probe on whole clips and on changed ones, by target, with 95 % intervals."
+)
 _CONTROLS = {
     "clip": "whole clips",
     "one_frame": "middle frame, repeated",
@@ -186,8 +187,7 @@ def _evaluation_facts(found: dict[str, Any], judged: dict[str, Any]) -> list[tup
 
 def _column(metric: str) -> str:
     """``error 4`` as tables have it."""
-    what, value = metric.split(" ", 1)
-    return f"{value} ahead" if what == "error" else f"{value}: clip over one frame"
+    return f"{metric.removeprefix('error ')} ahead" if metric.startswith("error ") else metric
 
 
 def _cell(line: dict[str, Any], form: str) -> tuple[str, str]:

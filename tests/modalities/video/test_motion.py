@@ -7,7 +7,7 @@ from modalities.video.clips import prepared
 
 from jepa_steps.config import parse
 from jepa_steps.data.splits import read_splits
-from jepa_steps.modalities.video.motion import backwards, motion, one_frame, shuffled
+from jepa_steps.modalities.video.motion import backwards, motion, one_frame, resampled, shuffled
 from jepa_steps.modalities.video.settings import Evaluate
 from jepa_steps.modalities.video.store import open_store
 
@@ -76,3 +76,18 @@ def test_what_is_changed_of_clips():
     assert (shuffled(clips[[3]], rows[[3]]) == mixed[[3]]).all()
     orders = [bytes(m[:, 0, 0, 0]) for m in shuffled(np.repeat(clips[:1], 5, 0), rows)]
     assert len(set(orders)) > 3
+
+
+def test_few_groups_are_resampled_by_their_videos_and_never_by_clips(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 256, (40, 12, 8, 8), dtype=np.uint8)
+    animals = np.array([f"animal {i % 10}" for i in range(40)])
+    np.savez(tmp_path / "x.npz", x=frames, labels=np.arange(40) % 2, groups=animals)
+    out = tmp_path / "data"
+    prepared("arrays", tmp_path / "x.npz", out, channels=1, image_size=8, clip_length=4)
+    store, table = open_store(out), read_splits(out / "splits.csv")
+    test = store.rows("test")
+    units, over = resampled(store, table, test)
+    assert len(test) == 3 * len(np.unique(units)) and (units == store.windows.segment(test)).all()
+    assert f"{len(np.unique(units))} videos of" in over and "alone" in over
+    many = store.rows("train")
+    assert (resampled(store, table, many)[0] == table.groups[many]).all()
