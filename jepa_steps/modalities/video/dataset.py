@@ -36,8 +36,10 @@ class VideoDataset(Settings):
     without labels; train/, val/ and test/ at the top are given parts. table: a .csv, .tsv or
     space-separated file of paths and labels, with or without a header. frames: as folder, with a folder
     of image files in place of each video, in the order of their names. arrays: .npz or .npy of shape
-    (N, T, H, W) or (N, T, H, W, C), uint8. moving-digits: scikit-learn's digits moving over textures,
-    generated."""
+    (N, T, H, W) or (N, T, H, W, C), uint8; an .npz holds the videos as x, videos or clips, beside them
+    labels or y, groups, split (train, val or test) and those that targets and nuisances name, one value
+    per video; or it holds x_train, y_train, x_test, y_test and, where there are, x_val and y_val.
+    moving-digits: scikit-learn's digits moving over textures, generated."""
     path: str
     """File or folder to read; for moving-digits, the data card."""
     videos: Annotated[int, Field(ge=30, le=100_000)] | None = None
@@ -79,7 +81,7 @@ class VideoDataset(Settings):
     own as array groups, one per video. Without groups, each video is its own."""
     targets: Targets = {}
     """Further columns of a table, or arrays of an .npz, that embeddings are asked for; one value per
-    video."""
+    video: [speed], or {speed: numbers}, {speed: classes} where it is not to be guessed which."""
     nuisances: Targets = {}
     """The same, of what embeddings should not tell, such as a camera."""
     split: Split = Split()

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...data import groups
+from ...data.folders import few
 from ...data.splits import FIELDS, SPLITS
 from ...data.targets import PREFIX
 from ...files import sha256, staged, write_csv, write_json
@@ -15,14 +16,8 @@ from .preparation.division import all_clips, copies, divide, named_groups, witho
 from .preparation.headers import check_disk, read_headers
 from .preparation.labels import Labels, check_classes, read_labels
 from .preparation.look import look_of
-from .preparation.manifest import (
-    described,
-    duplicates,
-    lacking_classes,
-    notes_on,
-    pixel_statistics,
-    spoken,
-)
+from .preparation.manifest import described, duplicates, pixel_statistics, spoken
+from .preparation.notes import drawn_parts, equals, lacking_classes, notes_on
 from .preparation.storing import Stored, keep_videos, store_videos
 from .sources.read import open_source
 from .sources.source import VideoSource
@@ -47,18 +42,23 @@ def prepare(dataset: VideoDataset, out: Path, workers: int) -> dict[str, Any]:
         found = store_videos(source, headers, dataset, frames, workers)
         labels, _ = read_labels(source.videos, found.kept, dataset)
         split = divide(found, all_clips(found), labels.codes, named_groups(found), dataset)
-        pairs, left_out = copies(all_clips(found), split), []
+        pairs, copied, left_out = copies(all_clips(found), split), [], []
         if pairs and dataset.on_copies != "keep":
             chosen = without(pairs, split, found, dataset)
-            found, split = keep_videos(found, chosen, frames), split[chosen]
-            left_out = [f"left out: {len(pairs)} videos with a clip of an earlier part (on_copies drop)"]
-            pairs = []
+            names = [[found.kept[i].name for i in pair] for pair in pairs]
+            copied = [f"{a}: a clip equal to one of {b}, of an earlier part" for a, b in names]
+            left_out = [
+                f"left out: {len(pairs)} videos with a clip of an earlier part (on_copies drop): "
+                f"{few([a for a, _ in names], 3)}"
+            ]
+            found, split, pairs = keep_videos(found, chosen, frames), split[chosen], []
         labels, notes = read_labels(source.videos, found.kept, dataset)
         clips, named = all_clips(found), named_groups(found)
         places = np.stack([np.cumsum(found.frames) - found.frames, found.frames, split], 1)
         np.save(folder / "videos.npy", places)
         manifest = {
-            **described(dataset, found, labels, split, clips, named),
+            **described(dataset, found, labels, split, clips, named, source.grouped),
+            "dropped": [*found.dropped, *copied],
             "pixels": pixel_statistics(frames, places, look_of(dataset).shape),
             "duplicates": duplicates(clips, pairs, found),
             "columns": _write_splits(folder, places, found, labels, named, dataset),
@@ -66,7 +66,9 @@ def prepare(dataset: VideoDataset, out: Path, workers: int) -> dict[str, Any]:
                 *source.notes,
                 *notes,
                 *notes_on(found, headers, clips),
+                *drawn_parts(found),
                 *lacking_classes(labels, split),
+                *equals(clips, split, labels, found, dataset),
                 *left_out,
             ],
             "sha256": {
@@ -79,7 +81,7 @@ def prepare(dataset: VideoDataset, out: Path, workers: int) -> dict[str, Any]:
 
 def _refuse_shared_groups(source: VideoSource, dataset: VideoDataset) -> None:
     if any(video.group for video in source.videos):
-        named = np.array([video.group or video.name for video in source.videos])
+        named = np.array([video.group for video in source.videos])
         given = np.array([video.given for video in source.videos], np.int64)
         groups.refuse_shared(dataset.path, named, given)
 

@@ -43,12 +43,13 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
             "frames",
             f"{frames['number']:,} of {h} x {w}, {'RGB' if c == 3 else 'grey'}, {_rate(manifest)}",
         ),
-        ("a clip", f"{d['clip_length']} frames, one every {frames['clip_stride']}"),
+        ("a clip", f"{d['clip_length']} frames; one begins every {frames['clip_stride']} frames"),
+        *[("in no clip", f"{frames['in_no_clip']:,} frames")] * bool(frames["in_no_clip"]),
         ("classes", f"{len(classes)}" if classes else "no labels"),
         ("equal clips", f"{copies['copies']:,}"),
         ("groups", _groups(manifest["groups"])),
     ]
-    for name, what in (("skipped", "unreadable videos"), ("dropped", "videos shorter than a clip")):
+    for name, what in (("skipped", "unreadable videos"), ("dropped", "videos, too short or copies")):
         if manifest[name]:
             facts.append(("left out", f"{len(manifest[name]):,} {what}"))
     if manifest["repeated"]:

@@ -56,6 +56,10 @@ REFUSED = [
      "labels: found 'a', expected a finite number"),
     ("a leak", overlapping, {}, "share time steps with one of an earlier part"),
     ("one series", lambda: {"X": noise(1, 900)}, {}, "cut a long series in time with split.kind: time"),
+    ("no group of some", lambda: {"X": noise(), "groups": np.array(["a", "b", "", "c"] * 10)}, {},
+     "x.npz[X:2]: found no group (10 of 40 series have none), expected one for every series"),
+    ("no groups of a part", lambda: {"x_train": noise(), "x_test": noise(), "groups_train": np.arange(40)}, {},
+     "x.npz[x_test:0]: found no group (40 of 80 series have none)"),
     ("too many windows", lambda: {"X": noise(4, 2_000_000, 1)}, {"context_length": 2, "stride": 1},
      "expected at most 5,000,000; set a larger stride"),
 ]  # fmt: skip
@@ -158,3 +162,16 @@ def test_each_target_has_a_column_of_its_own(tmp_path):
         rows = list(csv.DictReader(file))
     assert [float(row["target:a"]) for row in rows] == first.tolist()
     assert [float(row["target:b"]) for row in rows] == second.tolist()
+
+
+@pytest.mark.parametrize("groups", [["a", "b", "", "c"], [""] * 4])
+def test_a_row_without_a_group_is_refused(tmp_path, groups):
+    rows = [f"{s},{groups[s]},{RNG.normal()}" for s in range(4) for _ in range(20)]
+    (tmp_path / "t.csv").write_text("\n".join(["series,machine,value", *rows]))
+    spec = {"source": "table", "context_length": 10}
+    row = 20 * groups.index("") + 1
+    with pytest.raises(
+        InputError, match=rf"column 'machine': row {row}: found no group.*keys.group: none"
+    ):
+        run(tmp_path / "t.csv", tmp_path / "out", **spec)
+    assert run(tmp_path / "t.csv", tmp_path / "out", keys={"group": "none"}, **spec)["groups"] is None

@@ -198,7 +198,24 @@ HEADER = "path,label,group,split\n"
         ("a/0.mp4 0\na/1.mp4\n", "line 2: found 1 fields, expected a path and a label", {}),
         ("my video.mp4 0\n", "line 1: found 3 fields", {}),
         ('"a/0.mp4 0\n', "cannot be read as a table", {}),
-        ("clip,class\na/0.mp4,x\n", "line 1: found 'clip', which is not there", {}),
+        (
+            "clip_file,behaviour\na/0.mp4,x\n",
+            "found no column for the path in the header clip_file, behaviour; set keys.path to its name",
+            {},
+        ),
+        (
+            "clip_file,behaviour,animal\na/0.mp4,x,m1\n",
+            "in the header clip_file, behaviour, animal; set keys.path",
+            {"keys": {"group": "animal"}},
+        ),
+        (
+            "clip_file,behaviour\na/0.mp4,x\n",
+            "keys.path: found no column 'clip_fil'; did you mean 'clip_file'?",
+            {"keys": {"path": "clip_fil"}},
+        ),
+        ("a/none.mp4 0\na/1.mp4 1\n", "line 1: found 'a/none.mp4', which is not there: ", {}),
+        (HEADER + "a/0.mp4,x,m1,\na/1.mp4,x,,\n", "line 3: found no group in column 'group'", {}),
+        (HEADER + "a/0.mp4,x, ,\n", "fill it in, or set keys.group: none", {}),
         ("a/0.mp4 0\n", "which is no header, with keys.group", {"keys": {"group": "mouse"}}),
         ("a/0.mp4 0\n", "which is no header, with targets or nuisances 'age'", {"targets": "age"}),
         (HEADER + "a/0.mp4,x,m1\n", "line 2: found 3 values, expected 4, one per column", {}),
@@ -217,7 +234,11 @@ HEADER = "path,label,group,split\n"
             "keys.label: found 'x', which has another use",
             {"keys": {"label": "x", "group": "x"}},
         ),
-        ("path,label\n", "no column of paths among 'path', 'label'", {"keys": {"path": "none"}}),
+        (
+            "path,label\n",
+            "keys.path: found none, expected the column of paths, one of 'path', 'label'",
+            {"keys": {"path": "none"}},
+        ),
         ("path,label\n", "no videos found", {}),
         (b"path,label\n\xff\xfe\n", "cannot be read as a table: not UTF-8", {}),
         (
@@ -294,8 +315,13 @@ U8 = np.uint8
             {},
         ),
         ({"x": np.array([[1], [2, 3]], object)}, "found Python objects (a pickle)", {}),
+        (
+            {"x": np.zeros((5, 4, 8, 8), U8), "groups": np.array(["m1", "", "m1", " ", "m2"])},
+            "groups: video 1: found an empty text (2 of 5 are), expected a group for every video",
+            {},
+        ),
     ],
-    ids=range(22),
+    ids=range(23),
 )
 def test_arrays(tmp_path, arrays, telling, changes):
     path = tmp_path / "x.npz"
@@ -341,6 +367,20 @@ def test_folders_of_frames(tmp_path):
     refused(out, "frames", folder, "loose.png: found a file, expected folders of frames here")
 
 
+def test_the_other_source_is_named_where_files_are_of_the_other_kind(folder, tmp_path):
+    pictures, out = frames_folder(tmp_path / "pictures"), tmp_path / "out"
+    telling = (
+        "found image files and no videos (e.g. a/v0/0.png), expected video files; set source: frames"
+    )
+    refused(out, "folder", pictures, telling)
+    refused(out, "folder", pictures / "a/v0", "(e.g. 0.png)", "set source: frames")
+    telling = (
+        "found video files and no images (e.g. a/0.mp4), expected folders of image files; set source: "
+    )
+    refused(out, "frames", folder, telling + "folder")
+    refused(out, "frames", folder / "a", "(e.g. 0.mp4)", "set source: folder")
+
+
 def test_new_videos_for_an_encoder(folder, tmp_path):
     description = {
         "clip_length": 4,
@@ -349,8 +389,16 @@ def test_new_videos_for_an_encoder(folder, tmp_path):
         "frame_rate": None,
         "resize": "crop",
     }
-    with pytest.raises(InputError, match="found no folder, expected one of videos"):
+    with pytest.raises(InputError, match=r"no does not exist; expected a video file, or a folder of"):
         read(tmp_path / "no", description)
+    pictures = frames_folder(tmp_path / "pictures")
+    with pytest.raises(InputError, match=r"pictures: found no videos .* but files: 24 \.png; expected"):
+        read(pictures, description)
+    with pytest.raises(InputError, match=r"0\.png: found a name that ends in '\.png', expected a video"):
+        read(pictures / "a/v0/0.png", description)
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(InputError, match="found an empty folder, expected a video file"):
+        read(tmp_path / "nothing", description)
     write(folder / "a/short.mp4", noise(1, 3))
     names, clips = read(folder, description)
     at = names.index("a/short.mp4")

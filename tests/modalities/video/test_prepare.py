@@ -6,6 +6,7 @@ import shutil
 import tracemalloc
 from fractions import Fraction
 from itertools import pairwise
+from typing import ClassVar
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ from modalities.video.clips import fill, noise, numbered, numbers, prepared, set
 from PIL import Image
 
 from jepa_steps.errors import InputError
+from jepa_steps.modalities.video.preparation.headers import own_duration
 from jepa_steps.modalities.video.preparation.look import Look
 from jepa_steps.modalities.video.preparation.reading import Told, read_frames
 from jepa_steps.modalities.video.preparation.rotation import turned
@@ -220,7 +222,8 @@ def test_unreadable_videos_are_left_out_up_to_a_share(videos, tmp_path):
     assert "b/notes.txt: found a name that ends in '.txt', expected a video" in notes
     assert "b/x.mp4: cannot be decoded" in x and len(store) == 32
     with pytest.raises(
-        InputError, match=r"2 unreadable videos, expected at most 1 \(max_skipped 0.1 of 18\)"
+        InputError,
+        match=r"2 unreadable videos of 18, expected at most 1 .*0.1\): raise max_skipped to 0.12, or",
     ):
         prepared("folder", tmp_path / "v", tmp_path / "out", on_error="skip", max_skipped=0.1)
 
@@ -268,11 +271,17 @@ def test_equal_clips_of_given_parts_are_a_leak(tmp_path):
     dropped = prepared("arrays", path, tmp_path / "drop", on_copies="drop")
     assert np.array_equal(dropped.frames.reshape(13, 8, 16, 16, 3), np.delete(x, 13, 0))
     assert dropped.manifest["duplicates"]["across_splits"] == 0
-    assert any("on_copies drop" in note for note in dropped.manifest["notes"])
+    assert dropped.manifest["dropped"] == [
+        "x.npz[13]: a clip equal to one of x.npz[2], of an earlier part"
+    ]
+    told = "left out: 1 videos with a clip of an earlier part (on_copies drop): x.npz[13]"
+    assert told in dropped.manifest["notes"]
     kept = prepared("arrays", path, tmp_path / "keep", on_copies="keep")
     assert kept.manifest["duplicates"] == {
         "copies": 2, "constant": 0, "across_splits": 1, "examples": [["x.npz[13]", "x.npz[2]"]]
     }  # fmt: skip
+    told = "1 of 28 clips equal an earlier one of the same part, e.g. x.npz[3]@0 and x.npz[2]@4"
+    assert told in kept.manifest["notes"]
     assert describe(kept.manifest, "data")["leaks"] and "LEAK" in summary(kept.manifest, tmp_path)[-1]
 
 
@@ -378,3 +387,130 @@ def test_a_long_video_is_never_held_whole(tmp_path):
     finally:
         tracemalloc.stop()
     assert store.frames.nbytes > 11e6 and peak < 5e6
+
+
+def test_equal_videos_with_two_labels_are_told(tmp_path):
+    x = RNG.integers(0, 256, (24, 4, 8, 8, 3), np.uint8)
+    x[5] = x[3] = x[0]
+    path = arrays(tmp_path / "in", x, y=np.array(["run", "sit"])[np.arange(24) % 2])
+    notes = prepared("arrays", path, tmp_path / "out", image_size=8).manifest["notes"]
+    told = "with another label, e.g. x.npz[3] ('sit') and x.npz[0] ('run')"
+    assert any(note.startswith("2 of 24 videos have a clip equal") and told in note for note in notes)
+
+
+def test_parts_that_are_drawn_and_groups_are_told(tmp_path):
+    x = RNG.integers(0, 256, (24, 4, 8, 8, 3), np.uint8)
+    path = arrays(
+        tmp_path / "in",
+        x,
+        split=np.repeat(["train", "test"], [18, 6]),
+        groups=np.arange(24) // 2,
+    )
+    store = prepared("arrays", path, tmp_path / "out", image_size=8)
+    assert "val is drawn from train, as the source gives no val" in store.manifest["notes"]
+    per = store.manifest["groups"]["per_split"]
+    told = f"12 groups of array 'groups': train {per['train']}, val {per['val']}, test 3"
+    assert told in summary(store.manifest, tmp_path / "out")
+    path = arrays(tmp_path / "in", x, split=np.repeat(["train", "val", "test", ""], 6))
+    notes = prepared("arrays", path, tmp_path / "all", image_size=8).manifest["notes"]
+    assert "6 of 24 videos have no given part and are taken as train" in notes
+    path = arrays(tmp_path / "in", x, split=np.repeat(["test", ""], [6, 18]))
+    notes = prepared("arrays", path, tmp_path / "some", image_size=8).manifest["notes"]
+    assert "val is drawn from the 18 videos without a given part, as the source gives no val" in notes
+
+
+def test_missing_values_and_texts_between_numbers_are_told(tmp_path):
+    x = RNG.integers(0, 256, (12, 4, 8, 8, 3), np.uint8)
+    mass = np.linspace(0, 1, 12)
+    mass[3] = np.nan
+    weight = np.array([*map(str, range(10)), "n/a", ""])
+    path = arrays(tmp_path / "in", x, mass=mass, weight=weight)
+    spec = {"image_size": 8, "targets": "mass"}
+    notes = prepared("arrays", path, tmp_path / "out", nuisances="weight", **spec).manifest["notes"]
+    assert "mass: taken as numbers; 11 of 12 videos have a value" in notes
+    assert "weight: taken as classes; 11 of 12 videos have a value" in notes
+    told = next(note for note in notes if "though" in note)
+    assert told.startswith(
+        "weight: taken as classes, though 10 of 11 values are numbers; 'n/a' is not: nuisances: "
+        "{weight: numbers} needs numbers or empty cells"
+    )
+    meant = {"weight": "classes"}
+    notes = prepared("arrays", path, tmp_path / "meant", nuisances=meant, **spec).manifest["notes"]
+    assert not any("though" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("length", "stride", "most", "spare"), [(4, None, 7, 3), (3, 2, 8, 1), (2, 5, None, 4)]
+)
+def test_frames_in_no_clip_are_told(videos, tmp_path, length, stride, most, spare):
+    changes = {"clip_length": length, "clip_stride": stride, "max_frames": most}
+    store = prepared("folder", videos, tmp_path / "out", **changes)
+    start = store.windows.places(np.arange(len(store)))[0]
+    used = np.unique(start[:, None] + np.arange(length))
+    stored = len(store.frames)
+    assert stored - len(used) == store.manifest["frames"]["in_no_clip"] == 16 * spare
+    said = "\n".join(summary(store.manifest, tmp_path / "out"))
+    assert f"frames: {stored} stored; {16 * spare} of {stored} frames are in no clip" in said
+    assert f"; of {length} frames, a clip begins every {stride or length} frames" in said
+
+
+def test_rates_of_videos_that_were_read_in_part_say_so(tmp_path):
+    times = [0, 40, 80, 120, 160, 200, 240, 800, 900]
+    for i in range(8):
+        write(tmp_path / f"v/{i}.mp4", noise(i, 9), times=times)
+    whole = prepared("folder", tmp_path / "v", tmp_path / "whole").manifest
+    part = prepared("folder", tmp_path / "v", tmp_path / "part", max_frames=5).manifest
+    assert whole["rates"]["variable"] == 8 and whole["rates"]["highest"] < 10
+    assert part["rates"] == {"lowest": 25.0, "highest": 25.0, "variable": 0}
+    told = "frame rates found: 25 a second; 0 of 8 videos vary (of the part that was read)"
+    assert told in part["notes"] and not any("that was read" in note for note in whole["notes"])
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("x.mkv", "mpeg4"), ("x.webm", "libvpx"), ("x.mp4", "mpeg4"), ("x.avi", "mpeg4")]
+)
+@pytest.mark.parametrize("start", [300, 5000])
+def test_time_stamps_that_begin_late_are_no_missing_frames(tmp_path, name, codec, start):
+    times = [start + 100 * i for i in range(30)]
+    path = write(tmp_path / name, numbered(30), times=times, codec=codec)
+    assert len(frames_of(path, told := Told())) == 30 and told.lacks == 0
+    whole = path.read_bytes()
+    if name in ("x.mkv", "x.webm"):
+        assert len(frames_of(path, rate=10)) == 30
+        path.write_bytes(whole[: len(whole) * 6 // 10])
+        with pytest.raises(InputError, match=r"its header tells (2\.9|3\.0)\d s; truncated"):
+            frames_of(path)
+
+
+def test_lengths_of_mkvmerge_are_taken_as_they_are():
+    class Stream:
+        duration, time_base, start_time = None, Fraction(1, 1000), 2000
+        metadata: ClassVar = {"DURATION": "00:00:08.0"}
+
+    class Container:
+        class format:
+            name = "matroska,webm"
+
+    assert own_duration(Container, Stream) == 6
+    Stream.metadata = {**Stream.metadata, "_STATISTICS_WRITING_APP": "mkvmerge"}
+    assert own_duration(Container, Stream) == 8
+
+
+def test_all_unreadable_videos_are_counted_before_any_is_decoded(tmp_path):
+    for i in range(36):
+        write(tmp_path / f"v/{i}.mp4", noise(i, 4))
+    for i in range(4):
+        (tmp_path / f"v/bad{i}.mp4").write_bytes(b"no video at all")
+    told = (
+        r"4 unreadable videos of 40, expected at most 0 \(max_skipped 0.01\): raise max_skipped to 0.1, "
+    )
+    with pytest.raises(InputError, match=told):
+        prepared("folder", tmp_path / "v", tmp_path / "out", on_error="skip")
+    store = prepared("folder", tmp_path / "v", tmp_path / "more", on_error="skip", max_skipped=0.1)
+    assert len(store.manifest["skipped"]) == 4
+
+
+def test_new_videos_may_be_one_file(videos):
+    spec = {"image_size": [8, 8], "channels": 3, "resize": "crop", "frame_rate": None, "clip_length": 4}
+    names, clips = read(videos / "a/0.mp4", spec)
+    assert names == ["0.mp4"] and np.array_equal(clips(0, 1), read(videos, spec)[1](0, 1))

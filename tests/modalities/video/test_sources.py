@@ -72,7 +72,7 @@ def test_the_table_of_v_jepa(videos, tmp_path):
     assert source.notes == ["train.csv: found no header; read as a path and a label per line"]
 
 
-@pytest.mark.parametrize("delimiter", [",", "\t", " "])
+@pytest.mark.parametrize("delimiter", [",", "\t", " ", ";"])
 def test_a_table_with_a_header(tmp_path, delimiter):
     touched(tmp_path, "x/1.mp4", "x/2.mp4", "3.mp4")
     rows = [
@@ -87,6 +87,13 @@ def test_a_table_with_a_header(tmp_path, delimiter):
     assert source.videos[0].columns == {"mass": "2.5", "camera": "c1"}
     assert "t.txt: keys.path: took the column 'Filename' by its name" in source.notes
     assert "t.txt: 1 further columns are not used: 'age'" in source.notes
+    assert ("t.txt: took ';' for what divides fields" in source.notes) == (delimiter == ";")
+
+
+def test_a_semicolon_in_a_path_divides_nothing(tmp_path):
+    touched(tmp_path, "a;b.mp4", "c.mp4")
+    (tmp_path / "t.csv").write_text("a;b.mp4 0\nc.mp4 1\n")
+    assert told(open_source(settings("table", tmp_path / "t.csv")))[0] == ("a;b.mp4", "0", -1)
 
 
 def test_keys_win_over_usual_names_and_none_does_without(tmp_path):
@@ -96,6 +103,7 @@ def test_keys_win_over_usual_names_and_none_does_without(tmp_path):
     source = open_source(settings("table", tmp_path / "t.csv", keys=keys))
     assert told(source) == [("1.mp4", "", -1), ("2.mp4", "", -1)]
     assert [video.group for video in source.videos] == ["m1", "m2"]
+    assert source.grouped == "of column 'mouse'"
 
 
 def test_folders_of_frames_in_the_order_of_their_numbers(tmp_path):

@@ -21,11 +21,12 @@ def divide(
         labels: int64 (S,), strata of the draw.
 
     Raises:
-        InputError: groups in two given parts, series too short to be cut in time, or an empty part.
+        InputError: series without a group where others have one, groups in two given parts, series too
+            short to be cut in time, or an empty part.
     """
     named = np.array(found.groups) if any(found.groups) else None
     if named is not None:
-        named = np.where(named == "", np.array(found.names), named)
+        _check_groups(named, found, path)
         groups.refuse_shared(path, named, found.given)
     if dataset.split.kind == "time":
         return _cut(found, dataset, path), named
@@ -40,6 +41,17 @@ def divide(
                 "long series in time with split.kind: time"
             )
     return np.stack([np.arange(len(split)), found.begin, found.steps, split], 1), named
+
+
+def _check_groups(named: np.ndarray, found: Recordings, path: str) -> None:
+    """Every series has a group where any has: one without would count as a group of its own."""
+    empty = np.flatnonzero(named == "")
+    if len(empty):
+        place = _place(path, found.names[empty[0]])
+        raise InputError(
+            f"{place}: found no group ({len(empty)} of {len(named)} series have none), "
+            "expected one for every series; fill it in, or do without groups"
+        )
 
 
 def _place(path: str, name: str) -> str:

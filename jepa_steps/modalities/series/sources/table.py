@@ -45,8 +45,23 @@ def open_table(path: Path, dataset: SeriesDataset) -> SeriesSource:
     channels = pick_channels(frame, used, dataset, path, notes)
     places = {f"column {name}": name for name in further} | annotations
     marks = {key: as_texts(frame[name], f"{path}: column {name!r}") for key, name in places.items()}
+    _check_groups(marks.get("group"), annotations, path)
     opener = _long if dataset.layout == "long" else _wide
     return opener(frame, keys, channels, _Marks(marks, places, path), dataset, notes)
+
+
+def _check_groups(groups: Texts | None, annotations: dict[str, str], path: Path) -> None:
+    """Every series has a group where any has: one without would count as a group of its own.
+
+    Raises:
+        InputError: a row without a group.
+    """
+    empty = [] if groups is None else np.flatnonzero(groups.codes == groups.texts.index(""))
+    if len(empty):
+        raise InputError(
+            f"{path}: column {annotations['group']!r}: row {empty[0] + 1}: found no group, expected one "
+            "for every series; fill it in, or set keys.group: none to do without groups"
+        )
 
 
 def _refuse_guessed_merge(

@@ -34,10 +34,10 @@ def all_clips(found: Stored) -> Clips:
 
 
 def named_groups(found: Stored) -> np.ndarray | None:
-    """The group of each video, str (V,), its own name where it has none; None without any groups."""
+    """The group of each video, str (V,); None without groups. Sources give all videos one, or none."""
     if not any(video.group for video in found.kept):
         return None
-    return np.array([video.group or video.name for video in found.kept])
+    return np.array([video.group for video in found.kept])
 
 
 def divide(
@@ -87,6 +87,37 @@ def copies(clips: Clips, split: np.ndarray) -> list[tuple[int, int]]:
     again = np.flatnonzero((part > part[first[content]]) & ~clips.constant)
     pairs = zip(clips.video[again].tolist(), clips.video[first[content[again]]].tolist(), strict=True)
     return list(dict(reversed(list(pairs))).items())[::-1]
+
+
+def equal_clips(clips: Clips, split: np.ndarray) -> list[tuple[int, int]]:
+    """(clip, the earliest equal one of the same part) of clips of more than one colour.
+
+    Args:
+        split: int64 (V,).
+    """
+    first = _earliest(len(SPLITS) * clips.content + split[clips.video])
+    again = np.flatnonzero((first < np.arange(len(first))) & ~clips.constant)
+    return list(zip(again.tolist(), first[again].tolist(), strict=True))
+
+
+def other_labels(clips: Clips, labels: np.ndarray) -> list[tuple[int, int]]:
+    """(video, the earliest one with a clip in common) of videos whose labels differ.
+
+    Args:
+        labels: int64 (V,), -1 = none.
+    """
+    label = labels[clips.video]
+    used = np.flatnonzero(~clips.constant & (label >= 0))
+    first = used[_earliest(clips.content[used])]
+    differ = label[used] != label[first]
+    pairs = zip(clips.video[used[differ]].tolist(), clips.video[first[differ]].tolist(), strict=True)
+    return list(dict(reversed(list(pairs))).items())[::-1]
+
+
+def _earliest(codes: np.ndarray) -> np.ndarray:
+    """Place of the first equal code, int64 (n,)."""
+    _, place, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    return place[inverse.reshape(-1)]
 
 
 def without(

@@ -75,13 +75,15 @@ def _read(path: Path, named: bool) -> Header:
 
 
 def duration(container: "InputContainer", stream: "VideoStream") -> float | None:
-    """Seconds of a stream, or of its file where the stream does not tell."""
-    own = own_duration(stream)
-    return own if own or not container.duration else container.duration / 1e6
+    """Seconds of a stream from its first frame, or of its file where the stream does not tell."""
+    own = own_duration(container, stream)
+    if own or not container.duration:
+        return own
+    return _from_start(container.duration / 1e6, container, stream)
 
 
-def own_duration(stream: "VideoStream") -> float | None:
-    """Seconds of a stream itself; Matroska has them as text."""
+def own_duration(container: "InputContainer", stream: "VideoStream") -> float | None:
+    """Seconds of a stream itself, from its first frame; Matroska has them as text."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     parts = stream.metadata.get("DURATION", "").split(":")
@@ -89,7 +91,17 @@ def own_duration(stream: "VideoStream") -> float | None:
         hours, minutes, seconds = (float(part) for part in parts)
     except ValueError:
         return None
-    return 3600 * hours + 60 * minutes + seconds or None
+    return _from_start(3600 * hours + 60 * minutes + seconds, container, stream) or None
+
+
+def _from_start(seconds: float, container: "InputContainer", stream: "VideoStream") -> float:
+    """Seconds from the first frame on. Matroska tells the time at which the last frame ends, but where
+    mkvmerge wrote it, which leaves its statistics and tells lengths."""
+    lengths = any(key.startswith("_STATISTICS") for key in stream.metadata)
+    if lengths or not container.format.name.startswith("matroska") or not stream.start_time:
+        return seconds
+    begin = float(stream.start_time * stream.time_base)
+    return seconds - begin if seconds > begin else seconds
 
 
 def check_disk(headers: list[Header], look: Look, out: Path, folder: Path) -> str:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....data.folders import few
 from ....data.targets import Kind, kind_of
 from ....errors import InputError
 from ..dataset import VideoDataset
 from ..sources.source import Video
+
+_FEW = 0.2  # share of other texts up to which a column of numbers has them by mistake
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,32 @@ def read_labels(
         kinds[name] = kind_of(texts) if kind == "auto" else kind
         where = f"{'nuisances' if name in dataset.nuisances else 'targets'}.{name}"
         _check_numbers(kept, texts, kinds[name], where, dataset.path)
-        notes.append(f"{name}: taken as {kinds[name]}")
+        notes.append(f"{name}: taken as {kinds[name]}{_lacking(texts)}")
+        if kind == "auto":
+            notes += _nearly_numbers(name, texts, kinds[name], where)
     return Labels(codes, classes, targets, kinds, tuple(dataset.nuisances)), notes
+
+
+def _lacking(texts: list[str]) -> str:
+    """How many values there are, where some are missing."""
+    there = sum(map(bool, texts))
+    return f"; {there} of {len(texts)} videos have a value" if there < len(texts) else ""
+
+
+def _nearly_numbers(name: str, texts: list[str], kind: Kind, where: str) -> list[str]:
+    """A sentence where a few texts keep a column from being numbers."""
+    there = [text for text in texts if text]
+    others = [text for text in there if not math.isfinite(_by_number(text)[0])]
+    if kind == "numbers" or not 0 < len(others) <= _FEW * len(there):
+        return []
+    field = where.split(".")[0]
+    different = list(map(repr, dict.fromkeys(others)))
+    verb = "is" if len(different) == 1 else "are"
+    return [
+        f"{name}: taken as classes, though {len(there) - len(others)} of {len(there)} values are "
+        f"numbers; {few(different, 3)} {verb} not: {field}: {{{name}: numbers}} "
+        f"needs numbers or empty cells, and {field}: {{{name}: classes}} says that classes are meant"
+    ]
 
 
 def _codes(all_videos: list[Video], kept: list[Video], path: str) -> tuple[np.ndarray, list[str]]:

@@ -12,7 +12,6 @@ from ....data.pixels import channel_statistics
 from ....data.splits import SPLITS
 from ..dataset import VideoDataset, plain
 from .division import Clips
-from .headers import Header
 from .labels import Labels
 from .storing import Stored
 
@@ -27,8 +26,13 @@ def described(
     split: np.ndarray,
     clips: Clips,
     named: np.ndarray | None,
+    grouped: str,
 ) -> dict[str, Any]:
-    """Kind, settings, counts, rates, and what was left out."""
+    """Kind, settings, counts, rates, and what was left out.
+
+    Args:
+        grouped: where groups come from.
+    """
     part, codes = split[clips.video], labels.codes[clips.video]
     return {
         "modality": "video",
@@ -37,6 +41,7 @@ def described(
         "frames": {
             "shape": [*dataset.image_size, dataset.channels],
             "number": int(sum(found.frames)),
+            "in_no_clip": sum(_left_over(frames, dataset) for frames in found.frames),
             "dtype": "uint8",
             "clip_length": dataset.clip_length,
             "clip_stride": dataset.clip_stride or dataset.clip_length,
@@ -52,15 +57,22 @@ def described(
             }
             for code, name in enumerate(SPLITS)
         },
-        "rates": _rates(found),
+        "rates": rates_of(found),
         "skipped": found.skipped,
         "dropped": found.dropped,
         "repeated": len(found.repeated),
-        "groups": None if named is None else _group_counts(named, split),
+        "groups": None if named is None else _group_counts(named, split, grouped),
     }
 
 
-def _rates(found: Stored) -> dict[str, Any] | None:
+def _left_over(frames: int, dataset: VideoDataset) -> int:
+    """How many frames of a video are in none of its clips."""
+    length, stride = dataset.clip_length, dataset.clip_stride or dataset.clip_length
+    clips = (frames - length) // stride + 1
+    return frames - length - (clips - 1) * min(stride, length)
+
+
+def rates_of(found: Stored) -> dict[str, Any] | None:
     """Frames per second that the files have, by their time stamps; None where nothing tells them."""
     rates = [told.rate for told in found.told if told.rate]
     if not rates:
@@ -81,9 +93,10 @@ def duplicates(clips: Clips, leaks: list[tuple[int, int]], found: Stored) -> dic
     }
 
 
-def _group_counts(named: np.ndarray, split: np.ndarray) -> dict[str, Any]:
+def _group_counts(named: np.ndarray, split: np.ndarray, grouped: str) -> dict[str, Any]:
     codes = np.unique(named, return_inverse=True)[1]
     return {
+        "of": grouped,
         "number": int(codes.max()) + 1,
         "per_split": {name: len(np.unique(codes[split == i])) for i, name in enumerate(SPLITS)},
         "across_splits": len(splits.across_splits(codes, split)),
@@ -114,57 +127,6 @@ def _training_pixels(path: Path, videos: np.ndarray, shape: tuple[int, ...]) -> 
                 yield np.fromfile(file, np.uint8, min(most, frames - a) * size).reshape(-1, shape[2])
 
 
-def notes_on(found: Stored, headers: list[Header], clips: Clips) -> list[str]:
-    """What was guessed, changed or is worth knowing of the files, a sentence each."""
-    told, n, notes = found.told, len(found.kept), []
-
-    def named(what: str) -> tuple[int, list[str]]:
-        names = [v.name for v, t in zip(found.kept, told, strict=True) if getattr(t, what)]
-        return len(names), names
-
-    def note(number: int, names: list[str], text: str) -> None:
-        if number:
-            notes.append(f"{number} of {n} videos {text}" + (f": {few(names, 3)}" if names else ""))
-
-    rates = _rates(found)
-    if rates:
-        low, high = rates["lowest"], rates["highest"]
-        span = f"{low:g} to {high:g}" if high > low else f"{low:g}"
-        notes.append(f"frame rates found: {span} a second; {rates['variable']} of {n} videos vary")
-    note(*named("again"), "have frames further apart than 1 / frame_rate, which repeat")
-    note(*named("lacks"), "have fewer frames than their headers tell")
-    note(*named("damaged"), "have frames that are marked as damaged")
-    note(*named("endless"), "do not tell how long they are: a missing end would go unnoticed")
-    note(len(found.repeated), found.repeated, "are shorter than a clip; their last frame repeats")
-    note(sum(found.still), [], "never change: all of their frames are equal")
-    stretched = sum(not header.square for header in headers)
-    if stretched:
-        notes.append(
-            f"{stretched} files have pixels that are not square, which are taken as if they were"
-        )
-    if constant := int(clips.constant.sum()):
-        notes.append(
-            f"{constant} of {len(clips.constant)} clips have a single colour; they count as no copies "
-            "of each other"
-        )
-    if found.dropped:
-        notes.append(
-            f"left out: {len(found.dropped)} videos shorter than a clip, e.g. {found.dropped[0]}"
-        )
-    return notes
-
-
-def lacking_classes(labels: Labels, split: np.ndarray) -> list[str]:
-    """Classes that a part lacks, a sentence for each such part."""
-    notes = []
-    for code, part in enumerate(SPLITS):
-        present = set(labels.codes[split == code].tolist())
-        lacking = [name for c, name in enumerate(labels.classes) if c not in present]
-        if lacking:
-            notes.append(f"{part} lacks {len(lacking)} of {len(labels.classes)} classes: {few(lacking)}")
-    return notes
-
-
 def spoken(manifest: dict[str, Any]) -> list[str]:
     """What was found, for the terminal."""
     counts, classes, frames = manifest["counts"], manifest["classes"], manifest["frames"]
@@ -172,7 +134,10 @@ def spoken(manifest: dict[str, Any]) -> list[str]:
     samples = ", ".join(f"{name} {part['samples']:,}" for name, part in counts.items())
     found = [
         f"videos: {videos}",
-        f"clips: {samples}; of {frames['clip_length']} frames, one every {frames['clip_stride']}",
+        f"clips: {samples}; of {frames['clip_length']} frames, a clip begins every "
+        f"{frames['clip_stride']} frames",
+        f"frames: {frames['number']:,} stored{_in_no_clip(frames)}",
+        *_groups(manifest["groups"]),
         *_few_units(manifest),
         f"classes: {len(classes)} ({few(classes)})" if classes else "classes: none",
         *manifest["notes"],
@@ -187,6 +152,18 @@ def spoken(manifest: dict[str, Any]) -> list[str]:
             "(on_copies keep); scores on test are too good"
         )
     return found
+
+
+def _in_no_clip(frames: dict[str, Any]) -> str:
+    number = frames["in_no_clip"]
+    return f"; {number:,} of {frames['number']:,} frames are in no clip" if number else ""
+
+
+def _groups(groups: dict[str, Any] | None) -> list[str]:
+    if groups is None:
+        return []
+    parts = ", ".join(f"{name} {number:,}" for name, number in groups["per_split"].items())
+    return [f"{groups['number']:,} groups {groups['of']}: {parts}"]
 
 
 def _few_units(manifest: dict[str, Any]) -> list[str]:

@@ -29,14 +29,16 @@ _JITTER = 1.5e-3  # seconds; time stamps in whole milliseconds differ by one
 class Told:
     """What became known of a video while it was read.
 
-    rate: frames per second, by the time stamps of a file that was read to its end, else by its header.
-    variable: whether frames are unevenly far apart. again: frames that were taken more than once. lacks:
-    frames that the header tells and the file does not have. damaged: packets and frames that are marked
-    as damaged. endless: whether nothing tells where it should end.
+    rate: frames per second, by the time stamps of what was read, or else by the header. variable:
+    whether frames are unevenly far apart. part: whether reading stopped before the end of the file.
+    again: frames that were taken more than once. lacks: frames that the header tells and the file does
+    not have. damaged: packets and frames that are marked as damaged. endless: whether nothing tells
+    where it should end.
     """
 
     rate: float | None = None
     variable: bool = False
+    part: bool = False
     again: int = 0
     lacks: int = 0
     damaged: int = 0
@@ -196,19 +198,23 @@ class _Clock:
 def _decoded(
     container: "InputContainer", stream: "VideoStream", path: Path, told: Told
 ) -> Iterator["av.VideoFrame"]:
-    """Every frame of a file; what was found goes to ``told`` at its end.
+    """Every frame of a file; what was found goes to ``told`` in the end.
 
     Raises:
         InputError: no frames, or fewer than the header tells by more than a tenth.
     """
     clock = _Clock(float(stream.time_base))
-    for packet in container.demux(stream):
-        told.damaged += packet.is_corrupt
-        for frame in packet.decode():
-            told.damaged += frame.is_corrupt
-            clock.see(frame)
-            yield frame
-    told.rate, told.variable = clock.rate or told.rate, clock.variable
+    told.part = True
+    try:
+        for packet in container.demux(stream):
+            told.damaged += packet.is_corrupt
+            for frame in packet.decode():
+                told.damaged += frame.is_corrupt
+                clock.see(frame)
+                yield frame
+    finally:  # also where no more frames are taken
+        told.rate, told.variable = clock.rate or told.rate, clock.variable
+    told.part = False
     told.endless = container.format.name.startswith("mpeg")  # its length is guessed by the last bytes
     frames, seconds = _expected(container, stream)
     counts = [count for count in (frames, round((seconds or 0) * (clock.rate or 0))) if count]
@@ -225,11 +231,12 @@ def _expected(container: "InputContainer", stream: "VideoStream") -> tuple[int |
     """(frames, seconds) that a header tells, where it does.
 
     Either may be too many: frames that an editor cut away are still counted, and sound may be longer
-    than the pictures. Of AVI, seconds are guessed by the size of the file.
+    than the pictures. Of AVI, seconds are guessed by the size of the file; its frames are ticks of its
+    clock, with empty ones where none is shown.
     """
-    frames, own = stream.frames or None, own_duration(stream)
+    frames, own = stream.frames or None, own_duration(container, stream)
     if container.format.name == "avi":
-        return frames, None
+        return frames, frames * float(stream.time_base) if frames else None
     alone = len(container.streams) == 1 and not frames
     return frames, duration(container, stream) if alone else own
 

@@ -61,9 +61,7 @@ def store_videos(
         out.
     """
     found, look, n = Stored(), look_of(dataset), len(headers)
-    for header in headers:  # before hours of decoding
-        if header.reason:
-            _leave_out(found, header.reason, n, dataset)
+    _leave_out(found, [header.reason for header in headers if header.reason], n, dataset)
     videos = [v for v, header in zip(source.videos, headers, strict=True) if not header.reason]
     done = _decoded(videos, look, path.parent, workers)
     with path.open("wb") as file:
@@ -71,7 +69,7 @@ def store_videos(
         bar = tqdm(done, "videos", len(videos), leave=False, disable=None)
         for video, one in zip(videos, bar, strict=True):
             if one.reason:
-                _leave_out(found, one.reason, n, dataset)
+                _leave_out(found, [one.reason], n, dataset, " so far")
             elif len(one.digests) < dataset.clip_length and dataset.on_short != "repeat":
                 _refuse_or_drop(found, video, len(one.digests), dataset)
             else:
@@ -86,15 +84,20 @@ def store_videos(
     return found
 
 
-def _leave_out(found: Stored, reason: str, n: int, dataset: VideoDataset) -> None:
-    if dataset.on_error == "fail":
-        raise InputError(f"{reason}; set on_error: skip to leave such videos out")
-    found.skipped.append(reason)
-    budget = int(dataset.max_skipped * n)
-    if len(found.skipped) > budget:
+def _leave_out(
+    found: Stored, reasons: list[str], n: int, dataset: VideoDataset, so_far: str = ""
+) -> None:
+    """Note why videos are left out: of all headers before hours of decoding, then one by one."""
+    if reasons and dataset.on_error == "fail":
+        raise InputError(f"{reasons[0]}; set on_error: skip to leave such videos out")
+    found.skipped.extend(reasons)
+    bad, budget = len(found.skipped), int(dataset.max_skipped * n)
+    if bad > budget:
+        enough = next(i / 100 for i in range(101) if int(i / 100 * n) >= bad)
         raise InputError(
-            f"{dataset.path}: {len(found.skipped)} unreadable videos, expected at most {budget} "
-            f"(max_skipped {dataset.max_skipped:g} of {n}); the last: {reason}"
+            f"{dataset.path}: {bad} unreadable videos of {n}{so_far}, expected at most {budget} "
+            f"(max_skipped {dataset.max_skipped:g}): raise max_skipped to {enough:g}"
+            f"{' or more' if so_far else ''}, or mend them; e.g. {reasons[0]}"
         )
 
 

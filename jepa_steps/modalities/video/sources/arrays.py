@@ -40,6 +40,7 @@ def open_arrays(path: Path, dataset: VideoDataset) -> VideoSource:
             raise InputError(f"{path}: found {labels.size} labels for {len(x)} videos, expected equal")
     labels = [text for x, y, _ in parts for text in _labels(y, len(x), path)]
     named = groups.of_array(arrays.get("groups"), number, path)
+    _check_groups(named, path)
     given = _given(arrays.get("split"), parts, path)
     further = {
         name: _column(arrays, name, number, path) for name in (*dataset.targets, *dataset.nuisances)
@@ -58,7 +59,17 @@ def open_arrays(path: Path, dataset: VideoDataset) -> VideoSource:
                 Video(name, partial(_video, x, i), x.shape[1], labels[at], group, given[at], columns)
             )
             at += 1
-    return VideoSource(path, videos, notes)
+    return VideoSource(path, videos, notes, "" if named is None else "of array 'groups'")
+
+
+def _check_groups(named: np.ndarray | None, path: Path) -> None:
+    """Every video has a group where any has: one without would count as a group of its own."""
+    empty = [i for i, text in enumerate([] if named is None else named.tolist()) if not text.strip()]
+    if empty:
+        raise InputError(
+            f"{path}: groups: video {empty[0]}: found an empty text ({len(empty)} of {len(named)} are), "
+            "expected a group for every video; fill it in, or leave the array groups out"
+        )
 
 
 def _video(x: np.ndarray, i: int) -> np.ndarray:

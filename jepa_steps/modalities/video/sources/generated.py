@@ -26,4 +26,4 @@ def open_moving_digits(path: Path, dataset: VideoDataset) -> VideoSource:
         )
         for i, direction in enumerate(told["direction"])
     ]
-    return VideoSource(path, videos)
+    return VideoSource(path, videos, grouped="of digit images")

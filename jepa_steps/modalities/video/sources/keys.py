@@ -36,10 +36,14 @@ def find_keys(
     for key, name in given.items():
         name = _guessed(key, names, taken, path, notes) if name is None else name
         found[key] = None if name == NONE else name
+    if given["path"] == NONE:
+        raise InputError(
+            f"{path}: keys.path: found none, expected the column of paths, one of {_listed(names)}"
+        )
     if found["path"] is None:
         raise InputError(
-            f"{path}: keys.path: found no column of paths among {_listed(names)}; expected one of "
-            f"{', '.join(USUAL['path'])}, or its name in keys.path"
+            f"{path}: found no column for the path in the header {', '.join(names)[:200]}; set "
+            f"keys.path to its name, or rename it ({', '.join(USUAL['path'])})"
         )
     _check_one_use(found, path)
     unused = [name for name in names if name not in {*taken, *found.values()}]

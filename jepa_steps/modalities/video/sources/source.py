@@ -36,9 +36,11 @@ class Video:
 class VideoSource:
     """A set of videos.
 
-    path: for messages. notes: what was guessed or left out, a sentence each.
+    path: for messages. notes: what was guessed or left out, a sentence each. grouped: where groups come
+    from, for the terminal; "" = there are none.
     """
 
     path: Path
     videos: list[Video]
     notes: list[str] = field(default_factory=list)
+    grouped: str = ""
