@@ -86,7 +86,7 @@ def _samples(train: VideoJepa, grid: tuple[int, int, int], store: VideoStore) ->
             parts = zip(frames, state[times], strict=True)
             lines.append([thumbnail(f if shown is None else _faded(f, s == shown)) for f, s in parts])
             names.append(name)
-    figure, ((axes,),) = axes_grid(1, 1, max(3.2, 0.7 * len(times) + 0.8), 0.62 * len(lines))
+    figure, ((axes,),) = axes_grid(1, 1, max(4.5, 0.7 * len(times) + 0.8), 0.62 * len(lines))
     places, unit = mosaic(axes, np.array(lines), above=0.0)
     for (x, y), name in zip(places[:, 0], names, strict=True):
         axes.text(x - 0.1 * unit, y + 0.5 * unit, name, ha="right", va="center", fontsize=8)
