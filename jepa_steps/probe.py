@@ -22,13 +22,14 @@ from threadpoolctl import threadpool_limits
 from .arrays import read_array
 from .cli import add_spec, parser, read_spec, run
 from .config import Probe, parse
-from .data.probed import Probed, bounded, new_classes, probed_samples
+from .data.probed import Probed, bounded, new_classes, probed_samples, resampled_by
 from .data.splits import Splits, across_splits, read_splits
 from .errors import InputError
 from .figures import probing
 from .figures.style import message, save
 from .files import read_json, staged, write_csv, write_json
 from .metrics import panel, probes, target_probes
+from .metrics.comparison import FEWEST_GROUPS
 from .metrics.scores import per_class
 
 _PARTS = ("train", "val", "test")
@@ -45,6 +46,7 @@ def probe(
 ) -> dict[str, Any]:
     """Run the step; returns what probe.json holds."""
     table, first = read_splits(splits), read_array(embeddings, "rows, dimensions")
+    table = resampled_by(table, FEWEST_GROUPS)
     if len(table.labels) != len(first):
         raise InputError(f"{splits}: {len(table.labels)} rows for {len(first)} embeddings; embed again")
     probed = probed_samples(table, settings)

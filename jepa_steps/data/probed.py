@@ -1,6 +1,6 @@
 """Which samples a probe is fitted and tested on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,17 @@ class Probed:
     def labels(self) -> list[np.ndarray]:
         """int64, of each part."""
         return [self.splits.labels[part] for part in self.parts]
+
+
+def resampled_by(table: Splits, fewest: int) -> Splits:
+    """The table with recordings in place of groups, where test has fewer than ``fewest`` named groups:
+    samples that were cut from one recording rise and fall together, and are not to be resampled one by
+    one."""
+    groups = len(np.unique(table.groups[table.split == 2]))
+    if table.recordings is None or not table.named_groups or groups >= fewest:
+        return table
+    unit = f"{table.recording_unit} of {groups} {table.unit}" + "s" * (groups != 1)
+    return replace(table, groups=table.recordings, group_names=table.recording_names, unit=unit)
 
 
 def probed_samples(table: Splits, settings: Probe) -> Probed:

@@ -85,6 +85,7 @@ def across_splits(groups: np.ndarray, split: np.ndarray) -> list[list[int]]:
 
 
 FIELDS = ("index", "split", "label", "source")
+RECORDING = "recording"
 
 
 class Columns(Settings):
@@ -97,6 +98,7 @@ class Columns(Settings):
     names: str | None = None
     labels_held_out: bool = False
     unit: str = "group"
+    recordings: str | None = None
     targets: dict[str, Kind] = {}
     nuisance_targets: tuple[str, ...] = ()
 
@@ -112,7 +114,8 @@ class Columns(Settings):
     def named(self) -> tuple[str, ...]:
         """Every column that is named."""
         targets = [PREFIX + name for name in self.targets]
-        return (*self.covariates, *self.log_targets, *filter(None, [self.names]), *targets)
+        cut = [RECORDING] * (self.recordings is not None)
+        return (*self.covariates, *self.log_targets, *filter(None, [self.names]), *cut, *targets)
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,9 @@ class Splits:
     names: str (n,), the labels as text; None where they are told by their numbers.
     labels_held_out: whether whole labels may be kept out of training, so that test has its own.
     unit: what a group is: batch, context, ...
+    recordings: int64 (n,), what each sample was cut from, within its group: the video of a clip, the
+        series of a window; None where samples were cut from nothing. recording_names: of these numbers;
+        recording_unit: video, series.
     targets: what else is asked of embeddings, by name.
     """
 
@@ -144,6 +150,9 @@ class Splits:
     labels_held_out: bool = False
     unit: str = "group"
     targets: dict[str, Target] = field(default_factory=dict)
+    recordings: np.ndarray | None = None
+    recording_names: tuple[str, ...] = ()
+    recording_unit: str = ""
 
     @property
     def named_groups(self) -> bool:
@@ -182,6 +191,9 @@ def read_splits(path: Path) -> Splits:
             f"{path}: found no column {lacking[0]!r}, which {manifest} names; prepare it again"
         )
     group_names, groups = _groups(table.get("group"), len(table["label"]))
+    cut_from, recordings = (), None
+    if columns.recordings is not None:
+        cut_from, recordings = np.unique(table[RECORDING], return_inverse=True)
     return Splits(
         np.array(table["label"], dtype=np.int64),
         np.array([SPLITS.index(part) for part in table["split"]], dtype=np.int64),
@@ -194,6 +206,9 @@ def read_splits(path: Path) -> Splits:
         columns.labels_held_out,
         columns.unit,
         {name: _target(table, name, columns, path) for name in columns.targets},
+        recordings,
+        tuple(map(str, cut_from)),
+        columns.recordings or "",
     )
 
 

@@ -53,7 +53,7 @@ def test_whole_series_are_padded_with_missing_values(lengths):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.integers(150, 400), min_size=1, max_size=3),
+    st.lists(st.integers(200, 400), min_size=1, max_size=3),
     st.integers(2, 8),
     st.integers(0, 4),
     st.integers(0, 10),

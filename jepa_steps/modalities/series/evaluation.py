@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from ...data.probed import resampled_by
 from ...data.splits import read_splits
 from ...errors import InputError
 from ...figures.style import message
-from ...metrics.comparison import how_many
+from ...metrics.comparison import FEWEST_GROUPS, how_many
 from ...metrics.errors_compared import judge, summary
 from ...model.export import Encoder, build, load_encoder, load_online
 from ..contract import Evaluation
@@ -117,7 +118,7 @@ def resampled_units(
     """(codes int64 (n,), what they are) of what is resampled for test windows int64 (n,): whole groups
     or series, or, where series are cut in time, stretches as long as the horizon. Windows of different
     stretches then forecast mostly different steps."""
-    splits = read_splits(data / "splits.csv")
+    splits = resampled_by(read_splits(data / "splits.csv"), FEWEST_GROUPS)
     if store.manifest["settings"]["split"]["kind"] != "time":
         return splits.groups[rows], splits.unit
     start, segment = store.windows.places(rows)[0], store.windows.segment(rows)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import map_array
-from ...data.splits import FIELDS, SPLITS
+from ...data.splits import FIELDS, RECORDING, SPLITS
 from ...data.targets import PREFIX
 from ...data.windows import Windows
 from ...errors import InputError
@@ -134,6 +134,10 @@ def _write_splits(
     if groups is not None or not whole:
         header, unit = [*header, "group"], "series" if groups is None else "group"
         columns.append(_units(series, start, found, groups, dataset))
+    cut = groups is not None and not whole and dataset.split.kind == "series"
+    if cut:
+        header.append(RECORDING)
+        columns.append([found.names[s] for s in series])
     for name, texts in labels.targets.items():
         header.append(PREFIX + name)
         columns.append([texts[s] for s in series])
@@ -145,6 +149,7 @@ def _write_splits(
     write_csv(folder / "splits.csv", header, zip(*columns, strict=True))
     return {
         "unit": "stretch of time" if dataset.split.kind == "time" else unit,
+        "recordings": "series" if cut else None,
         "targets": labels.kinds | dict.fromkeys(own, "numbers"),
         "nuisance_targets": [*labels.nuisances, *own],
     }

@@ -8,15 +8,16 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from ...data.probed import resampled_by
 from ...data.splits import read_splits
 from ...device import judging_device
 from ...errors import InputError
-from ...metrics.comparison import how_many
+from ...metrics.comparison import FEWEST_GROUPS, how_many, units_of
 from ...metrics.errors_compared import judge, summary
 from ...model.export import load_encoder
 from ..contract import Evaluation
 from .future import LAST, LINE, MEAN, MODEL, Future, predicted_future
-from .motion import CLIP, FRAME, motion, resampled
+from .motion import CLIP, FRAME, motion
 from .motion_figure import evaluation_figure
 from .settings import Evaluate
 from .store import open_store
@@ -44,7 +45,8 @@ def evaluate(
     Raises:
         InputError: the encoder was trained on other data, or a horizon is beyond the clips.
     """
-    store, table = open_store(data), read_splits(data / "splits.csv")
+    store = open_store(data)
+    table = resampled_by(read_splits(data / "splits.csv"), FEWEST_GROUPS)
     if store.manifest["sha256"] != description["data_sha256"]:
         raise InputError(f"{folder}: trained on other data than {data} holds now; train it again")
     torch.set_num_threads(settings.threads)
@@ -55,10 +57,10 @@ def evaluate(
         controls = motion(load_encoder(folder, judging_device()), store, table, settings)
     if future is None and isinstance(controls, str):
         return f"clips have too few times to predict later ones, and {controls}"
-    result = _result(future, controls, resampled(store, table, store.rows("test"))[1], settings)
+    test = len(np.unique(table.groups[store.rows("test")]))
+    result = _result(future, controls, how_many(test, f"test {table.unit}"), settings)
     if future is not None:
-        units = resampled(store, table, future.rows)[0]
-        result |= _of_future(future, units, settings)
+        result |= _of_future(future, units_of(table.groups[future.rows]), settings)
     if not isinstance(controls, str):
         _add_controls(result, controls)
     predicted = np.empty((0, 0), np.float32) if future is None else future.predicted

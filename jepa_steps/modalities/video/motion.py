@@ -16,7 +16,7 @@ import numpy as np
 from ... import draws
 from ...data.splits import Splits
 from ...draws import evenly
-from ...metrics.comparison import FEWEST_GROUPS, holm, how_many, intervals, sign_flip, verdict
+from ...metrics.comparison import holm, intervals, sign_flip, units_of, verdict
 from ...metrics.probes import Split3, ridge_probe, standardise
 from ...model.export import Encoder, batches
 from .settings import Evaluate
@@ -75,21 +75,10 @@ def motion(
         if min(map(len, known)) < 2 or len(np.unique(values[rows[known[0]]])) < 2:
             found[name] = {"reason": "fewer than two classes or samples in a part"}
             continue
-        units = resampled(store, table, rows[known[2]])[0]
+        units = units_of(table.groups[rows[known[2]]])
         found[name] = _judged(whole, changed, values[rows], classes, known, units, settings)
     _adjust([row["clip_less_frame"] for row in found.values() if "clip_less_frame" in row])
     return found
-
-
-def resampled(store: VideoStore, table: Splits, rows: np.ndarray) -> tuple[np.ndarray, str]:
-    """(codes int64 (n,), what they are) of what is resampled for test clips int64 (n,): groups, or,
-    where these are too few, the videos within them, as clips of one video rise and fall together."""
-    groups = len(np.unique(table.groups[rows]))
-    if groups >= FEWEST_GROUPS or table.unit == "video":
-        return table.groups[rows], how_many(groups, table.unit)
-    videos = store.windows.segment(rows)
-    few = how_many(groups, table.unit)
-    return videos, f"{how_many(len(np.unique(videos)), 'video')} of {few}, and holds for these alone"
 
 
 def _targets(table: Splits, store: VideoStore) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...data import groups
 from ...data.folders import few
-from ...data.splits import FIELDS, SPLITS
+from ...data.splits import FIELDS, RECORDING, SPLITS
 from ...data.targets import PREFIX
 from ...files import sha256, staged, write_csv, write_json
 from .dataset import VideoDataset, plain
@@ -106,12 +106,15 @@ def _write_splits(
         labels.codes[video],
         (f"{names[v]}@{t}" for v, t in zip(video, start, strict=True)),
         (names[v] if named is None else str(named[v]) for v in video),
+        *([names[v] for v in video] for _ in [named] if named is not None),
         *([texts[v] for v in video] for texts in labels.targets.values()),
     ]
-    header = [*FIELDS, "group", *(PREFIX + name for name in labels.targets)]
+    header = [*FIELDS, "group", *[RECORDING] * (named is not None)]
+    header += [PREFIX + name for name in labels.targets]
     write_csv(folder / "splits.csv", header, zip(*columns, strict=True))
     return {
         "unit": "video" if named is None else "group",
+        "recordings": None if named is None else "video",
         "targets": labels.kinds,
         "nuisance_targets": list(labels.nuisances),
     }

@@ -1,13 +1,17 @@
 """The motion controls: what is changed of clips, and what they say of encoders whose answer is known."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from modalities.video.clips import prepared
 
+from jepa_steps import probe
 from jepa_steps.config import parse
+from jepa_steps.data.probed import resampled_by
 from jepa_steps.data.splits import read_splits
-from jepa_steps.modalities.video.motion import backwards, motion, one_frame, resampled, shuffled
+from jepa_steps.modalities.video.motion import backwards, motion, one_frame, shuffled
 from jepa_steps.modalities.video.settings import Evaluate
 from jepa_steps.modalities.video.store import open_store
 
@@ -78,16 +82,23 @@ def test_what_is_changed_of_clips():
     assert len(set(orders)) > 3
 
 
-def test_few_groups_are_resampled_by_their_videos_and_never_by_clips(tmp_path):
+def test_few_groups_are_resampled_by_their_videos_and_never_by_clips(step, tmp_path):
     frames = np.random.default_rng(0).integers(0, 256, (40, 12, 8, 8), dtype=np.uint8)
     animals = np.array([f"animal {i % 10}" for i in range(40)])
     np.savez(tmp_path / "x.npz", x=frames, labels=np.arange(40) % 2, groups=animals)
     out = tmp_path / "data"
     prepared("arrays", tmp_path / "x.npz", out, channels=1, image_size=8, clip_length=4)
     store, table = open_store(out), read_splits(out / "splits.csv")
-    test = store.rows("test")
-    units, over = resampled(store, table, test)
-    assert len(test) == 3 * len(np.unique(units)) and (units == store.windows.segment(test)).all()
-    assert f"{len(np.unique(units))} videos of" in over and "alone" in over
-    many = store.rows("train")
-    assert (resampled(store, table, many)[0] == table.groups[many]).all()
+    test, by = store.rows("test"), resampled_by(table, 6)
+    videos = len(np.unique(store.windows.segment(test)))
+    assert len(np.unique(table.groups[test])) < 6 < videos and len(test) == 3 * videos
+    for row in test:
+        assert ((by.groups == by.groups[row]) == (store.windows.segment(np.arange(len(store)))
+                                                  == store.windows.segment(np.array([row])))).all()  # fmt: skip
+    assert by.unit.startswith("video of ") and resampled_by(table, 1) is table
+    np.save(tmp_path / "e.npy", np.random.default_rng(0).normal(size=(len(store), 4)))
+    code, _, err = step(probe, "--embeddings", tmp_path / "e.npy", "--splits", out / "splits.csv",
+                        "--out", tmp_path / "p")  # fmt: skip
+    assert code == 0, err
+    told = json.loads((tmp_path / "p" / "probe.json").read_text())["interval"]
+    assert f"over {videos} test videos of " in told

@@ -316,6 +316,7 @@ def test_targets_stand_in_columns_of_their_own(tmp_path):
     assert [row["target:camera"] for row in rows[1::2]] == camera.tolist()
     assert store.manifest["columns"] == {
         "unit": "video",
+        "recordings": None,
         "targets": {"mass": "numbers", "camera": "classes"},
         "nuisance_targets": ["camera"],
     }
