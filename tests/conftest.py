@@ -2,12 +2,18 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from support import ROOT
 
 from jepa_steps import cli
 from jepa_steps.config.training import parse_dataset
 from jepa_steps.modalities.images.prepare import prepare
 from jepa_steps.modalities.images.store import open_store
+
+
+# The same examples in every run: a change that breaks a property fails at once, not some day.
+settings.register_profile("fixed", derandomize=True)
+settings.load_profile("fixed")
 
 
 @pytest.fixture(scope="session")
