@@ -10,7 +10,6 @@ from jepa_steps.config.training import parse_dataset
 from jepa_steps.modalities.images.prepare import prepare
 from jepa_steps.modalities.images.store import open_store
 
-
 # The same examples in every run: a change that breaks a property fails at once, not some day.
 settings.register_profile("fixed", derandomize=True)
 settings.load_profile("fixed")

@@ -12,7 +12,7 @@ from ...data.probed import resampled_by
 from ...data.splits import read_splits
 from ...device import judging_device
 from ...errors import InputError
-from ...metrics.comparison import FEWEST_GROUPS, how_many, units_of
+from ...metrics.comparison import FEWEST_GROUPS, how_many
 from ...metrics.errors_compared import judge, summary
 from ...model.export import load_encoder
 from ..contract import Evaluation
@@ -60,7 +60,7 @@ def evaluate(
     test = len(np.unique(table.groups[store.rows("test")]))
     result = _result(future, controls, how_many(test, f"test {table.unit}"), settings)
     if future is not None:
-        result |= _of_future(future, units_of(table.groups[future.rows]), settings)
+        result |= _of_future(future, table.groups[future.rows], settings)
     if not isinstance(controls, str):
         _add_controls(result, controls)
     predicted = np.empty((0, 0), np.float32) if future is None else future.predicted

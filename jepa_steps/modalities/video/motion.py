@@ -16,7 +16,7 @@ import numpy as np
 from ... import draws
 from ...data.splits import Splits
 from ...draws import evenly
-from ...metrics.comparison import holm, intervals, sign_flip, units_of, verdict
+from ...metrics.comparison import holm, intervals, sign_flip, verdict
 from ...metrics.probes import Split3, ridge_probe, standardise
 from ...model.export import Encoder, batches
 from .settings import Evaluate
@@ -75,7 +75,7 @@ def motion(
         if min(map(len, known)) < 2 or len(np.unique(values[rows[known[0]]])) < 2:
             found[name] = {"reason": "fewer than two classes or samples in a part"}
             continue
-        units = units_of(table.groups[rows[known[2]]])
+        units = table.groups[rows[known[2]]]
         found[name] = _judged(whole, changed, values[rows], classes, known, units, settings)
     _adjust([row["clip_less_frame"] for row in found.values() if "clip_less_frame" in row])
     return found
@@ -119,8 +119,8 @@ def _judged(
     right = {name: (guess == labels[2]).astype(float) for name, guess in predicted.items()}
     ends = intervals(np.stack(list(right.values())), units, settings.bootstrap, settings.seed)
     scores = {
-        name: {"accuracy": float(share.mean()), "low": float(low), "high": float(high)}
-        for (name, share), (low, high) in zip(right.items(), ends, strict=True)
+        name: {"accuracy": float(share.mean()), **_ends(pair)}
+        for (name, share), pair in zip(right.items(), ends, strict=True)
     }
     return {
         "n": {name: len(part) for name, part in zip(("train", "val", "test"), known, strict=True)},
@@ -156,15 +156,19 @@ def _difference(
     clip: np.ndarray, frame: np.ndarray, units: np.ndarray, settings: Evaluate
 ) -> dict[str, Any]:
     codes = np.unique(units, return_inverse=True)[1]
-    low, high = intervals((clip - frame)[None], units, settings.bootstrap, settings.seed)[0]
     return {
         "difference": float((clip - frame).mean()),
-        "low": float(low),
-        "high": float(high),
+        **_ends(intervals((clip - frame)[None], units, settings.bootstrap, settings.seed)[0]),
         "p": sign_flip(np.bincount(codes, clip - frame), settings.seed),
         "units": len(np.unique(codes)),
         "n": len(clip),
     }
+
+
+def _ends(pair: np.ndarray) -> dict[str, float | None]:
+    """The ends of an interval; None where a single unit says nothing."""
+    low, high = (float(end) if np.isfinite(end) else None for end in pair)
+    return {"low": low, "high": high}
 
 
 def _adjust(rows: list[dict[str, Any]]) -> None:

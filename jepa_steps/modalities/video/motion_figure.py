@@ -41,7 +41,7 @@ def _controls(axes, judged: dict[str, Any]) -> None:
         x = np.arange(len(judged)) + (i - (len(names) - 1) / 2) * wide
         heights = [100 * s["accuracy"] for s in scores]
         axes.bar(x, heights, wide, color=colour, label=title(name))
-        ends = [[100 * s[end] for s in scores] for end in ("low", "high")]
+        ends = [[np.nan if s[end] is None else 100 * s[end] for s in scores] for end in ("low", "high")]
         axes.vlines(x, *np.clip(ends, 0, 100), color="black", lw=0.8)
     axes.set(ylabel="test accuracy, %", ylim=(0, 100))
     axes.set_xticks(range(len(judged)), [literal(name, 14) for name in judged])

@@ -192,7 +192,7 @@ def _column(metric: str) -> str:
 
 
 def _cell(line: dict[str, Any], form: str) -> tuple[str, str]:
-    known = line["low"] is not None and line["low"] > -1e6
+    known = line["low"] is not None
     return number(line["mean"], form), f"{line['low']:.3f} to {line['high']:.3f}" if known else ""
 
 

@@ -1,6 +1,7 @@
 """The motion controls: what is changed of clips, and what they say of encoders whose answer is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from jepa_steps.config import parse
 from jepa_steps.data.probed import resampled_by
 from jepa_steps.data.splits import read_splits
 from jepa_steps.modalities.video.motion import backwards, motion, one_frame, shuffled
+from jepa_steps.modalities.video.motion_figure import evaluation_figure
 from jepa_steps.modalities.video.settings import Evaluate
 from jepa_steps.modalities.video.store import open_store
 
@@ -102,3 +104,14 @@ def test_few_groups_are_resampled_by_their_videos_and_never_by_clips(step, tmp_p
     assert code == 0, err
     told = json.loads((tmp_path / "p" / "probe.json").read_text())["interval"]
     assert f"over {videos} test videos of " in told
+
+
+def test_one_video_in_test_decides_nothing(tmp_path, ramps):
+    store, table = open_store(ramps), read_splits(ramps / "splits.csv")
+    same = replace(table, groups=np.zeros(len(store), np.int64))
+    found = motion(Pixels(), store, same, parse(Evaluate, {}, "x"))["label"]
+    assert found["scores"]["clip"] == {"accuracy": 1.0, "low": None, "high": None}
+    assert found["clip_less_frame"]["verdict"] == "undecided"
+    json.dumps(found, allow_nan=False)
+    saved = evaluation_figure(None, {"label": found})
+    saved.savefig(tmp_path / "x.svg")
