@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from modalities.video.clips import prepared
-from safetensors.numpy import load_file
 from support import ROOT, parse_training
 
 from jepa_steps import embed, evaluate, load_encoder, monitor, probe, rank, report, train
@@ -254,7 +253,8 @@ def test_frames_of_a_clip_are_varied_alike(moving):
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["masked", "pooled"])
 def test_two_ranks_equal_one_process(step, tmp_path, moving, task):
-    """torchrun with 2 gloo ranks of B/2 follows one process of B: loss and weights, float32 noise."""
+    """torchrun with 2 gloo ranks of B/2 follows one process of B, float32 noise: loss, and embeddings.
+    Weights may differ where their gradient is nothing but noise, as that of key biases is."""
     spec = {**TASKS[task], "steps": 10, "log_every": 1}
     one = trained(step, tmp_path, moving, spec, "one")
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -270,6 +270,6 @@ def test_two_ranks_equal_one_process(step, tmp_path, moving, task):
             return [float(row["loss"]) for row in csv.DictReader(file)]
 
     assert losses(tmp_path / "two") == pytest.approx(losses(one), rel=1e-4)
-    ours, theirs = (load_file(f / "encoder.safetensors") for f in (tmp_path / "two", one))
-    for name, array in theirs.items():
-        assert np.allclose(ours[name], array, atol=1e-4), name
+    clips = open_store(moving).samples(np.arange(32))
+    ours, theirs = (load_encoder(f).embed(clips).numpy() for f in (tmp_path / "two", one))
+    assert np.allclose(ours, theirs, atol=1e-4) and theirs.std() > 0.01
