@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from .arrays import read_array, rows_of
 from .cli import add_spec, parser, read_spec, run
-from .config import JepaRun, Monitor, Settings, parse
+from .config import JUDGED, JepaRun, Monitor, Settings, parse
 from .config.training import parse_training
 from .data.splits import Splits, read_splits
 from .draws import evenly
@@ -97,7 +97,7 @@ def monitor(
     losses = results.tables["metrics"].get("loss", [])
     measured = ("pooled", "tokens", "ranks", "nuisance", "conditions", "persistence", "motion")
     result = {
-        **diagnosis.verdict(findings, results.embed["encoder"] == "jepa"),
+        **diagnosis.verdict(findings, results.embed["encoder"] in JUDGED),
         "encoder": results.embed["encoder"],
         **{name: getattr(evidence, name) for name in measured},
         "prediction": _prediction(results.tables["validation"]),
@@ -237,7 +237,8 @@ def _nuisance(z: np.ndarray, rows: np.ndarray, samples: Splits) -> dict[str, Any
     """Of embeddings z of these rows of the data; None where no groups are named."""
     if samples.nuisance is None:
         return None
-    return nuisance_statistics(z, samples.nuisance[rows], samples.labels[rows])
+    found = nuisance_statistics(z, samples.nuisance[rows], samples.labels[rows])
+    return {"name": samples.nuisance_column or samples.unit, **found}
 
 
 def main(argv: list[str] | None = None) -> None:
