@@ -98,7 +98,17 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     if not standings:
         return "good", "Healthy", f"{sound}. There is no labelled floor to compare it with."
     kinds = {s["kind"] for s in standings}
-    if kinds <= set(GUESSES) or (kinds <= {*GUESSES, SHUFFLED} and _all_beaten(standings)):
+    if SHUFFLED in kinds and kinds <= {*GUESSES, SHUFFLED} and _all_beaten(standings):
+        beaten = listed(list(dict.fromkeys(s["floor"] for s in standings)))
+        return (
+            "good",
+            "Healthy, and better than chance",
+            (
+                f"{sound}, and a linear probe on them beats {beaten}. There is no floor of what they were "
+                "made from, so nothing says whether they are better than that."
+            ),
+        )
+    if kinds <= set(GUESSES):
         only = listed(list(dict.fromkeys(s["floor"] for s in standings)))
         return "warn", "Healthy", f"{sound}. There is no floor but {only}."
     by_floor: dict[str, dict[str, str]] = {}
