@@ -27,13 +27,11 @@ from .monitor import monitor
 from .probe import probe
 from .rank import rank
 from .report import compare, write
-from .reporting import words
+from .reporting import targets, words
 from .reporting.page import Page
 from .train import build_floor
 
 MARK = "judge.json"
-# Cheaper than the defaults of a config, which take minutes: fewer strengths and draws.
-PROBE = Probe(logistic_c=(0.0001, 0.001, 0.01, 0.1, 1.0), few_labels=(10,), few_draws=5, bootstrap=1000)
 EMBED = Embed(threads=1)
 _PLACES = ("train", "embed", "evaluate", "monitor", "rank", "probe")
 
@@ -97,7 +95,7 @@ def _experiment(name: str, block: dict[str, Any], folder: Path) -> None:
     monitor(at["embed"], data, at["train"], Monitor(), at["monitor"])
     files = {name: at["embed"] / f"{name}.npy" for name in ("embeddings", "tokens", "views")}
     rank(files["embeddings"], data / "splits.csv", files["tokens"], files["views"], Rank(), at["rank"])
-    probe(files["embeddings"], data / "splits.csv", PROBE, at["probe"])
+    probe(files["embeddings"], data / "splits.csv", Probe(), at["probe"])
 
 
 def spoken(page: Page) -> list[str]:
@@ -130,6 +128,8 @@ def _targets(found: dict[str, Any]) -> list[str]:
         else:
             accuracy, majority = (target[p]["accuracy"] for p in ("logistic", "majority"))
             said = f"linear probe {accuracy:.1%}, majority class {majority:.1%}"
+        if target["nuisance"] and targets.told(target):
+            said += "; the embeddings TELL it"
         lines.append(f"  {name}{told}: {said}")
     return lines
 

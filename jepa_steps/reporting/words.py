@@ -100,14 +100,9 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     kinds = {s["kind"] for s in standings}
     if SHUFFLED in kinds and kinds <= {*GUESSES, SHUFFLED} and _all_beaten(standings):
         beaten = listed(list(dict.fromkeys(s["floor"] for s in standings)))
-        return (
-            "good",
-            "Healthy, and better than chance",
-            (
-                f"{sound}, and a linear probe on them beats {beaten}. There is no floor of what they were "
-                "made from, so nothing says whether they are better than that."
-            ),
-        )
+        more = "There is no floor of what they were made from, so nothing says whether they are better"
+        text = f"{sound}, and a linear probe on them beats {beaten}. {more} than that."
+        return "good", "Healthy, and better than chance", text
     if kinds <= set(GUESSES):
         only = listed(list(dict.fromkeys(s["floor"] for s in standings)))
         return "warn", "Healthy", f"{sound}. There is no floor but {only}."
