@@ -15,7 +15,7 @@ from .dataset import VectorDataset
 from .preparation import division, labels, matching, storing
 from .preparation.labels import Asked
 from .sources.arrays import Rows, open_rows
-from .sources.tables import Table, listed, open_table
+from .sources.tables import Table, count, listed, open_table
 
 _CLOSE = 1e-4  # share of the largest value up to which embeddings are the mean of their tokens
 _NAMES = "label name"
@@ -212,12 +212,14 @@ def _warnings(manifest: dict[str, Any], asked: Asked) -> list[str]:
         found.append(f"{manifest['constant']} of {width} columns hold one value in all samples")
     if n := manifest["equal_rows"]:
         found.append(
-            f"{n} embeddings of val and test equal one of training to the last bit: copies of samples, "
+            f"{count(n, 'embedding', 'embeddings')} of val and test equal one of training to the last bit: copies of samples, "
             "whose scores are memory, or a collapse"
         )
     per_class = np.sum([part["per_class"] for part in manifest["counts"].values()], 0)
     if few := [c for c, n in zip(asked.classes, per_class, strict=True) if n < 3]:
-        found.append(f"{len(few)} classes have fewer than 3 samples: {listed(few, 5)}")
+        found.append(
+            f"{count(len(few), 'class has', 'classes have')} fewer than 3 samples: {listed(few, 5)}"
+        )
     return found
 
 

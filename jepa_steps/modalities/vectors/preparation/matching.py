@@ -10,7 +10,7 @@ import numpy as np
 from ....errors import InputError
 from ..dataset import VectorDataset
 from ..sources.arrays import Rows
-from ..sources.tables import Table, listed
+from ..sources.tables import Table, count, listed
 
 USUAL = ("id", "name", "index", "file", "barcode", "cell_id", "", "Unnamed: 0")
 """Columns that name samples, where the settings say none."""
@@ -53,7 +53,8 @@ def match(
             f"left out: {len(dropped)} embeddings without a row in the table, {listed(dropped)}"
         )
     if spare := len(names) - len(kept):
-        notes.append(f"{spare} rows of the table have no embedding and are not used")
+        of_table = ("row of the table has {}is not used", "rows of the table have {}are not used")
+        notes.append(count(spare, *of_table).format("no embedding and "))
     return kept, found[kept], dropped, notes
 
 

@@ -34,18 +34,28 @@ def store(
 
 
 def _blocks(rows: Rows, kept: np.ndarray) -> Iterator[np.ndarray]:
-    size = max(1, _BLOCK // (8 * int(np.prod(rows.values.shape[1:]))))
-    for a in range(0, len(kept), size):
-        block = np.asarray(rows.values[kept[a : a + size]], dtype=np.float64)
-        bad = ~(np.abs(block.reshape(len(block), -1)) <= np.finfo(np.float32).max).all(1)
-        if bad.any():
-            row = int(kept[a + int(bad.argmax())])
+    for numbers, block in _read(rows, kept):
+        if (bad := _not_finite(block)).any():
+            row = int(numbers[bad.argmax()])
+            number = sum(int(_not_finite(block).sum()) for _, block in _read(rows, kept))
             name = f" ({rows.names[row]!r})" if rows.names else ""
             raise InputError(
                 f"{rows.place}: row {row}{name} holds NaN, infinity or a number beyond float32, "
-                f"expected finite ones ({int(bad.sum())} such rows nearby); leave these rows out"
+                f"expected finite ones ({number} of {len(kept)} rows do); leave these rows out"
             )
         yield block
+
+
+def _read(rows: Rows, kept: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(row numbers (b,), their values float64 (b, ...)), block by block."""
+    size = max(1, _BLOCK // (8 * int(np.prod(rows.values.shape[1:]))))
+    for a in range(0, len(kept), size):
+        yield kept[a : a + size], np.asarray(rows.values[kept[a : a + size]], dtype=np.float64)
+
+
+def _not_finite(block: np.ndarray) -> np.ndarray:
+    """bool (b,), whether a row holds what float32 cannot."""
+    return ~(np.abs(block.reshape(len(block), -1)) <= np.finfo(np.float32).max).all(1)
 
 
 def constant_columns(array: np.ndarray) -> int:

@@ -45,6 +45,11 @@ def listed(names: Any, most: int = 12) -> str:
     return ", ".join(repr(name) for name in names[:most]) + rest or "(none)"
 
 
+def count(n: int, one: str, several: str) -> str:
+    """A number with what is counted: 1 row has, 2 rows have."""
+    return f"{n:,} {one if n == 1 else several}"
+
+
 def text_of(value: Any) -> str:
     """A value of any type as text; "" of what is missing, and 7 of 7.0, as which tools write whole
     numbers beside missing ones."""
