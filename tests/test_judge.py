@@ -139,6 +139,19 @@ def test_numbers_alone_are_probed_without_a_label(tmp_path):
     assert "age: R² of a ridge regression" in page
 
 
+def test_numbers_that_are_names_are_classes_where_that_is_said(tmp_path, capsys):
+    columns = table()
+    columns["site"] = np.random.default_rng(6).integers(0, 25, 400)
+    judged(tmp_path, embeddings(columns), columns, "--targets", "site", "label")
+    assert (
+        "site: numbers, 25 different; set classes (--classes) if these are names"
+        in capsys.readouterr().out
+    )
+    assert settings(tmp_path, columns, "--classes", "site")["targets"] == {"site": "classes"}
+    found = settings(tmp_path, columns, "--targets", "label", "--classes", "site", "--nuisance", "site")
+    assert (found["targets"], found["nuisances"]) == ({"label": "auto"}, {"site": "classes"})
+
+
 def test_no_label_leaves_monitor_and_rank(tmp_path):
     columns = table()
     judged(tmp_path, embeddings(columns), {"row": range(400)})

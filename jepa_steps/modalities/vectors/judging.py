@@ -12,6 +12,9 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--embeddings", required=True, help=".npy, .npz, .parquet or .h5ad, a row per sample")
     p.add_argument("--table", help=".csv, .tsv or .parquet, a row per sample; .h5ad has obs")
     p.add_argument("--targets", nargs="+", default=[], metavar="COLUMN", help="what is asked for")
+    p.add_argument(
+        "--classes", nargs="+", default=[], metavar="COLUMN", help="targets whose numbers are names"
+    )
     p.add_argument("--group", metavar="COLUMN", help="what never crosses parts, such as donor")
     p.add_argument("--nuisance", nargs="+", default=[], metavar="COLUMN", help="what should not be told")
     p.add_argument("--tokens", help="token embeddings (samples, tokens, dimensions)")
@@ -31,10 +34,13 @@ def dataset(arguments: argparse.Namespace) -> dict[str, Any]:
     """Settings of the data set that the arguments describe."""
     same = ("embeddings", "key", "table", "raw", "tokens", "ids", "group")
     found = {name: getattr(arguments, name) for name in same}
+    nuisances, classes = arguments.nuisance, arguments.classes
+    targets = [*arguments.targets, *(name for name in classes if name not in nuisances)]
+    kinds = {name: "classes" if name in classes else "auto" for name in (*targets, *nuisances)}
     return {
         **found,
-        "targets": arguments.targets,
-        "nuisances": arguments.nuisance,
+        "targets": {name: kinds[name] for name in targets},
+        "nuisances": {name: kinds[name] for name in nuisances},
         "split_column": arguments.split,
         "on_unmatched": arguments.unmatched,
     }

@@ -212,8 +212,8 @@ def _warnings(manifest: dict[str, Any], asked: Asked) -> list[str]:
         found.append(f"{manifest['constant']} of {width} columns hold one value in all samples")
     if n := manifest["equal_rows"]:
         found.append(
-            f"{count(n, 'embedding', 'embeddings')} of val and test equal one of training to the last bit: copies of samples, "
-            "whose scores are memory, or a collapse"
+            f"{count(n, 'embedding', 'embeddings')} of val and test equal one of training to the "
+            "last bit: copies of samples, whose scores are memory, or a collapse"
         )
     per_class = np.sum([part["per_class"] for part in manifest["counts"].values()], 0)
     if few := [c for c, n in zip(asked.classes, per_class, strict=True) if n < 3]:

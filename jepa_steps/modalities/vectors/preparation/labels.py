@@ -128,8 +128,10 @@ def _check_values(texts: list[str], field: str, place: str) -> None:
 def _note(name: str, field: str, texts: list[str], kind: Kind) -> str:
     unknown = sum(not text for text in texts)
     lacking = f", unknown of {unknown}" if unknown else ""
+    names = kind == "numbers" and all(float(text).is_integer() for text in texts if text)
+    hint = "; set classes (--classes) if these are names" if names else ""
     told = "" if field != "nuisances" else ", which embeddings should not tell"
-    return f"{name}: {kind}, {len(set(texts) - {''})} different{lacking}{told}"
+    return f"{name}: {kind}, {len(set(texts) - {''})} different{lacking}{told}{hint}"
 
 
 def _codes(texts: list[str]) -> tuple[np.ndarray, list[str]]:
