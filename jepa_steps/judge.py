@@ -107,6 +107,9 @@ def spoken(page: Page) -> list[str]:
         card = words.card(row, page.standings)
         lines.append(f"{row.name}: {card['title']}. {card['sentence']}")
         lines += [f"  {f['severity']}: {f['name']}: {f['evidence']}" for f in card["findings"]]
+        pooled = row.members[0]["rank"]["pooled"]
+        if pooled["trust"] == "refused":
+            lines.append(f"  no rank, so no look for dimensional collapse: {pooled['reason']}")
         for measure, found in card["standings"].items():
             lines += [
                 f"  {measure}: {s['says']}{s['why']} {s['floor']} by {s['points']:+.1f} points"

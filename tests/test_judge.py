@@ -152,6 +152,13 @@ def test_numbers_that_are_names_are_classes_where_that_is_said(tmp_path, capsys)
     assert (found["targets"], found["nuisances"]) == ({"label": "auto"}, {"site": "classes"})
 
 
+def test_it_says_where_rows_are_too_few_for_a_rank(tmp_path):
+    columns = table(120)
+    np.save(tmp_path / "e.npy", embeddings(columns, dim=64))
+    said = judge.spoken(judge.judge("vectors", settings(tmp_path, columns), tmp_path / "out"))
+    assert any(line.startswith("  no rank, so no look for dimensional collapse: ") for line in said)
+
+
 def test_no_label_leaves_monitor_and_rank(tmp_path):
     columns = table()
     judged(tmp_path, embeddings(columns), {"row": range(400)})
