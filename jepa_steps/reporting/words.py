@@ -29,6 +29,9 @@ PLAIN = {
     "small batch": "Batches are too small for what the objective measures over them.",
     "under-trained": "Training stopped before the encoder had settled.",
 }
+_NO_RAW = (
+    "There is no floor of what they were made from, so nothing says whether they are better than that."
+)
 _LEVEL = {"error": "bad", "warning": "warn"}
 
 
@@ -98,11 +101,6 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     if not standings:
         return "good", "Healthy", f"{sound}. There is no labelled floor to compare it with."
     kinds = {s["kind"] for s in standings}
-    if SHUFFLED in kinds and kinds <= {*GUESSES, SHUFFLED} and _all_beaten(standings):
-        beaten = listed(list(dict.fromkeys(s["floor"] for s in standings)))
-        more = "There is no floor of what they were made from, so nothing says whether they are better"
-        text = f"{sound}, and a linear probe on them beats {beaten}. {more} than that."
-        return "good", "Healthy, and better than chance", text
     if kinds <= set(GUESSES):
         only = listed(list(dict.fromkeys(s["floor"] for s in standings)))
         return "warn", "Healthy", f"{sound}. There is no floor but {only}."
@@ -134,11 +132,10 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     full, few = MEASURES.values()
     only_few = [f for f, verdicts in by_floor.items() if verdicts.get(full) in ("ties", "undecided")]
     but = f"; {listed(only_few)} only with {few}" if only_few else ""
+    if kinds <= {*GUESSES, SHUFFLED}:
+        text = f"{sound}, and a linear probe on them beats {listed(list(by_floor))}{but}."
+        return "good", "Healthy, and better than chance", f"{text} {_NO_RAW}"
     return "good", "Healthy and useful", f"{sound}, and a linear probe on them beats every floor{but}."
-
-
-def _all_beaten(standings: list[dict[str, Any]]) -> bool:
-    return {s["says"] for s in standings} == {"beats"}
 
 
 def _few(standings: list[dict[str, Any]]) -> str:

@@ -42,7 +42,7 @@ def parquet(folder: Path) -> Path:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({f"d{i}": X[:, i] for i in range(8)})
     frame.insert(0, "name", IDS)
-    frame.assign(label=np.arange(N)).to_parquet(folder / "e.parquet")
+    frame.assign(label=np.arange(N), weight=1.5).to_parquet(folder / "e.parquet")
     return folder / "e.parquet"
 
 
@@ -68,6 +68,12 @@ def test_every_format_gives_the_same(tmp_path, form):
     assert np.array_equal(np.array(["ant", "bee", "cat"])[store.labels], COLUMNS["label"])
     how = "order" if form is npy else "name: column 'id'"
     assert any(note.startswith(f"rows matched by {how}") for note in manifest["notes"])
+
+
+def test_columns_that_are_not_counted_are_no_dimensions(tmp_path):
+    _, manifest = prepared(tmp_path, parquet(tmp_path), label="none")
+    (note,) = [note for note in manifest["notes"] if note.startswith("embeddings: 8 columns of numbers")]
+    assert note.endswith("not taken: 'name', 'label', 'weight'")
 
 
 def test_obs_is_the_table_of_an_h5ad(tmp_path):

@@ -156,6 +156,7 @@ def _of_parquet(path: Path, key: str | None, taken: Container[str]) -> Rows:
         raise InputError(f"{path}: found several columns of lists {listed(lists)}; set key to one")
     flat = [name for name in types if name not in lists and name not in taken and name not in _NAMES]
     numbers = [n for n in flat if pa.types.is_integer(types[n]) or pa.types.is_floating(types[n])]
+    numbers = _numbered(numbers) or numbers
     of = next((n for n in _NAMES if n in types), None)
     names = None if of is None else [text_of(v) for v in frame.column(of).to_pylist()]
     if lists:
@@ -172,6 +173,17 @@ def _of_parquet(path: Path, key: str | None, taken: Container[str]) -> Rows:
             note += f"; not taken: {listed(rest)}"
     notes = [note] + ([f"names of the embeddings: column {of!r}"] if of else [])
     return Rows(place, values, names, parquet_table(path), notes)
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """The names of one beginning that are counted (dim_0, dim_1), where most are: beside them stands
+    what is known of samples, such as an age, and is none of the embedding. Else []."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if name.rstrip("0123456789") != name:
+            found.setdefault(name.rstrip("0123456789"), []).append(name)
+    most = max(found.values(), key=len, default=[])
+    return most if len(most) > len(names) / 2 else []
 
 
 def _floats(column: Any) -> np.ndarray:
