@@ -54,7 +54,7 @@ def divide(
                 f"{table.path}: no sample for the {name} part: found {part.max() + 1} {what}, expected "
                 "at least 3; give more, or leave group out"
             )
-    drawn = sorted({SPLITS[c] for c in split[given == -1]} | {SPLITS[c] for c in split[split != given]})
+    drawn = [name for code, name in enumerate(SPLITS) if (split[given != split] == code).any()]
     if drawn:
         by = "label" if (codes >= 0).any() else "chance"
         kept = f", {dataset.group!r} stays together" if groups is not None else ""
