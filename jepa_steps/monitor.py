@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from .arrays import read_array, rows_of
 from .cli import add_spec, parser, read_spec, run
-from .config import JepaRun, Monitor, Settings, parse
+from .config import JUDGED, JepaRun, Monitor, Settings, parse
 from .config.training import parse_training
 from .data.splits import Splits, read_splits
 from .draws import evenly
@@ -97,7 +97,7 @@ def monitor(
     losses = results.tables["metrics"].get("loss", [])
     measured = ("pooled", "tokens", "ranks", "nuisance", "conditions", "persistence", "motion")
     result = {
-        **diagnosis.verdict(findings, results.embed["encoder"] == "jepa"),
+        **diagnosis.verdict(findings, results.embed["encoder"] in JUDGED),
         "encoder": results.embed["encoder"],
         **{name: getattr(evidence, name) for name in measured},
         "prediction": _prediction(results.tables["validation"]),
@@ -234,10 +234,27 @@ def _prediction(validation: dict[str, list[float]]) -> dict[str, float] | None:
 
 
 def _nuisance(z: np.ndarray, rows: np.ndarray, samples: Splits) -> dict[str, Any] | None:
-    """Of embeddings z of these rows of the data; None where no groups are named."""
-    if samples.nuisance is None:
-        return None
-    return nuisance_statistics(z, samples.nuisance[rows], samples.labels[rows])
+    """Of embeddings z of these rows of the data: of all that they should not tell, what explains most;
+    None where nothing is named."""
+    found = []
+    for name, codes in _nuisances(samples).items():
+        known = codes[rows] >= 0
+        if known.any():
+            part = (z[known], codes[rows][known], samples.labels[rows][known])
+            found.append({"name": name, **nuisance_statistics(*part)})
+    return max(found, key=lambda one: nuisance_share(one) or 0.0, default=None)
+
+
+def _nuisances(samples: Splits) -> dict[str, np.ndarray]:
+    """int64 (n,) by name: the nuisance column or named groups, and targets that are nuisances; -1 is
+    unknown."""
+    found = {}
+    if samples.nuisance is not None:
+        found[samples.nuisance_column or samples.unit] = samples.nuisance
+    for name, target in samples.targets.items():
+        if target.nuisance and target.kind == "classes":
+            found[name] = target.values
+    return found
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -7,7 +7,8 @@ Pooling and C are chosen on val, the probe refitted on train + val, test used on
 the test groups. Writes probe.json, classes.csv (per class), predictions.csv (per test sample),
 targets.csv (the same of what else the data set asks for), the probe itself (probe.safetensors, for
 metrics.probes.load_probe) and figures. --poolings offers more
-poolings, --tokens feeds the attentive probe. Data without labels get a probe.json that says so.
+poolings, --tokens feeds the attentive probe. Of data without labels the further targets alone are
+probed, on embeddings.npy.
 """
 
 from collections.abc import Iterator
@@ -51,8 +52,7 @@ def probe(
         raise InputError(f"{splits}: {len(table.labels)} rows for {len(first)} embeddings; embed again")
     probed = probed_samples(table, settings)
     if reason := _no_question(probed):
-        with staged(out) as folder:
-            return _unlabelled(folder, reason)
+        return _unlabelled(first, table, settings, out, reason)
     # One BLAS thread: sums do not depend on the machine's number of cores.
     with threadpool_limits(1):
         candidates = _candidates(embeddings, first, poolings)
@@ -118,10 +118,11 @@ def _others(
 ) -> tuple[dict[str, Any], list[list[object]]]:
     """Scores of a linear probe for each covariate, of a regression for each logarithm, and of the probes
     of targets; and the rows of targets.csv."""
-    split = [np.flatnonzero(table.split == code) for code in range(3)]
-    parts = [bounded(split[0], settings), *split[1:]]
+    parts = _all_parts(table, settings)
     covariates, logarithms = {}, {}
     for name, codes in table.covariates.items():
+        if name in table.targets:  # which is asked for below, next to its floors
+            continue
         if found := panel.judge_covariate(rows, codes, parts, table.groups, settings):
             covariates[name] = {**found, "nuisance": name == table.nuisance_column}
     for name, values in table.log_targets.items():
@@ -130,6 +131,12 @@ def _others(
     asked, answers = target_probes.probe_targets(rows, table, parts, settings)
     found = {"of_covariates": covariates, "of_log_targets": logarithms, "of_targets": asked}
     return found, answers
+
+
+def _all_parts(table: Splits, settings: Probe) -> list[np.ndarray]:
+    """Sample numbers of train, val and test, labelled or not; of train as many as are probed."""
+    split = [np.flatnonzero(table.split == code) for code in range(3)]
+    return [bounded(split[0], settings), *split[1:]]
 
 
 def _candidates(
@@ -194,15 +201,22 @@ def _no_question(probed: Probed) -> str:
     return "" if np.isin(test, train).any() else "no class of test has a training sample"
 
 
-def _unlabelled(folder: Path, reason: str) -> dict[str, Any]:
-    result = {"labels": 0, "reason": reason}
-    write_json(folder / "probe.json", result)
-    write_csv(folder / "predictions.csv", ["index", "label", "group"], [])
-    write_csv(folder / "classes.csv", _CLASSES, [])
-    write_csv(folder / "targets.csv", target_probes.FIELDS, [])
-    save_file({}, folder / "probe.safetensors")
-    for name in ("confusion.svg", "components.svg"):
-        save(message("no labels"), folder / name)
+def _unlabelled(
+    rows: np.ndarray, table: Splits, settings: Probe, out: Path, reason: str
+) -> dict[str, Any]:
+    """What is written where the label cannot be asked for: targets, which can, and why not more."""
+    with threadpool_limits(1):
+        parts = _all_parts(table, settings)
+        asked, answers = target_probes.probe_targets(rows, table, parts, settings)
+    result = {"labels": 0, "reason": reason, "of_targets": asked}
+    with staged(out) as folder:
+        write_json(folder / "probe.json", result)
+        write_csv(folder / "predictions.csv", ["index", "label", "group"], [])
+        write_csv(folder / "classes.csv", _CLASSES, [])
+        write_csv(folder / "targets.csv", target_probes.FIELDS, answers)
+        save_file({}, folder / "probe.safetensors")
+        for name in ("confusion.svg", "components.svg"):
+            save(message("no labels"), folder / name)
     return result
 
 

@@ -85,12 +85,26 @@ def _predictions(path: Path) -> dict[str, Any]:
 def report(results: Path, data: list[Path], names: list[str], out: Path) -> list[tuple[str, str]]:
     """Run the step; returns the leaks in the data as (folder, sentence)."""
     manifests = {str(folder): read_json(folder / "manifest.json", "sha256") for folder in data}
+    page = compare(results, manifests, names)
+    write(page, results, out)
+    return summary.leaky(page.rows)
+
+
+def compare(results: Path, manifests: dict[str, dict], names: list[str]) -> Page:
+    """Experiments, what is one row, and how each stands against its floors; arguments as of
+    ``read_experiment``."""
     experiments = [read_experiment(results, name, manifests) for name in names]
     rows = group(experiments)
     below = floors(rows)
     # One BLAS thread: the products are small, and sums do not depend on the number of cores.
     with threadpool_limits(1):
         found = standings(rows, below)
+    return Page(experiments, rows, below, found)
+
+
+def write(shown: Page, results: Path, out: Path) -> None:
+    """Write the page with its tables and figures."""
+    experiments, rows, below, found = shown.experiments, shown.rows, shown.floors, shown.standings
     flat = [summary.summary_row(row) for row in rows]
     single = [summary.summary_row(Row(e["name"], e["kind"], e["data"], (e,))) for e in experiments]
     with staged(out) as folder:
@@ -102,15 +116,13 @@ def report(results: Path, data: list[Path], names: list[str], out: Path) -> list
             write_json(folder / "metrics" / f"{row['experiment']}.json", summary.metrics(row))
         history = [
             [name, *(row[column] for column in _CURVES)]
-            for name in names
+            for name in (e["name"] for e in experiments)
             for row in _table_rows(results / "train" / name / "metrics.csv")
         ]
         write_csv(folder / "history.csv", ["experiment", *_CURVES], history)
         save(comparison.comparison(_scores(_by_data(rows, below))), folder / "comparison.svg")
         save(comparison.few_labels(_panels(rows, below)), folder / "few_labels.svg")
-        page = render(Page(experiments, rows, below, found), results, folder)
-        (folder / "report.html").write_text(page, encoding="utf-8")
-    return summary.leaky(rows)
+        (folder / "report.html").write_text(render(shown, results, folder), encoding="utf-8")
 
 
 def _by_data(rows: list[Row], below: list[Row]) -> list[Row]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
+from jepa_steps.config import JepaRun
 from jepa_steps.errors import InputError
 from jepa_steps.modalities import MODALITIES, has_part, optional_part, part
 
@@ -23,9 +24,11 @@ STEPS = (
     "report",
     "adopt",
     "launch",
+    "judge",
 )
 # A part may import those on lower floors; parts that share a floor do not import each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
+    ("judge",),  # which runs the steps
     STEPS,
     ("reporting", "engine"),
     ("model", "figures"),
@@ -167,8 +170,9 @@ GIVES = {
     "figures": ("pictures",),
     "remedies": ("REMEDIES",),
     "evaluation": ("predicts", "evaluate"),
+    "judging": ("add_options", "dataset", "experiments"),
 }
-REQUIRED = ("settings", "prepare", "store", "encoder", "task", "report")
+REQUIRED = ("settings", "prepare", "store", "encoder", "report")
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -179,6 +183,8 @@ def test_a_kind_gives_what_the_contract_asks_for(modality):
         if module in REQUIRED or has_part(modality, module):
             given = part(modality, module)
             assert [name for name in names if not hasattr(given, name)] == [], module
+    trained = [e for e in part(modality, "settings").ENCODERS if issubclass(e, JepaRun)]
+    assert has_part(modality, "task") == bool(trained)
     if has_part(modality, "evaluation"):
         assert hasattr(part(modality, "report"), "evaluation")
 

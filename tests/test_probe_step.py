@@ -346,6 +346,13 @@ def test_further_columns_are_probed_as_classes_or_numbers(step, folder):
     assert found["site"]["reason"] == "all samples of train are of one class"
     answers = read(folder / "out" / "targets.csv")
     assert [a["target"] for a in answers].count("kind") == found["kind"]["n"]["test"]
+    without = [line.split(",") for line in lines]
+    for fields in without:
+        fields[2] = "-1"  # targets are asked for all the same
+    (folder / "splits.csv").write_text("\n".join([header, *map(",".join, without)]) + "\n")
+    alone = run(step, folder)
+    assert alone["labels"] == 0 and alone["reason"].startswith("train, val and test need labels")
+    assert alone["of_targets"] == found and read(folder / "out" / "targets.csv") == answers
     right = np.mean([a["label"] == a["logistic"] for a in answers if a["target"] == "kind"])
     assert right == pytest.approx(found["kind"]["logistic"]["accuracy"])
 

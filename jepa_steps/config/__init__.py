@@ -4,7 +4,7 @@
 from .base import Settings
 from .embed import Embed
 from .evaluate import Evaluate
-from .floors import PcaEncoder, RawEncoder, UntrainedEncoder
+from .floors import JUDGED, PcaEncoder, RawEncoder, UntrainedEncoder
 from .masks import Masks
 from .monitor import Monitor
 from .objective import Objective, Optimizer
@@ -16,6 +16,7 @@ from .resources import Resources
 from .run import JepaRun
 
 __all__ = [
+    "JUDGED",
     "Embed",
     "Evaluate",
     "JepaRun",

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from .base import Settings
 
+# Kinds of encoders that get a verdict: trained here, or given as embeddings. All others are floors.
+JUDGED = ("jepa", "given")
+
 
 class UntrainedEncoder(Settings):
     """Floor: the same architecture with its initial weights. Each kind of data adds its ``model``."""

@@ -45,9 +45,13 @@ def diagnose(evidence: Evidence, limits: Limits) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.severity != "error")
 
 
-def verdict(found: list[Finding], trained: bool) -> dict[str, Any]:
-    """``verdict`` (floor, healthy, or the first finding's name) and all findings as plain data."""
-    if not trained:
+def verdict(found: list[Finding], judged: bool) -> dict[str, Any]:
+    """``verdict`` (floor, healthy, or the first finding's name) and all findings as plain data.
+
+    Args:
+        judged: False for floors, of which nothing is asked.
+    """
+    if not judged:
         return {"verdict": "floor", "findings": []}
     plain = [{**asdict(finding), "doc": finding.doc} for finding in found]
     return {"verdict": found[0].name if found else "healthy", "findings": plain}

@@ -149,9 +149,9 @@ def nuisance_dominated(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "nuisance-dominated embeddings",
         "warning",
-        f"the group explains {share:.0%} of the variance{beside} (limit {limits.nuisance_share:.0%} "
-        f"and the label's share; corrected for chance, n = {e.nuisance['n']}, "
-        f"{e.nuisance['groups']} groups){e.when}{where}",
+        f"{_named(e.nuisance)} explains {share:.0%} of the variance{beside} (limit "
+        f"{limits.nuisance_share:.0%} and the label's share; corrected for chance, "
+        f"n = {e.nuisance['n']}, {e.nuisance['groups']} groups){e.when}{where}",
         "The embedding tells which group or batch a sample is from before what it is. Augment away what "
         "groups differ in, or remove it when preparing the data.",
         e.patch(e.remedies.vary_nuisance),
@@ -213,6 +213,12 @@ def no_motion(e: Evidence, limits: Limits) -> Finding | None:
         "not read it. If they do need it, predict later frames, take longer tubelets, or train longer.",
         e.patch(e.remedies.equal_over_time),
     )
+
+
+def _named(nuisance: dict) -> str:
+    """What embeddings should not tell, by its name where it has one of its own."""
+    name = nuisance.get("name", "group")
+    return "the group" if name == "group" else f"{name!r}"
 
 
 def _overshoot(e: Evidence) -> str:

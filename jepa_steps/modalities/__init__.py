@@ -16,7 +16,7 @@ from ..files import read_json
 if TYPE_CHECKING:
     from .contract import Store
 
-MODALITIES = ("images", "expression", "series", "video")
+MODALITIES = ("images", "expression", "series", "video", "vectors")
 
 
 def part(modality: str, name: str) -> ModuleType:

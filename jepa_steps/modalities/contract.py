@@ -3,7 +3,8 @@
 settings.py (imports no torch; planning reads it)
     Dataset: settings of a data set, ``config.Settings`` with a docstring per field.
     ENCODERS: blocks of trained and untrained encoders, subclasses of ``config.JepaRun`` and
-        ``config.UntrainedEncoder`` with an ``encoder`` name of their own.
+        ``config.UntrainedEncoder`` with an ``encoder`` name of their own. Their ``kind`` tells whether
+        they get a verdict (``config.JUDGED``) or are floors.
     Evaluate: settings of the step evaluate, ``config.Evaluate`` or a subclass.
     FILES: names of the files that prepare writes; splits.csv and manifest.json among them.
     PREPARE: what prepare asks of a machine: threads, at most, and mem_mb.
@@ -24,15 +25,15 @@ encoder.py
         Its tokenizer gives ``dim`` and ``grid``, hides what ``keep`` leaves out, and with
         ``scale_input()`` fits its first layer to the scale of inputs. Missing values are NaN; where
         tokens may lack values, ``present(x, keep)`` tells which hold any.
-task.py
-    task(train, store, world) -> ``Task``; its module comes from ``model.jepa.build_jepa``, which leaves
-        the predictor out at objective.level pooled.
 report.py
     describe(manifest, folder) -> ``Described``, the block "Data" of the report.
     PICTURES: {name: (title, caption)} of the pictures that figures.py draws.
 
 Left out where a kind has no use for them:
 
+task.py
+    task(train, store, world) -> ``Task``; its module comes from ``model.jepa.build_jepa``, which leaves
+        the predictor out at objective.level pooled.
 views.py
     WHAT: what is seen several times, in the plural: "context masks".
     views(encoders, store, settings) -> (float32 (stages, n, q, D), their rows int64 (n,)), for LiDAR and
@@ -48,6 +49,10 @@ evaluation.py
     predicts(train) -> whether such an experiment predicts anything.
     evaluate(train, description, folder, data, settings) -> ``Evaluation``, or why there is none.
     With it, report.py gives evaluation(found) -> ``Evaluated``.
+judging.py, of the one kind that ``python -m jepa_steps judge`` takes
+    add_options(parser): the arguments of that command.
+    dataset(arguments) -> plain settings of a data set.
+    experiments(manifest) -> ({name: training block}, the one that is judged first; notes).
 """
 
 from collections.abc import Callable, Iterable

@@ -86,6 +86,7 @@ def embeddings(e: dict[str, Any]) -> Facts:
     if one_token(e):
         tokens = None
     group = dig(e, "monitor", "nuisance", "group_share")
+    what = dig(e, "monitor", "nuisance", "name") or "group"
     facts = [
         ("relative spread", dig(pooled, "relative_spread"), ".2f", "0 = all equal, 1 = no common part"),
         ("dead dimensions", dig(pooled, "dead_share"), ".0%", ""),
@@ -93,7 +94,7 @@ def embeddings(e: dict[str, Any]) -> Facts:
         ("correlations above .9", dig(pooled, "high_correlation_share"), ".1%", "of all pairs"),
         ("position share", dig(tokens, "position_share"), ".0%", "of the token variance"),
         ("sample share", dig(tokens, "sample_share"), ".0%", "of the token variance"),
-        ("group share", group, ".0%", "of the variance, by the samples' groups"),
+        (f"{what} share", group, ".0%", "of the variance"),
     ]
     return [
         (name, number(value, form) + (f" ({note})" if note else ""))

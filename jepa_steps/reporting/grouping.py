@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..config import JUDGED
 from ..metrics.comparison import over_seeds
 
 
@@ -31,7 +32,8 @@ class Row:
 
     @property
     def trained(self) -> bool:
-        return self.kind == "jepa"
+        """Whether it gets a verdict: trained here or elsewhere, no floor."""
+        return self.kind in JUDGED
 
     @property
     def label(self) -> str:

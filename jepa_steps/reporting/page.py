@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .. import __version__
+from ..config import JUDGED
 from ..modalities import part
 from . import blocks, marks, numbers, ranks, summary, targets, words
 from .contents import FIGURES
@@ -49,10 +50,11 @@ def render(page: Page, results: Path, folder: Path) -> str:
         cards=[words.card(row, page.standings) for row in page.rows if row.trained],
         datasets=_by_data(page),
         how=summary.intervals(page.rows),
-        between=[s for s in page.standings if s["kind"] == "jepa"],
+        between=[s for s in page.standings if s["kind"] in JUDGED],
         experiments=[
             {
                 **e,
+                "judged": e["kind"] in JUDGED,
                 "figures": _figures(e, results),
                 "level": words.level(e["monitor"]["findings"]),
             }

@@ -14,6 +14,10 @@ GUESSES = {
     "majority": "always the same guess",
     "covariates": "what is known beside the sample's values; above it, what these add",
 }
+# Floors at chance level, that experiments of their own measure.
+SHUFFLED = "shuffled labels"
+# Floors made of the embeddings they stand beside: to be as good as these is no fault.
+OF_THE_SAME = ("random projection",)
 # A kind of data may have floors of its own, whose kind says what they are.
 KINDS = {
     "majority": "majority class",
@@ -52,8 +56,8 @@ def _guess(rows: list[Row], data: str, kind: str, several: bool) -> Row | None:
 
 
 def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:
-    """Every trained row against every floor on its data, then trained rows by twos (kind "jepa"), by
-    both measures.
+    """Every trained row against every floor on its data, then trained rows by twos (a kind that is
+    judged), by both measures.
 
     Verdicts hold for all comparisons together: p values are adjusted by Holm's method over the list.
     """

@@ -10,7 +10,8 @@ def tables(rows: list[Row]) -> list[dict[str, Any]]:
 
     Each has name, kind (classes or numbers), nuisance, n (test samples), interval (how it was obtained;
     "" of numbers), majority (accuracy of always the same guess), reason (why nothing was probed, which
-    is of the data and so the same for all), and lines of (row, scores by column).
+    is of the data and so the same for all), lines of (row, scores by column), and tells (for each line,
+    whether embeddings tell what they should not).
     """
     found: dict[str, list[Row]] = {}
     for row in rows:
@@ -40,4 +41,22 @@ def _table(name: str, rows: list[Row]) -> dict[str, Any]:
         "reason": first.get("reason"),
         "new": first.get("of_new_classes", 0),
         "lines": lines,
+        "tells": [first["nuisance"] and all(map(told, _found(row, name))) for row in rows],
     }
+
+
+def _found(row: Row, name: str) -> list[dict[str, Any]]:
+    """What the probes of a target found, by seed."""
+    return [e["probe"]["of_targets"][name] for e in row.members]
+
+
+def told(found: dict[str, Any]) -> bool:
+    """Whether embeddings tell a target: the interval of the linear probe lies above the majority's
+    accuracy, that of a regression above 0."""
+    if "reason" in found:
+        return False
+    if found["kind"] == "numbers":
+        low, floor = found["r2_interval"][0], 0.0
+    else:
+        low, floor = dig(found, "logistic", "accuracy_interval")[0], dig(found, "majority", "accuracy")
+    return low is not None and low > floor

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from ..config import JUDGED
 from .blocks import evaluation, leaks
 from .differences import as_yaml
 from .grouping import Row, dig, listed, one_token
 from .marks import reach
-from .standing import GUESSES, MEASURES
+from .standing import GUESSES, MEASURES, OF_THE_SAME, SHUFFLED
 
 PLAIN = {
     "collapse": "Every sample gets nearly the same embedding: the encoder ignores its input.",
@@ -28,6 +29,9 @@ PLAIN = {
     "small batch": "Batches are too small for what the objective measures over them.",
     "under-trained": "Training stopped before the encoder had settled.",
 }
+_NO_RAW = (
+    "There is no floor of what they were made from, so nothing says whether they are better than that."
+)
 _LEVEL = {"error": "bad", "warning": "warn"}
 
 
@@ -39,10 +43,11 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
     (points that their axis reaches to each side), leaks (of the data), evaluations (what is predicted,
     by seed).
     """
-    mine = [s for s in standings if s["row"] is row and s["kind"] != "jepa"]
+    mine = [s for s in standings if s["row"] is row and s["kind"] not in JUDGED]
+    others = [s for s in mine if s["kind"] not in OF_THE_SAME]
     findings = _findings(row)
     predicted = [f for f in map(evaluation, row.members) if f]
-    level, title, sentence = _fault(findings, row) if findings else _healthy(mine)
+    level, title, sentence = _fault(findings, row) if findings else _healthy(others)
     if not findings and predicted and not predicted[0]["leaky"]:
         level, sentence = _with_predictions(level, sentence, predicted[0])
     by_measure = {label: [s for s in mine if s["measure"] == label] for label in MEASURES.values()}
@@ -95,7 +100,8 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     sound = "Embeddings show none of the faults that are looked for"
     if not standings:
         return "good", "Healthy", f"{sound}. There is no labelled floor to compare it with."
-    if {s["kind"] for s in standings} <= set(GUESSES):
+    kinds = {s["kind"] for s in standings}
+    if kinds <= set(GUESSES):
         only = listed(list(dict.fromkeys(s["floor"] for s in standings)))
         return "warn", "Healthy", f"{sound}. There is no floor but {only}."
     by_floor: dict[str, dict[str, str]] = {}
@@ -126,6 +132,9 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     full, few = MEASURES.values()
     only_few = [f for f, verdicts in by_floor.items() if verdicts.get(full) in ("ties", "undecided")]
     but = f"; {listed(only_few)} only with {few}" if only_few else ""
+    if kinds <= {*GUESSES, SHUFFLED}:
+        text = f"{sound}, and a linear probe on them beats {listed(list(by_floor))}{but}."
+        return "good", "Healthy, and better than chance", f"{text} {_NO_RAW}"
     return "good", "Healthy and useful", f"{sound}, and a linear probe on them beats every floor{but}."
 
 

@@ -204,7 +204,7 @@ def test_a_moving_target_may_raise_the_loss_but_not_above_predicting_zero():
 
 
 def test_a_floor_is_not_judged():
-    assert verdict([], trained=False) == {"verdict": "floor", "findings": []}
+    assert verdict([], judged=False) == {"verdict": "floor", "findings": []}
 
 
 def test_the_page_on_training_explains_every_verdict():

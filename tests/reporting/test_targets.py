@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from jepa_steps.reporting.grouping import group
-from jepa_steps.reporting.targets import tables
+from jepa_steps.reporting.targets import tables, told
 
 MODEL = {"dim": 64}
 
@@ -45,7 +45,29 @@ def test_seeds_are_averaged_with_an_interval_over_them_and_floors_have_their_own
     (_, (mean,)), (_, (below,)) = age["lines"]
     assert mean["value"] == pytest.approx(0.2) and mean["low"] < 0  # R2 may be below 0
     assert below == pytest.approx({"value": -0.5, "low": -0.6, "high": -0.4})
+    assert donor["tells"] == [True, True] and age["tells"] == site["tells"] == [False, False]
     assert site["reason"] == "why not" and age["reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("found", "tells"),
+    [
+        ({"kind": "numbers", "r2_interval": [0.01, 0.2]}, True),
+        ({"kind": "numbers", "r2_interval": [-0.01, 0.2]}, False),
+        ({"kind": "numbers", "r2_interval": [None, None]}, False),
+        (
+            {
+                "kind": "classes",
+                "logistic": {"accuracy_interval": [0.5, 0.7]},
+                "majority": {"accuracy": 0.5},
+            },
+            False,
+        ),
+        ({"kind": "classes", "reason": "one class"}, False),
+    ],
+)
+def test_a_target_is_told_where_the_whole_interval_is_above_the_same_guess(found, tells):
+    assert told(found) == tells
 
 
 def test_data_without_targets_have_no_table():

@@ -92,6 +92,22 @@ def test_healthy_is_not_yet_useful(says, level, title, words_of):
     assert words_of in card["sentence"]
 
 
+def test_beating_shuffled_labels_is_better_than_chance_and_no_more():
+    row, kinds = trained("healthy"), {"majority": "majority", "shuffled": "shuffled labels"}
+    for few in ("beats", "ties"):
+        said = standings(row, {"majority": "beats", "shuffled": f"beats {few}"})
+        card = words.card(row, [{**s, "kind": kinds[s["floor"]]} for s in said])
+        assert (card["level"], card["title"]) == ("good", "Healthy, and better than chance")
+        assert (
+            "beats majority and shuffled" in card["sentence"]
+            and "no floor of what they" in card["sentence"]
+        )
+    said = standings(row, {"raw": "beats beats", "half": "ties ties"})
+    alike = [{**s, "kind": "random projection" if s["floor"] == "half" else "raw"} for s in said]
+    card = words.card(row, alike)
+    assert card["title"] == "Healthy and useful" and len(card["standings"]["all labels"]) == 2
+
+
 def test_beating_the_majority_alone_is_no_sign_of_use():
     row = trained("healthy")
     card = words.card(row, [{**s, "kind": "majority"} for s in standings(row, {"majority": "beats"})])

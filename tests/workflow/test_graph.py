@@ -24,19 +24,22 @@ def snakemake(*arguments, cwd=ROOT, check=True) -> str:
 
 
 SCREEN = {"source": "h5ad", "path": "screen.h5ad"}
+GIVEN = {"embeddings": "given.npy"}
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    """The shipped config with a screen of one's own beside it."""
+    """The shipped config with a screen and embeddings of one's own beside it."""
     folder = tmp_path_factory.mktemp("project")
     for name in ("config", ".dvc"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("tmp", "cache"))
     shutil.copy(ROOT / "dvc.yaml", folder)
     (folder / SCREEN["path"]).touch()
+    (folder / GIVEN["embeddings"]).touch()
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    write_config(folder, {**config, "expression": {**config["expression"], "screen": SCREEN}})
+    own = {"expression": {**config["expression"], "screen": SCREEN}, "vectors": {"given": GIVEN}}
+    write_config(folder, {**config, **own})
     return folder
 
 
@@ -48,7 +51,8 @@ def write_config(folder: Path, config: dict) -> None:
 def rules(project) -> dict[str, dict]:
     """Stage name as in DVC -> inputs, outputs and settings of the job, from a dry run."""
     options = ("-n", "--forceall", "--printshellcmds", "-s", str(ROOT / "Snakefile"))
-    text = snakemake(*options, "--", "all", "data/screen/manifest.json", cwd=project)
+    own = ("data/screen/manifest.json", "data/given/manifest.json")
+    text = snakemake(*options, "--", "all", *own, cwd=project)
     text = re.sub(r"^    (?=    |rule )", "", text, flags=re.M)  # jobs of a group are indented
     jobs = {}
     for block in re.split(r"\n(?=(?:local)?rule \w+:)", text):
@@ -107,7 +111,7 @@ def step_of(name: str, project: Path) -> tuple[str, list[str]]:
 
 def test_the_same_stages(rules, stages):
     assert set(rules) == set(stages) and len(rules) > 10
-    assert {"prepare_expression@screen", "prepare_images@digits"} <= set(stages)
+    assert {"prepare_expression@screen", "prepare_images@digits", "prepare_vectors@given"} <= set(stages)
 
 
 @pytest.mark.parametrize("config", [{"images": {}, "expression": {}}, {"expression": {"s": SCREEN}}])

@@ -1,0 +1,68 @@
+"""The command ``jepa-steps judge``: its arguments, and which experiments judge given embeddings."""
+
+import argparse
+from typing import Any
+
+_PROJECTED = 16  # dimensions of an embedding for one random direction
+_WIDEST_RAW = 4096  # values of a sample up to which raw input and its components are probed
+
+
+def add_options(p: argparse.ArgumentParser) -> None:
+    """The arguments that say what is judged; as the settings ``vectors.NAME`` in docs/settings.md."""
+    p.add_argument("--embeddings", required=True, help=".npy, .npz, .parquet or .h5ad, a row per sample")
+    p.add_argument("--table", help=".csv, .tsv or .parquet, a row per sample; .h5ad has obs")
+    p.add_argument("--targets", nargs="+", default=[], metavar="COLUMN", help="what is asked for")
+    p.add_argument(
+        "--classes", nargs="+", default=[], metavar="COLUMN", help="targets whose numbers are names"
+    )
+    p.add_argument("--group", metavar="COLUMN", help="what never crosses parts, such as donor")
+    p.add_argument("--nuisance", nargs="+", default=[], metavar="COLUMN", help="what should not be told")
+    p.add_argument("--tokens", help="token embeddings (samples, tokens, dimensions)")
+    p.add_argument("--raw", help="what embeddings were made from, as numbers, for raw and PCA floors")
+    p.add_argument("--key", help="which array of an .npz, obsm of an .h5ad, or column of lists")
+    p.add_argument("--ids", metavar="COLUMN", help="names of samples in the table, or none")
+    p.add_argument("--split", metavar="COLUMN", help="given parts (train, val, test), or none")
+    p.add_argument(
+        "--unmatched",
+        choices=("fail", "drop"),
+        default="fail",
+        help="embeddings without a row in the table",
+    )
+
+
+def dataset(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Settings of the data set that the arguments describe."""
+    same = ("embeddings", "key", "table", "raw", "tokens", "ids", "group")
+    found = {name: getattr(arguments, name) for name in same}
+    nuisances, classes = arguments.nuisance, arguments.classes
+    targets = [*arguments.targets, *(name for name in classes if name not in nuisances)]
+    kinds = {name: "classes" if name in classes else "auto" for name in (*targets, *nuisances)}
+    return {
+        **found,
+        "targets": {name: kinds[name] for name in targets},
+        "nuisances": {name: kinds[name] for name in nuisances},
+        "split_column": arguments.split,
+        "on_unmatched": arguments.unmatched,
+    }
+
+
+def experiments(manifest: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """(training blocks by name, the embeddings first; notes on the floors that there are none of)."""
+    tokens, width = manifest["tokens"], manifest["width"]
+    found: dict[str, dict[str, Any]] = {"embeddings": {"encoder": "given", "tokens": tokens["mean"]}}
+    if tokens["number"] and not tokens["mean"]:
+        found["tokens"] = {"encoder": "given", "tokens": True}
+    if not manifest["classes"] and not manifest["columns"]["targets"]:
+        return found, ["no floors: there is nothing to probe for"]
+    if width >= 2 * _PROJECTED:
+        dim = width // _PROJECTED
+        found["random-projection"] = {"encoder": "random-projection", "dim": dim}
+    found["shuffled-labels"] = {"encoder": "shuffled"}
+    values = manifest["raw"]
+    if not values:
+        return found, ["no floors of raw input: give --raw to compare with it and with its PCA"]
+    if values > _WIDEST_RAW:
+        why = f"{values:,} values a sample are more than {_WIDEST_RAW:,}; give their PCA as --raw"
+        return found, [f"no floors of raw input: {why}"]
+    most = min(width, values, manifest["counts"]["train"]["samples"] - 1)
+    return found | {"raw": {"encoder": "raw"}, "pca": {"encoder": "pca", "dim": most}}, []

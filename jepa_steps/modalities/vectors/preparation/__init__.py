@@ -1,0 +1,1 @@
+"""From files that were read to what prepare stores."""

@@ -1,0 +1,1 @@
+"""Readers of files of embeddings and of tables."""
