@@ -279,6 +279,7 @@ def _probe(folder: Path, accuracy: float, rng: np.random.Generator, n: int, draw
             "kind": "classes", "nuisance": False, "n": result["n"], "of_new_classes": 3,
             "interval": result["interval"],
             **{name: result[name] for name in ("logistic", "knn", "majority", "few_label")},
+            "best_constant": result["majority"]["accuracy"],
         },
         "<b>age": {"kind": "numbers", "nuisance": False, "r2": accuracy - 0.5,
                    "r2_interval": [accuracy - 0.6, accuracy - 0.4], "n": result["n"]},

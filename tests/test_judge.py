@@ -98,7 +98,10 @@ def test_a_leak_of_a_nuisance_is_named(tmp_path):
     ]
     assert (card["level"], card["title"]) == ("warn", "Nuisance-dominated embeddings")
     assert "'batch' explains" in card["findings"][0]["evidence"]
-    assert "told: above always the same guess" in (tmp_path / "out" / "report.html").read_text()
+    assert (
+        "told: above every guess that is the same for all"
+        in (tmp_path / "out" / "report.html").read_text()
+    )
 
 
 def test_a_nuisance_that_does_not_dominate_is_marked_where_it_is_told(tmp_path):

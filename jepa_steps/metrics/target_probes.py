@@ -22,7 +22,8 @@ def probe_targets(
     that of the class predicted with all labels, and the share of draws of 10 labels a class that are
     right.
 
-    Of classes the scores are those of the label's probes; of numbers ``r2`` with its interval. Where
+    Of classes the scores are those of the label's probes, and ``best_constant``, the accuracy of the
+    same guess for all of test that is right most often; of numbers ``r2`` with its interval. Where
     nothing can be said, ``reason`` says why.
 
     Args:
@@ -51,7 +52,8 @@ def probe_targets(
         groups = table.groups[test] if named else test
         interval = panel.explain_intervals(groups, named, table.unit, settings)
         names = {"classes": [target.classes[c] for c in scores["classes"]], "of_new_classes": new}
-        found[name] = {**what, **scores, **names, "interval": interval}
+        constant = float(np.bincount(target.values[test]).max() / len(test))
+        found[name] = {**what, **scores, **names, "best_constant": constant, "interval": interval}
         lines += [[name, *line] for line in _answers(table, target, test, predictions)]
     return found, lines
 

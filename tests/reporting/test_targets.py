@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jepa_steps.config import Probe
+from jepa_steps.data.splits import Splits
+from jepa_steps.data.targets import Target
+from jepa_steps.metrics.target_probes import probe_targets
 from jepa_steps.reporting.grouping import group
 from jepa_steps.reporting.targets import tables, told
 
@@ -16,7 +20,7 @@ def experiment(name, train, accuracy, r2):
 
     classes = {
         "kind": "classes", "nuisance": True, "n": {"test": 10}, "of_new_classes": 2, "interval": "how",
-        "logistic": score(accuracy), "knn": score(accuracy - 0.1), "majority": score(0.2),
+        "logistic": score(accuracy), "knn": score(accuracy - 0.1), "majority": score(0.2), "best_constant": 0.2,
         "few_label": {"5": score(0.3)},
     }  # fmt: skip
     numbers = {"kind": "numbers", "nuisance": False, "r2": r2, "r2_interval": [r2 - 0.1, r2 + 0.1],
@@ -59,7 +63,8 @@ def test_seeds_are_averaged_with_an_interval_over_them_and_floors_have_their_own
             {
                 "kind": "classes",
                 "logistic": {"accuracy_interval": [0.5, 0.7]},
-                "majority": {"accuracy": 0.5},
+                "majority": {"accuracy": 0.0},
+                "best_constant": 0.5,
             },
             False,
         ),
@@ -73,3 +78,20 @@ def test_a_target_is_told_where_the_whole_interval_is_above_the_same_guess(found
 def test_data_without_targets_have_no_table():
     run = experiment("raw", {"encoder": "raw"}, 0.7, 0.0)
     assert tables(group([{**run, "probe": {}}])) == []
+
+
+def test_noise_does_not_tell_a_nuisance_that_test_has_in_other_shares():
+    """Donors lie within batches: those of test may lack the commonest batch of train, and then any guess
+    beats the majority class."""
+    donor = np.arange(1200) % 12
+    batch = np.where(donor < 6, 0, np.where(donor < 9, 1, 2))
+    part = np.array([0, 0, 0, 0, 0, 1, 0, 1, 2, 0, 1, 2])[donor]
+    target = {"batch": Target("classes", batch, ("a", "b", "c"), True)}
+    names = tuple(map(str, range(12)))
+    table = Splits(np.zeros(1200, int), part, donor, names, targets=target)
+    parts = [np.flatnonzero(part == code) for code in range(3)]
+    noise = np.random.default_rng(0).normal(size=(1200, 8))
+    found = probe_targets(noise, table, parts, Probe())[0]["batch"]
+    assert found["majority"]["accuracy"] == 0 and found["best_constant"] == 0.5
+    assert not told(found)
+    assert told(probe_targets(np.eye(3)[batch], table, parts, Probe())[0]["batch"])

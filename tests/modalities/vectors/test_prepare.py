@@ -212,3 +212,11 @@ def describe_raw(store: VectorStore) -> dict:
     from jepa_steps.config import RawEncoder
 
     return describe(RawEncoder(encoder="raw"), store)
+
+
+def test_names_on_one_side_alone_ask_for_a_check_of_the_order(tmp_path):
+    path = str(written(tmp_path / "t.csv", COLUMNS))
+    _, manifest = prepared(tmp_path, npy(tmp_path), table=path, targets=["label"])
+    assert any("CHECK THE ORDER: the table has names in 'id'" in note for note in manifest["notes"])
+    _, manifest = prepared(tmp_path, npy(tmp_path), table=path, targets=["label"], ids="none")
+    assert not any("CHECK" in note for note in manifest["notes"])

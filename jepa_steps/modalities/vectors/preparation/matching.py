@@ -72,7 +72,27 @@ def _by_order(
     why = "the same file" if rows.table is table else "embeddings have no names"
     if rows.table is not table and rows.names:
         why = "as set" if dataset.ids == NONE else "the table has no column of names"
-    return every, every, [], [f"rows matched by order ({why}): {n} samples"]
+    return (
+        every,
+        every,
+        [],
+        [f"rows matched by order ({why}): {n} samples", *_unchecked(rows, table, dataset)],
+    )
+
+
+def _unchecked(rows: Rows, table: Table, dataset: VectorDataset) -> list[str]:
+    """A warning where one side alone has names, so that nothing tells whether the orders agree."""
+    if rows.table is table or dataset.ids == NONE:
+        return []
+    named = [name for name in table.columns if name.lower() in {usual.lower() for usual in USUAL}]
+    if not rows.names and not named:
+        return []
+    who = "the embeddings have names" if rows.names else f"the table has names in {named[0]!r}"
+    return [
+        f"CHECK THE ORDER: {who}, the other side has none to compare them with. If one of the two was "
+        "sorted or filtered since, every label is wrong. Give names to both, such as an .npz with an "
+        "array names; or set ids to none to say that the order is right"
+    ]
 
 
 def _column_of_names(rows: Rows, table: Table, dataset: VectorDataset) -> str | None:
