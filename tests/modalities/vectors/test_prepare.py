@@ -11,6 +11,7 @@ from jepa_steps.config.training import parse_dataset
 from jepa_steps.data.splits import read_splits
 from jepa_steps.modalities.vectors.encoder import describe, encoder
 from jepa_steps.modalities.vectors.prepare import prepare
+from jepa_steps.modalities.vectors.report import describe as describe_report
 from jepa_steps.modalities.vectors.store import VectorStore, open_store
 from jepa_steps.modalities.vectors.training import GivenEmbeddings, RandomProjection, Shuffled
 from jepa_steps.model.export import Encoder
@@ -220,3 +221,12 @@ def test_names_on_one_side_alone_ask_for_a_check_of_the_order(tmp_path):
     assert any("CHECK THE ORDER: the table has names in 'id'" in note for note in manifest["notes"])
     _, manifest = prepared(tmp_path, npy(tmp_path), table=path, targets=["label"], ids="none")
     assert not any("CHECK" in note for note in manifest["notes"])
+
+
+def test_equal_embeddings_in_two_parts_are_a_leak_on_the_page(tmp_path):
+    np.save(tmp_path / "e.npy", np.concatenate([X, X]))
+    rows = {name: np.concatenate([values, values]) for name, values in COLUMNS.items() if name != "id"}
+    path = str(written(tmp_path / "t.csv", rows))
+    _, manifest = prepared(tmp_path, tmp_path / "e.npy", table=path, targets=["label"])
+    described = describe_report(manifest, "x")
+    assert len(described["leaks"]) == 1 and "equal one of training" in described["leaks"][0]
