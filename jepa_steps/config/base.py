@@ -1,6 +1,7 @@
 """What every block of settings has in common."""
 
 import difflib
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -68,3 +69,13 @@ def leaves_training_data(val: float, test: float) -> None:
     """Raise ValueError where the shares of val and test leave too little to train on, or are 0."""
     if val <= 0 or test <= 0 or val + test >= 0.9:
         raise ValueError(f"val {val:g} and test {test:g}: expected both above 0 and a sum below 0.9")
+
+
+def captures_once(name: str, pattern: str) -> None:
+    """Raise ValueError where a text is no regular expression with one capture group."""
+    try:
+        captures = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"{name}: found {pattern!r}, not a regular expression: {error}") from None
+    if captures != 1:
+        raise ValueError(f"{name}: found {captures} capture groups in {pattern!r}, expected one")

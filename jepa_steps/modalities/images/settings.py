@@ -1,12 +1,11 @@
 """What a config can say of images: data sets, encoders that are trained on them, presets."""
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from ...config.augment import Augment
-from ...config.base import AttentionSettings, Settings, Share
+from ...config.base import AttentionSettings, Settings, Share, captures_once
 from ...config.evaluate import Evaluate as Evaluate
 from ...config.floors import PcaEncoder, UntrainedEncoder
 from ...config.masks import Masks
@@ -65,14 +64,7 @@ class ImageDataset(Settings):
             return self
         if self.source != "folder":
             raise ValueError(f"groups belongs to source folder, found source {self.source}")
-        try:
-            captures = re.compile(self.groups).groups
-        except re.error as error:
-            raise ValueError(
-                f"groups: found {self.groups!r}, not a regular expression: {error}"
-            ) from None
-        if captures != 1:
-            raise ValueError(f"groups: found {captures} capture groups in {self.groups!r}, expected one")
+        captures_once("groups", self.groups)
         return self
 
 

@@ -1,11 +1,10 @@
 """Settings of data sets of videos."""
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ...config.base import Settings, Share, Targets
+from ...config.base import Settings, Share, Targets, captures_once
 from ...config.split import Split
 
 Side = Annotated[int, Field(ge=4, le=4096)]
@@ -118,14 +117,7 @@ class VideoDataset(Settings):
             return self
         if self.source not in ("folder", "frames"):
             raise ValueError(f"groups: belongs to folder and frames, found source {self.source}")
-        try:
-            captures = re.compile(self.groups).groups
-        except re.error as error:
-            raise ValueError(
-                f"groups: found {self.groups!r}, not a regular expression: {error}"
-            ) from None
-        if captures != 1:
-            raise ValueError(f"groups: found {captures} capture groups in {self.groups!r}, expected one")
+        captures_once("groups", self.groups)
         return self
 
     @property

@@ -6,6 +6,7 @@ Shapes: k samples.
 import numpy as np
 
 from ....data import groups as unit
+from ....data.folders import PARTS
 from ....data.splits import SPLITS, assign
 from ....errors import InputError
 from ..dataset import VectorDataset
@@ -14,17 +15,7 @@ from .matching import NONE
 
 USUAL = ("split", "part", "fold")
 """Columns of given parts, where the settings name none."""
-_WORDS = {
-    "train": 0,
-    "training": 0,
-    "val": 1,
-    "valid": 1,
-    "validation": 1,
-    "dev": 1,
-    "test": 2,
-    "testing": 2,
-    "": -1,
-}
+_WORDS = {**PARTS, "": -1}
 
 
 def divide(
