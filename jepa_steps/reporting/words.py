@@ -8,6 +8,7 @@ from .differences import as_yaml
 from .grouping import Row, dig, listed, one_token
 from .marks import reach
 from .standing import GUESSES, MEASURES, OF_THE_SAME, SHUFFLED
+from .targets import told
 
 PLAIN = {
     "collapse": "Every sample gets nearly the same embedding: the encoder ignores its input.",
@@ -48,6 +49,8 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
     findings = _findings(row)
     predicted = [f for f in map(evaluation, row.members) if f]
     level, title, sentence = _fault(findings, row) if findings else _healthy(others)
+    if not findings and not others:
+        level, title, sentence = _by_numbers(row) or (level, title, sentence)
     if not findings and predicted and not predicted[0]["leaky"]:
         level, sentence = _with_predictions(level, sentence, predicted[0])
     by_measure = {label: [s for s in mine if s["measure"] == label] for label in MEASURES.values()}
@@ -93,6 +96,25 @@ def _fault(findings: list[dict[str, Any]], row: Row) -> tuple[str, str, str]:
     first = findings[0]
     some = f" ({first['seeds']} of {row.seeds} seeds)" if row.seeds > 1 else ""
     return first["level"], f"{first['name'][0].upper()}{first['name'][1:]}{some}", first["plain"]
+
+
+def _by_numbers(row: Row) -> tuple[str, str, str] | None:
+    """What regressions say of use, where there is no label: always the mean has R² 0. None without
+    any."""
+    asked = dig(row.members[0], "probe", "of_targets") or {}
+    numbers = {
+        name: found
+        for name, found in asked.items()
+        if found["kind"] == "numbers" and not found["nuisance"] and "reason" not in found
+    }
+    if not numbers:
+        return None
+    sound = "Embeddings show none of the faults that are looked for"
+    values = listed([f"{name} (R² {found['r2']:.2f})" for name, found in numbers.items()])
+    if any(map(told, numbers.values())):
+        return "good", "Healthy", f"{sound}. Regressions: {values}; always the mean has 0."
+    title = "Healthy, but no better than the mean"
+    return "warn", title, f"{sound}, yet always guessing the mean is as good for {values}."
 
 
 def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:

@@ -1,5 +1,7 @@
 """Differences to the defaults, sentences, numbers."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 from support import parse_training
@@ -157,3 +159,15 @@ def test_an_unknown_fault_is_said_in_its_own_words():
 )
 def test_numbers_as_a_reader_wants_them(call, text):
     assert call() == text
+
+
+@pytest.mark.parametrize(
+    ("interval", "level", "title"),
+    [([0.1, 0.3], "good", "Healthy"), ([-0.1, 0.1], "warn", "Healthy, but no better than the mean")],
+)
+def test_where_there_are_numbers_alone_regressions_speak(interval, level, title):
+    row = trained("healthy")
+    age = {"kind": "numbers", "nuisance": False, "r2": sum(interval) / 2, "r2_interval": interval}
+    members = [{**member, "probe": {"of_targets": {"age": age}}} for member in row.members]
+    card = words.card(replace(row, members=members), [])
+    assert (card["level"], card["title"]) == (level, title) and "age (R² " in card["sentence"]
