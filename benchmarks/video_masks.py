@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from jepa_steps.data.union_masks import UnionMasks
+from jepa_steps.engine.memory import keep_freed
 
 BATCH, GRID, REPEATS = 128, (8, 14, 14), 7
 KINDS = ((8, 0.15), (2, 0.7))
@@ -89,6 +90,7 @@ def seconds(call, calls: int) -> float:
 
 def main() -> None:
     torch.set_num_threads(1)
+    keep_freed()  # as training does; both sides run under it
     times = {"jepa-steps": [], "written out": []}
     for _ in range(REPEATS):
         times["jepa-steps"].append(seconds(ours, 100))

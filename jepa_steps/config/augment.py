@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from .base import Range, Settings, Share, ordered
+from .objective import Objective
 
 
 class Augment(Settings):
@@ -31,3 +32,17 @@ class Augment(Settings):
         ordered("crop_scale", self.crop_scale, 1.0)
         ordered("crop_aspect", self.crop_aspect)
         return self
+
+
+def fits_objective(augment: Augment, objective: Objective) -> None:
+    """Raise ValueError where an objective does not fit masks over pixels, or this augmentation."""
+    if objective.pooling != "mean":
+        raise ValueError(
+            f"objective.pooling: found {objective.pooling}, expected mean: the context never sees all "
+            "tokens"
+        )
+    if augment.target == "own" and objective.level == "tokens":
+        raise ValueError(
+            "augment.target: found own with objective.level tokens, expected same (hidden tokens are "
+            "parts of what the context sees) or objective.level pooled"
+        )

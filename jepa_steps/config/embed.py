@@ -6,15 +6,15 @@ from pydantic import Field
 
 from .base import Settings
 
+POOLING = r"(mean|max|concat|slices|last[1-9]\d?)"
+
 
 class Embed(Settings):
     """From samples to stored embeddings."""
 
     pooling: Literal["mean", "max"] = "mean"
     """How token embeddings become one embedding a sample."""
-    poolings: tuple[
-        Annotated[str, Field(pattern=r"^(online-)?(mean|max|concat|slices|last[1-9]\d?)$")], ...
-    ] = ()
+    poolings: tuple[Annotated[str, Field(pattern=f"^(online-)?{POOLING}$")], ...] = ()
     """Further ways, among which the probe chooses on val: max; concat (all tokens, one after another);
     slices (means over all axes of the grid but the first, side by side: of clips, one for each time);
     last4 or another number (token means of the last four blocks, side by side; of all blocks where there

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ...config.augment import Augment
+from ...config.augment import Augment, fits_objective
 from ...config.base import AttentionSettings, Settings, Share, captures_once
 from ...config.evaluate import Evaluate as Evaluate
 from ...config.floors import PcaEncoder, UntrainedEncoder
@@ -100,16 +100,7 @@ class ImageJepa(JepaRun):
     @model_validator(mode="after")
     def _parts_fit(self) -> "ImageJepa":
         sized(self.predictor, self.model)
-        if self.objective.pooling != "mean":
-            raise ValueError(
-                f"objective.pooling: found {self.objective.pooling}, expected mean: the context never "
-                "sees all tokens"
-            )
-        if self.augment.target == "own" and self.objective.level == "tokens":
-            raise ValueError(
-                "augment.target: found own with objective.level tokens, expected same (hidden tokens "
-                "are parts of the context's image) or objective.level pooled"
-            )
+        fits_objective(self.augment, self.objective)
         return self
 
 

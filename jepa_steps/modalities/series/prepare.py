@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import map_array
+from ...data.labels import Labels
 from ...data.splits import FIELDS, RECORDING, SPLITS
 from ...data.targets import PREFIX
 from ...data.windows import Windows
@@ -13,7 +14,7 @@ from ...errors import InputError
 from ...files import sha256, staged, write_csv, write_json
 from .dataset import SeriesDataset
 from .preparation.division import divide
-from .preparation.labels import Labels, read_labels
+from .preparation.labels import read_labels
 from .preparation.manifest import described, spoken, steps_in_several_parts
 from .preparation.recordings import Recordings, read_recordings
 from .preparation.shared_steps import shared_steps

@@ -50,13 +50,13 @@ def evaluate(
     if store.manifest["sha256"] != description["data_sha256"]:
         raise InputError(f"{folder}: trained on other data than {data} holds now; train it again")
     torch.set_num_threads(settings.threads)
-    future = None
+    future, why = None, "no predictor was trained"
     if isinstance(train, VideoJepa) and train.objective.level == "tokens":
-        future = predicted_future(train, folder, store, settings)
+        future, why = predicted_future(train, folder, store, settings), "clips have too few times"
     with threadpool_limits(settings.threads):
         controls = motion(load_encoder(folder, judging_device()), store, table, settings)
     if future is None and isinstance(controls, str):
-        return f"clips have too few times to predict later ones, and {controls}"
+        return f"no later frames to predict ({why}), and no motion controls ({controls})"
     test = len(np.unique(table.groups[store.rows("test")]))
     result = _result(future, controls, how_many(test, f"test {table.unit}"), settings)
     if future is not None:

@@ -22,7 +22,7 @@ from ...errors import InputError
 from ...model.export import batches, load_weights
 from ...model.jepa import Jepa
 from ...model.objectives.terms import full
-from .encoder import describe, inputs
+from .encoder import ClipInputs, describe, inputs
 from .jepa import video_jepa
 from .settings import Evaluate
 from .store import VideoStore
@@ -42,7 +42,8 @@ class Future:
         summed over the tokens of the frame, over that of their mean over clips, averaged over clips: 1 =
         no better than a constant.
     predicted: float32 (n, H, P), the model's, averaged over places.
-    persistence: what ``metrics.evidence`` reads; None for other tasks than future.
+    persistence: what ``metrics.evidence`` reads, of embeddings less the training mean; None for other
+        tasks than future.
     """
 
     rows: np.ndarray
@@ -85,12 +86,14 @@ def predicted_future(
     look = _Look(jepa, inputs(describe(train, store), device), store, past, horizons)
     mean = look.mean(evenly(store.rows("train"), settings.clips))
     rows = evenly(store.rows("test"), settings.clips)
-    total, squares, found, predicted = 0.0, 0.0, {}, []
+    total, squares, found, angles, predicted = 0.0, 0.0, {}, {MODEL: [], LAST: []}, []
     for some in batches(rows, _BLOCK):
         target, methods = look(some)
         methods[MEAN] = mean.expand_as(target)
         for name, guess in methods.items():
             found.setdefault(name, []).append((guess - target).square().sum((2, 3)).double().cpu())
+        for name, parts in angles.items():
+            parts.append(_apart(methods[name] - mean, target - mean))
         total, squares = total + target.double().sum(0), squares + target.double().square().sum(0)
         predicted.append(methods[MODEL].mean(2).cpu().numpy())
     variance = (squares / len(rows) - (total / len(rows)).square()).sum((1, 2)).cpu().clamp(min=1e-12)
@@ -102,14 +105,25 @@ def predicted_future(
         }
         for name, parts in found.items()
     }
-    persistence = look.persistence(rows, (total / len(rows)).float()) if train.task == "future" else None
+    persistence = None
+    if train.task == "future":
+        apart = {name: float(torch.cat(parts).mean()) for name, parts in angles.items()}
+        persistence = {"n": len(rows), "predicted": apart[MODEL], "repeated": apart[LAST]}
     return Future(rows, past, horizons, errors, np.concatenate(predicted), persistence)
+
+
+def _apart(a: Tensor, b: Tensor) -> Tensor:
+    """Squared distance (n,) on the unit sphere, averaged over tokens."""
+    unit = (functional.normalize(x, dim=-1) for x in (a, b))
+    return (next(unit) - next(unit)).square().sum(-1).mean((1, 2)).double().cpu()
 
 
 class _Look:
     """Targets and predictions of clips in the space in which training compares them."""
 
-    def __init__(self, jepa: Jepa, prepare, store: VideoStore, past: int, horizons: tuple[int, ...]):
+    def __init__(
+        self, jepa: Jepa, prepare: ClipInputs, store: VideoStore, past: int, horizons: tuple[int, ...]
+    ):
         self._jepa, self._inputs, self._store = jepa, prepare, store
         self._past, self._horizons = past, torch.tensor(horizons)
         self._device = next(jepa.parameters()).device
@@ -140,20 +154,3 @@ class _Look:
     def mean(self, rows: np.ndarray) -> Tensor:
         """Mean targets of clips, float32 (H, S, P)."""
         return (sum(self(some)[0].double().sum(0) for some in batches(rows, _BLOCK)) / len(rows)).float()
-
-    def persistence(self, rows: np.ndarray, mean: Tensor) -> dict[str, float | int]:
-        """Mean squared distances on the unit sphere of the future's embeddings, less their mean, from
-        ``predicted`` and from the last of the past, ``repeated``."""
-        predicted = repeated = count = 0.0
-        for some in batches(rows, _BLOCK):
-            target, methods = self(some)
-            unit = functional.normalize(target - mean, dim=-1)
-            for name in (MODEL, LAST):
-                other = functional.normalize(methods[name] - mean, dim=-1)
-                off = float((other - unit).square().sum(-1).double().sum())
-                predicted, repeated = (
-                    predicted + off * (name == MODEL),
-                    repeated + off * (name == LAST),
-                )
-            count += unit[..., 0].numel()
-        return {"n": len(rows), "predicted": predicted / count, "repeated": repeated / count}

@@ -7,6 +7,7 @@ import numpy as np
 
 from ...data import groups
 from ...data.folders import few
+from ...data.labels import Labels
 from ...data.splits import FIELDS, RECORDING, SPLITS
 from ...data.targets import PREFIX
 from ...files import sha256, staged, write_csv, write_json
@@ -14,7 +15,7 @@ from .dataset import VideoDataset, plain
 from .preparation.containers import need_pyav
 from .preparation.division import all_clips, copies, divide, named_groups, without
 from .preparation.headers import check_disk, read_headers
-from .preparation.labels import Labels, check_classes, read_labels
+from .preparation.labels import check_classes, read_labels
 from .preparation.look import look_of
 from .preparation.manifest import described, duplicates, pixel_statistics, spoken
 from .preparation.notes import drawn_parts, equals, lacking_classes, notes_on

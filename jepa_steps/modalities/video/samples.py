@@ -30,6 +30,7 @@ def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[
     look = Look(size, channels, description["resize"], rate, length)
 
     def clip(file: Path) -> np.ndarray:
+        """The first clip of a file, uint8 (T, H, W, C)."""
         check_name(file)
         frames = list(read_frames(file, look, Told()))
         if len(frames) < length:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ...config.augment import Augment
 from ...config.base import Settings
+from ...config.embed import POOLING
 from ...config.evaluate import Evaluate as Evaluation
 from ...config.floors import PcaEncoder
 from ...config.predictor import Predictor
@@ -33,7 +34,7 @@ class Evaluate(Evaluation):
     needs."""
     clips: Annotated[int, Field(ge=16)] = 4000
     """Clips of each part, at most, that are embedded for both questions, evenly spaced."""
-    pooling: str = "mean"
+    pooling: Annotated[str, Field(pattern=f"^{POOLING}$")] = "mean"
     """How token embeddings become one for the motion controls; mean, max, concat, slices or lastK."""
 
 

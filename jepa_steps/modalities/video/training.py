@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ...config.augment import Augment
+from ...config.augment import Augment, fits_objective
 from ...config.base import AttentionSettings, Range, Settings, Share, ordered
 from ...config.floors import UntrainedEncoder
 from ...config.predictor import Predictor, sized
@@ -114,16 +114,7 @@ class VideoJepa(JepaRun):
                 f"{list(self.masks.time)}, expected task masked and time [1, 1]: every frame must see "
                 "equally many tokens"
             )
-        if self.objective.pooling != "mean":
-            raise ValueError(
-                f"objective.pooling: found {self.objective.pooling}, expected mean: the context never "
-                "sees all tokens"
-            )
-        if self.augment.target == "own" and self.objective.level == "tokens":
-            raise ValueError(
-                "augment.target: found own with objective.level tokens, expected same (hidden tokens "
-                "are parts of the context's clip) or objective.level pooled"
-            )
+        fits_objective(self.augment, self.objective)
         return self
 
 

@@ -3,11 +3,9 @@
 Shapes: S series.
 """
 
-import math
-from dataclasses import dataclass
-
 import numpy as np
 
+from ....data.labels import Labels, by_number, check_numbers, is_number
 from ....data.targets import Kind, kind_of
 from ....errors import InputError
 from ..dataset import SeriesDataset, Target
@@ -15,21 +13,6 @@ from .recordings import Recordings
 
 VALUE = "label"
 """Name of the target that labels are where they are numbers."""
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What embeddings are asked for.
-
-    codes: int64 (S,), -1 = no label. classes: their names. targets: S texts by name, "" = unknown;
-    kinds: what these are. nuisances: those that embeddings should not tell.
-    """
-
-    codes: np.ndarray
-    classes: list[str]
-    targets: dict[str, list[str]]
-    kinds: dict[str, Kind]
-    nuisances: tuple[str, ...]
 
 
 def read_labels(found: Recordings, dataset: SeriesDataset, path: str) -> tuple[Labels, list[str]]:
@@ -43,13 +26,13 @@ def read_labels(found: Recordings, dataset: SeriesDataset, path: str) -> tuple[L
     for where, names in (("targets", dataset.targets), ("nuisances", dataset.nuisances)):
         for name, kind in names.items():
             targets[name], kinds[name] = found.columns[name], _kind(found.columns[name], kind)
-            _check_numbers(found, targets[name], kinds[name], f"{where}.{name}", path)
+            check_numbers(found.names, targets[name], kinds[name], f"{where}.{name}", path)
             notes.append(f"{name}: taken as {kinds[name]}")
     codes, classes = np.full(len(found.names), -1), []
     if any(found.labels):
         kind = _kind_of_labels(found.labels, dataset)
         if kind == "numbers":
-            _check_numbers(found, found.labels, kind, "labels", path)
+            check_numbers(found.names, found.labels, kind, "labels", path)
             targets[VALUE], kinds[VALUE] = found.labels, kind
             notes.append("labels: taken as numbers; set labels: classes if they are names")
         else:
@@ -60,7 +43,7 @@ def read_labels(found: Recordings, dataset: SeriesDataset, path: str) -> tuple[L
 
 
 def _codes(found: Recordings, path: str) -> tuple[np.ndarray, list[str]]:
-    classes = sorted({text for text in found.labels if text}, key=_by_number)
+    classes = sorted({text for text in found.labels if text}, key=by_number)
     if len(classes) == 1:
         raise InputError(
             f"{path}: found one class ({classes[0]!r}), expected at least 2; leave labels out where "
@@ -77,37 +60,14 @@ def _codes(found: Recordings, path: str) -> tuple[np.ndarray, list[str]]:
     return codes, classes
 
 
-def _by_number(text: str) -> tuple[float, str]:
-    try:
-        return float(text), text
-    except ValueError:
-        return math.inf, text
-
-
 def _kind_of_labels(texts: list[str], dataset: SeriesDataset) -> Kind:
     """As ``_kind``; the formats of classification sets number their classes, however many, so that there
     whole numbers are names."""
     if dataset.labels != "auto" or dataset.source in ("table", "arrays"):
         return _kind(texts, dataset.labels)
     known = [text for text in texts if text]
-    return "numbers" if all(map(_finite, known)) and any(float(t) % 1 for t in known) else "classes"
+    return "numbers" if all(map(is_number, known)) and any(float(t) % 1 for t in known) else "classes"
 
 
 def _kind(texts: list[str], kind: Target) -> Kind:
     return kind_of(texts) if kind == "auto" else kind
-
-
-def _check_numbers(found: Recordings, texts: list[str], kind: Kind, where: str, path: str) -> None:
-    for name, text in zip(found.names, texts, strict=True):
-        if kind == "numbers" and text and not _finite(text):
-            raise InputError(
-                f"{path}: {name}: {where}: found {text!r}, expected a finite number; set classes, or "
-                "leave the value out"
-            )
-
-
-def _finite(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

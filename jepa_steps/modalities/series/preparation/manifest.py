@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from ....config import resolved
+from ....data.labels import Labels
 from ....data.splits import SPLITS
 from ....data.windows import Windows
 from ..dataset import SeriesDataset
-from .labels import Labels
 from .recordings import Recordings
 
 _SHOWN = 5

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....config.base import Target
+from ....data.labels import is_number
 from ....data.targets import Kind, kind_of
 from ....errors import InputError
 from ..dataset import VectorDataset
@@ -97,19 +98,12 @@ def _kind(texts: list[str], wanted: Target, place: str) -> Kind:
     kind = kind_of(texts) if wanted == "auto" else wanted
     if kind == "numbers":
         for row, text in enumerate(texts, 1):
-            if text and not _finite(text):
+            if text and not is_number(text):
                 raise InputError(
                     f"{place}: sample {row}: found {text!r}, expected a finite number; set classes, or "
                     "leave the value empty"
                 )
     return kind
-
-
-def _finite(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _check_values(texts: list[str], field: str, place: str) -> None:
@@ -142,7 +136,7 @@ def _codes(texts: list[str]) -> tuple[np.ndarray, list[str]]:
 
 
 def _by_number(text: str) -> tuple[float, str]:
-    return (float(text), text) if _finite(text) else (math.inf, text)
+    return (float(text), text) if is_number(text) else (math.inf, text)
 
 
 def _few(texts: list[str]) -> bool:

@@ -3,33 +3,16 @@
 Shapes: V videos.
 """
 
-import math
-from dataclasses import dataclass
-
 import numpy as np
 
 from ....data.folders import few
+from ....data.labels import Labels, by_number, check_numbers, is_number
 from ....data.targets import Kind, kind_of
 from ....errors import InputError
 from ..dataset import VideoDataset
 from ..sources.source import Video
 
 _FEW = 0.2  # share of other texts up to which a column of numbers has them by mistake
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What embeddings are asked for.
-
-    codes: int64 (V,), -1 = no label. classes: their names. targets: V texts by name, "" = unknown;
-    kinds: what these are. nuisances: those that embeddings should not tell.
-    """
-
-    codes: np.ndarray
-    classes: list[str]
-    targets: dict[str, list[str]]
-    kinds: dict[str, Kind]
-    nuisances: tuple[str, ...]
 
 
 def check_classes(videos: list[Video], path: str) -> None:
@@ -75,7 +58,7 @@ def read_labels(
         kind = asked.get(name, "classes")
         kinds[name] = kind_of(texts) if kind == "auto" else kind
         where = f"{'nuisances' if name in dataset.nuisances else 'targets'}.{name}"
-        _check_numbers(kept, texts, kinds[name], where, dataset.path)
+        check_numbers([video.name for video in kept], texts, kinds[name], where, dataset.path)
         notes.append(f"{name}: taken as {kinds[name]}{_lacking(texts)}")
         if kind == "auto":
             notes += _nearly_numbers(name, texts, kinds[name], where)
@@ -91,7 +74,7 @@ def _lacking(texts: list[str]) -> str:
 def _nearly_numbers(name: str, texts: list[str], kind: Kind, where: str) -> list[str]:
     """A sentence where a few texts keep a column from being numbers."""
     there = [text for text in texts if text]
-    others = [text for text in there if not math.isfinite(_by_number(text)[0])]
+    others = [text for text in there if not is_number(text)]
     if kind == "numbers" or not 0 < len(others) <= _FEW * len(there):
         return []
     field = where.split(".")[0]
@@ -105,7 +88,7 @@ def _nearly_numbers(name: str, texts: list[str], kind: Kind, where: str) -> list
 
 
 def _codes(all_videos: list[Video], kept: list[Video], path: str) -> tuple[np.ndarray, list[str]]:
-    classes = sorted({video.label for video in all_videos if video.label}, key=_by_number)
+    classes = sorted({video.label for video in all_videos if video.label}, key=by_number)
     code = {name: i for i, name in enumerate(classes)}
     codes = np.array([code.get(video.label, -1) for video in kept], np.int64)
     counts = np.bincount(codes[codes >= 0], minlength=len(classes))
@@ -116,19 +99,3 @@ def _codes(all_videos: list[Video], kept: list[Video], path: str) -> tuple[np.nd
                 "mend them, or remove the class"
             )
     return codes, classes
-
-
-def _by_number(text: str) -> tuple[float, str]:
-    try:
-        return float(text), text
-    except ValueError:
-        return math.inf, text
-
-
-def _check_numbers(videos: list[Video], texts: list[str], kind: Kind, where: str, path: str) -> None:
-    for video, text in zip(videos, texts, strict=True):
-        if kind == "numbers" and text and not math.isfinite(_by_number(text)[0]):
-            raise InputError(
-                f"{path}: {video.name}: {where}: found {text!r}, expected a finite number; set classes, "
-                "or leave the value out"
-            )

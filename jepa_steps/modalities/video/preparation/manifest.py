@@ -8,11 +8,11 @@ import numpy as np
 
 from ....data import splits
 from ....data.folders import few
+from ....data.labels import Labels
 from ....data.pixels import channel_statistics
 from ....data.splits import SPLITS
 from ..dataset import VideoDataset, plain
 from .division import Clips
-from .labels import Labels
 from .storing import Stored
 
 _BLOCK = 4 << 20  # bytes read at once

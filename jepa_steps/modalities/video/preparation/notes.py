@@ -3,11 +3,11 @@
 import numpy as np
 
 from ....data.folders import few
+from ....data.labels import Labels
 from ....data.splits import SPLITS
 from ..dataset import VideoDataset
 from .division import Clips, equal_clips, other_labels
 from .headers import Header
-from .labels import Labels
 from .manifest import rates_of
 from .storing import Stored
 

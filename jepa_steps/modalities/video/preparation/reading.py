@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from ....errors import InputError
 from ..sources.source import Item
+from .clock import Clock
 from .containers import opened
 from .headers import duration, own_duration
 from .look import Look
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _LEAST = 0.9  # of what the header tells; a little is missing of many files that play well
-_JITTER = 1.5e-3  # seconds; time stamps in whole milliseconds differ by one
 
 
 @dataclass
@@ -158,43 +158,6 @@ def _timed(
         yield begin, begin + (frame.duration * tick if frame.duration else usual), frame
 
 
-@dataclass
-class _Clock:
-    """What the time stamps of the frames so far say, in seconds: their number, the first and the last,
-    the gaps between them, and when the last one ends."""
-
-    tick: float
-    number: int = 0
-    first: int | None = None
-    last: int | None = None
-    shortest: float = np.inf
-    longest: float = 0.0
-    end: float = 0.0
-
-    def see(self, frame: "av.VideoFrame") -> None:
-        self.number += 1
-        if frame.pts is None:
-            return
-        if self.first is None or self.last is None:
-            self.first = self.last = frame.pts
-        else:
-            gap = (frame.pts - self.last) * self.tick
-            self.shortest, self.longest = min(self.shortest, gap), max(self.longest, gap)
-            self.last = frame.pts
-        self.end = (self.last - self.first + (frame.duration or 0)) * self.tick
-
-    @property
-    def rate(self) -> float | None:
-        """Frames per second; None where there are no times."""
-        if self.first is None or self.last is None or self.last <= self.first:
-            return None
-        return (self.number - 1) / ((self.last - self.first) * self.tick)
-
-    @property
-    def variable(self) -> bool:
-        return self.longest - self.shortest > max(_JITTER, 1.5 * self.tick)
-
-
 def _decoded(
     container: "InputContainer", stream: "VideoStream", path: Path, told: Told
 ) -> Iterator["av.VideoFrame"]:
@@ -203,7 +166,7 @@ def _decoded(
     Raises:
         InputError: no frames, or fewer than the header tells by more than a tenth.
     """
-    clock = _Clock(float(stream.time_base))
+    clock = Clock(float(stream.time_base))
     told.part = True
     try:
         for packet in container.demux(stream):
@@ -241,7 +204,7 @@ def _expected(container: "InputContainer", stream: "VideoStream") -> tuple[int |
     return frames, duration(container, stream) if alone else own
 
 
-def _check_whole(clock: _Clock, frames: int | None, seconds: float | None, path: Path) -> None:
+def _check_whole(clock: Clock, frames: int | None, seconds: float | None, path: Path) -> None:
     if not clock.number:
         raise InputError(f"{path}: no frames in this file, expected a video")
     shares = [found / count for found, count in ((clock.number, frames), (clock.end, seconds)) if count]

@@ -58,12 +58,14 @@ def video(number: int, videos: int, seed: int) -> np.ndarray:
     return frames
 
 
+@cache
 def _moves(videos: int, seed: int) -> np.ndarray:
     """Numbers of direction and speed, int64 (videos, 2), all pairs equally often."""
     pair = draws.generator(seed, "moving digits").permutation(videos) % (len(DIRECTIONS) * len(SPEEDS))
     return np.stack([pair % len(DIRECTIONS), pair // len(DIRECTIONS)], 1)
 
 
+@cache
 def _digits(videos: int, seed: int) -> np.ndarray:
     """Which of the 1,797 images each video has, int64 (videos,); all once before any a second time."""
     return np.resize(draws.generator(seed, "digits of videos").permutation(_IMAGES), videos)
