@@ -14,11 +14,11 @@ import torch
 from PIL import Image, ImageEnhance
 
 from jepa_steps.config.augment import Augment
-from jepa_steps.modalities.images.torchvision_source import import_datasets
 from jepa_steps.model.augment import Augmentation
 from jepa_steps.model.pixels import PixelNormalisation
+from jepa_steps.model.torchvision_import import import_torchvision
 
-import_datasets()  # torchvision needs help beside a CPU-only torch
+import_torchvision()  # torchvision needs help beside a CPU-only torch
 from torchvision import transforms  # noqa: E402
 
 BATCH, REPEATS = 256, 9

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from jepa_steps.data.masks import MultiBlockMasks
-from jepa_steps.modalities.images.torchvision_source import import_datasets
+from jepa_steps.model.torchvision_import import import_torchvision
 
-import_datasets()  # lightly imports torchvision, which needs help beside a CPU-only torch
+import_torchvision()  # lightly imports torchvision, which needs help beside a CPU-only torch
 from lightly.data.ijepa_collate import IJEPAMaskCollator  # noqa: E402
 
 BATCH, GRID, REPEATS = 128, (16, 16), 7

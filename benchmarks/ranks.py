@@ -37,7 +37,7 @@ import torch  # noqa: E402
 
 from jepa_steps.metrics import geometry, spectrum  # noqa: E402
 from jepa_steps.metrics.moments import moments  # noqa: E402
-from jepa_steps.modalities.images.torchvision_source import import_datasets  # noqa: E402
+from jepa_steps.model.torchvision_import import import_torchvision  # noqa: E402
 
 RIVAL = find_spec("stable_pretraining") is not None
 DIM = 384
@@ -118,7 +118,7 @@ def measure(name: str, file: str) -> None:
     mapped = name.endswith("map")
     rows = np.load(file, mmap_mode="r" if mapped else None)
     if name == "RankMe, stable-pretraining":
-        import_datasets()  # its imports reach torchvision, which a CPU-only torch needs help with
+        import_torchvision()  # its imports reach torchvision, which a CPU-only torch needs help with
     CALLS[name](np.array(rows[:1000]))
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
     before, start = status("VmRSS"), time.process_time()

@@ -51,7 +51,7 @@ def trained(experiment: Experiment, data: Path, out: Path) -> Path:
     if isinstance(experiment.train, JepaRun):
         train.train_jepa(experiment.train, store, out / "train", out / "checkpoints")
     else:
-        train.build_floor(experiment.train, store, out / "train")
+        train.build_encoder(experiment.train, store, out / "train")
     return out / "train"
 
 

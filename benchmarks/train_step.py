@@ -21,9 +21,9 @@ from jepa_steps.engine.flops import count
 from jepa_steps.engine.gradients import backward
 from jepa_steps.engine.optimizer import update_ema
 from jepa_steps.engine.precision import Precision
-from jepa_steps.modalities.images.torchvision_source import import_datasets
+from jepa_steps.model.torchvision_import import import_torchvision
 
-import_datasets()  # timm and lightly import torchvision, which needs help beside a CPU-only torch
+import_torchvision()  # timm and lightly import torchvision, which needs help beside a CPU-only torch
 from lightly.models.modules import IJEPAPredictorTIMM, MaskedVisionTransformerTIMM  # noqa: E402
 from lightly.models.utils import update_momentum  # noqa: E402
 from timm.models.vision_transformer import VisionTransformer  # noqa: E402

@@ -1,6 +1,7 @@
 """All commands under one name: ``jepa-steps COMMAND`` or ``python -m jepa_steps COMMAND``.
 
     judge      embeddings that were made anywhere: one command, one report
+    export     an encoder that was trained here, for transformers, timm or ONNX
     preset     print a training block to paste into a config
     check      validate a config
     settings   every setting, its default and reason
@@ -17,6 +18,7 @@ import sys
 _OF_THE_CONFIG = ("preset", "check", "settings", "schema")
 _MODULES = (
     "judge",
+    "export",
     "adopt",
     "prepare",
     "train",

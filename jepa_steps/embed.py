@@ -127,7 +127,9 @@ def _poolings(encoder: Encoder, settings: Embed, online: bool) -> list[str]:
     of the online encoder are left out where there is none."""
     names = [settings.pooling]
     if encoder.grid is not None:
-        further = (name for name in settings.poolings if name != settings.pooling)
+        further = [name for name in settings.poolings if name != settings.pooling]
+        if not encoder.class_token:
+            further = [name for name in further if not name.endswith("class")]
         names += [name for name in further if online or not _is_online(name)]
         width = encoder.tokens * encoder.module.dim
         if {"concat", _ONLINE + "concat"} & set(names) and width > _WIDEST:

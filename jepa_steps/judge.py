@@ -29,7 +29,7 @@ from .rank import rank
 from .report import compare, write
 from .reporting import targets, words
 from .reporting.page import Page
-from .train import build_floor
+from .train import build_encoder
 
 MARK = "judge.json"
 EMBED = Embed(threads=1)
@@ -89,7 +89,7 @@ def _experiment(name: str, block: dict[str, Any], folder: Path) -> None:
     store = open_store(data)
     at = {step: folder / "results" / step / name for step in _PLACES}
     train = parse_training(block, name, store.manifest["modality"])
-    build_floor(train, store, at["train"])
+    build_encoder(train, store, at["train"])
     embed_store(at["train"], store, EMBED, at["embed"])
     evaluate(at["train"], data, ({}, name), at["evaluate"])
     monitor(at["embed"], data, at["train"], Monitor(), at["monitor"])

@@ -154,6 +154,7 @@ def _evidence(results: _Results, m: Moments, stages: _Stages) -> Evidence:
         conditions=results.evaluation.get("conditions"),
         persistence=results.evaluation.get("persistence"),
         motion=results.evaluation.get("motion"),
+        weights=results.encoder.get("weights"),
         settings=results.train if isinstance(results.train, JepaRun) else None,
         remedies=given_by(optional_part(results.encoder["modality"], "remedies")),
     )

@@ -1,4 +1,4 @@
-"""Train an encoder on prepared data, or build one of the floors it is compared with.
+"""Train an encoder on prepared data, take one that is given, or build one of the floors.
 
     python -m jepa_steps.train --spec train.yaml --data data/digits --out results/train/mine
     torchrun --nproc-per-node 2 -m jepa_steps.train ...        several processes, same result
@@ -26,9 +26,10 @@ if __name__ == "__main__":
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from .cli import add_spec, parser, read_spec, run
-from .config import JepaRun, PcaEncoder, Settings, resolved
+from .config import JepaRun, ModuleEncoder, PcaEncoder, PretrainedEncoder, Settings, resolved
 from .config.training import check_fit, parse_dataset, parse_training
 from .data.local import on_this_node
 from .engine import parallel
@@ -38,11 +39,13 @@ from .engine.loop import SNAPSHOTS, Trainer
 from .engine.memory import keep_freed
 from .engine.starts import Starts
 from .errors import InputError
-from .files import staged, write_json
+from .files import sha256, staged, write_json
 from .modalities import open_store, part
 from .modalities.contract import Store
+from .model import pretrained, user_module
 from .model.export import build, describe
 from .model.floors import principal_components
+from .model.start import check_inputs, start
 from .provenance import code_digest, facts
 
 
@@ -55,6 +58,9 @@ def train_jepa(train: JepaRun, store: Store, out: Path, checkpoints: Path) -> No
             folder.mkdir(parents=True, exist_ok=True)
         with lease(folder) if w.main else nullcontext():
             trainer = Trainer(train, store, folder, w)
+            description = describe(train, store)
+            if train.init:
+                check_inputs(description, train.init)
             try:
                 summary = trainer.run()
                 whole = parallel.weights(trainer.jepa)
@@ -64,7 +70,6 @@ def train_jepa(train: JepaRun, store: Store, out: Path, checkpoints: Path) -> No
             if w.main:
                 if not (folder / "summary.json").exists():
                     write_json(folder / "summary.json", {**summary, **facts(_gpus())})
-                description = describe(train, store)
                 _collect(trainer, {"jepa": whole, "encoder": weights}, description, folder, out)
 
 
@@ -103,8 +108,8 @@ def _gpus() -> list[str]:
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 
 
-def build_floor(train: Settings, store: Store, out: Path) -> None:
-    """Write an encoder that is not trained by prediction, in the same files."""
+def build_encoder(train: Settings, store: Store, out: Path) -> None:
+    """Write an encoder that is not trained here, in the same files: a floor, or one that is given."""
     starts = Starts(World(0, 1, torch.device("cpu")))
     description = describe(train, store)
     module = build(train, description)
@@ -112,6 +117,15 @@ def build_floor(train: Settings, store: Store, out: Path) -> None:
         mean, components = _fit_pca(store, description, train.dim)
         module.mean.copy_(torch.from_numpy(mean))
         module.components.copy_(torch.from_numpy(components))
+    if isinstance(train, ModuleEncoder):
+        module.module.load_state_dict(
+            user_module.load(train, description["module"]["bytes"]).state_dict()
+        )
+    if isinstance(train, PretrainedEncoder):
+        description["weights"] = _load_published(train, store, description, module)
+    if getattr(train, "init", None):
+        check_inputs(description, train.init)
+        start(module, train)
     with staged(out) as temporary:
         save_file(parallel.weights(module), temporary / "encoder.safetensors")
         for name in ("jepa", "snapshots", "best"):
@@ -124,6 +138,23 @@ def build_floor(train: Settings, store: Store, out: Path) -> None:
         count = sum(t.numel() for t in module.state_dict().values())
         summary = {"steps": 0, "parameters": {"encoder": count}, "run": starts.total(0)}
         write_json(temporary / "summary.json", {**summary, **facts(_gpus())})
+
+
+def _load_published(
+    train: PretrainedEncoder, store: Store, description: dict[str, Any], module: nn.Module
+) -> dict[str, int]:
+    """Put the weights of a folder into its module, try it on one sample, and say what was found."""
+    published, one = description["pretrained"], store.samples(store.rows("train")[:1])
+    weights, looks = pretrained.load(Path(train.path), published, description.get("clip_length", 0))
+    module.load_state_dict(weights)
+    inputs = part(description["modality"], "encoder").inputs(description)
+    with torch.no_grad():
+        found = module.eval()(inputs(one))
+    if not found.isfinite().all():
+        raise InputError(f"train.path: {train.path}: gives values that are not finite for a sample")
+    lines = pretrained.spoken(published, looks, module, list(one.shape[-3:]))
+    print("\n".join(lines), flush=True)
+    return looks
 
 
 def _fit_pca(store: Store, description: dict[str, Any], dim: int):
@@ -141,6 +172,9 @@ def run_digest(train: Settings, store: Store) -> str:
     """Name of the run folder: what must be equal for a checkpoint to be continued."""
     content = {
         "train": resolved(train),
+        "start": {str(f): sha256(f) for f in sorted(Path(train.init).glob("*encoder.safetensors"))}
+        if train.init
+        else None,
         "data": store.manifest["sha256"],
         "code": code_digest("train", store.manifest["modality"]),
     }
@@ -172,10 +206,10 @@ def main(argv: list[str] | None = None) -> None:
         check_fit(modality, dataset, train, "--spec")
     except ValueError as error:
         raise InputError(str(error)) from None
-    if isinstance(train, JepaRun):
+    if isinstance(train, JepaRun) and train.steps:
         train_jepa(train, store, args.out, args.checkpoints)
     else:
-        build_floor(train, store, args.out)
+        build_encoder(train, store, args.out)
 
 
 if __name__ == "__main__":

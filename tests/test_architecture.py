@@ -25,6 +25,7 @@ STEPS = (
     "adopt",
     "launch",
     "judge",
+    "export",
 )
 # A part may import those on lower floors; parts that share a floor do not import each other.
 FLOORS: tuple[tuple[str, ...], ...] = (

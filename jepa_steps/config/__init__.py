@@ -4,7 +4,8 @@
 from .base import Settings
 from .embed import Embed
 from .evaluate import Evaluate
-from .floors import JUDGED, PcaEncoder, RawEncoder, UntrainedEncoder
+from .floors import JUDGED, PcaEncoder, RawEncoder, UntrainedEncoder, UntrainedModel
+from .given import ModuleEncoder, PretrainedEncoder, UntrainedPretrained
 from .masks import Masks
 from .monitor import Monitor
 from .objective import Objective, Optimizer
@@ -21,17 +22,21 @@ __all__ = [
     "Evaluate",
     "JepaRun",
     "Masks",
+    "ModuleEncoder",
     "Monitor",
     "Objective",
     "Optimizer",
     "PcaEncoder",
     "Predictor",
+    "PretrainedEncoder",
     "Probe",
     "Rank",
     "RawEncoder",
     "Resources",
     "Settings",
     "UntrainedEncoder",
+    "UntrainedModel",
+    "UntrainedPretrained",
     "parse",
     "read_yaml",
     "resolved",

@@ -6,16 +6,18 @@ from pydantic import Field
 
 from .base import Settings
 
-POOLING = r"(mean|max|concat|slices|last[1-9]\d?)"
+POOLING = r"(mean|max|class|concat|slices|last[1-9]\d?)"
 
 
 class Embed(Settings):
     """From samples to stored embeddings."""
 
-    pooling: Literal["mean", "max"] = "mean"
-    """How token embeddings become one embedding a sample."""
+    pooling: Literal["mean", "max", "class"] = "mean"
+    """How token embeddings become one embedding per sample. class: the class token, which some published
+    encoders have."""
     poolings: tuple[Annotated[str, Field(pattern=f"^(online-)?{POOLING}$")], ...] = ()
-    """Further ways, among which the probe chooses on val: max; concat (all tokens, one after another);
+    """Further ways, among which the probe chooses on val: max; class (left out where there is none);
+    concat (all tokens, one after another);
     slices (means over all axes of the grid but the first, side by side: of clips, one for each time);
     last4 or another number (token means of the last four blocks, side by side; of all blocks where there
     are fewer). Floors of one vector have none. online-mean and the like: the same of the encoder

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from .base import Settings
 
-# Kinds of encoders that get a verdict: trained here, or given as embeddings. All others are floors.
-JUDGED = ("jepa", "given")
+# Kinds of encoders that get a verdict: trained here, or brought along. All others are floors.
+JUDGED = ("jepa", "given", "pretrained", "module")
 
 
 class UntrainedEncoder(Settings):
@@ -19,6 +19,19 @@ class UntrainedEncoder(Settings):
     """Name of the floor; each kind of data has its own."""
     seed: int = 0
     """Seed of the weights."""
+
+
+class UntrainedModel(UntrainedEncoder):
+    """Floor: a kind's trained architecture, whose settings are its ``model``, before training."""
+
+    init: str | None = None
+    """null: random weights. The init of a trained run: the weights that it begins from. What training
+    added is the difference from this floor."""
+
+    @property
+    def kind(self) -> str:
+        """untrained; or start, where the weights are those that another run begins from."""
+        return "start" if self.init else "untrained"
 
 
 class PcaEncoder(Settings):

@@ -1,8 +1,8 @@
 """Settings that every training by prediction has, whatever it is trained on."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Settings
 from .objective import Objective, Optimizer
@@ -17,9 +17,15 @@ class JepaRun(Settings):
     """Name of what is trained; each kind of data has its own."""
     seed: int = 0
     """Seed of weights and of everything that is drawn in training."""
-    steps: Annotated[int, Field(ge=10)] = 10_000
+    init: str | None = None
+    """Folder whose encoder training begins from, instead of random weights: one that train wrote
+    (results/train/NAME), or, for images, an IJepaModel that transformers saved. model must be its
+    architecture. Pixels are normalised as the start's were. Position codes are interpolated where the
+    grid of tokens is another. Only the encoder is taken; the predictor begins anew. Its floor is an
+    untrained encoder with the same init."""
+    steps: Annotated[int, Field(ge=0)] = 10_000
     """Optimizer steps, at least 10 so that the snapshots fall on different steps; steps * batch_size
-    / training samples = epochs."""
+    / training samples = epochs. 0, with init: the start as it is."""
     batch_size: Annotated[int, Field(ge=2)] = 256
     """Samples an optimizer step, over all ranks together."""
     objective: Objective = Objective()
@@ -69,3 +75,9 @@ class JepaRun(Settings):
     """Steps between looks at the batch's embeddings, whose statistics are in metrics.csv."""
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     """Steps between resume checkpoints."""
+
+    @model_validator(mode="after")
+    def _takes_enough_steps(self) -> Self:
+        if self.steps < 10 and not (self.steps == 0 and self.init):
+            raise ValueError(f"steps: found {self.steps}, expected at least 10, or 0 with init")
+        return self

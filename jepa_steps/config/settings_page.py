@@ -8,6 +8,7 @@ from .embed import Embed
 from .evaluate import Evaluate
 from .experiments import Experiment
 from .floors import PcaEncoder, RawEncoder
+from .given import ModuleEncoder, PixelModule, PretrainedEncoder, UntrainedPretrained
 from .monitor import Monitor
 from .objective import Objective, Optimizer
 from .probe import Probe
@@ -21,6 +22,10 @@ BLOCKS: dict[str, type[BaseModel]] = {
     "train, of any kind of data": JepaRun,
     "train.objective": Objective,
     "train.optimizer": Optimizer,
+    "train: published weights of images or clips": PretrainedEncoder,
+    "train: a module of one's own": ModuleEncoder,
+    "train: a module of one's own, of images or clips": PixelModule,
+    "train, floor: published weights untrained": UntrainedPretrained,
     "train, floor: principal components": PcaEncoder,
     "train, floor: the input itself": RawEncoder,
     "embed": Embed,

@@ -30,6 +30,12 @@ def check_fit(modality: str, dataset: Settings, train: Settings, where: str) -> 
         raise ValueError(f"{where}.{error}") from None
 
 
+def given_path(train: Settings) -> str | None:
+    """File or folder of weights that a training block reads beside the data: published ones, a program,
+    a start."""
+    return getattr(train, "init", None) or getattr(train, "path", None)
+
+
 def parse_training(value: Any, source: str, modality: str) -> Settings:
     """Validate one ``train`` block: any encoder of a kind of data, or a floor.
 

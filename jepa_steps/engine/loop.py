@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..metrics import remedies
 from ..modalities import optional_part, part
 from ..modalities.contract import Store
+from ..model.start import start
 from . import checkpoint, memory, parallel, schedules
 from .cost import facts, step_cost
 from .determinism import make_deterministic
@@ -70,6 +71,10 @@ class Trainer:
         modality = store.manifest["modality"]
         self.task = part(modality, "task").task(train, store, world)
         self.jepa = self.task.jepa
+        if train.init:
+            start(self.jepa.encoder, train)
+            if self.jepa.target_encoder is not None:
+                self.jepa.target_encoder.load_state_dict(self.jepa.encoder.state_dict())
         self.model = parallel.parallel(self.jepa, train, world, self.precision.name)
         self.optimizers = optimizers(self.jepa, train.optimizer)
         self.parameters = [p for p in self.jepa.parameters() if p.requires_grad]

@@ -8,6 +8,7 @@ from .evidence import Evidence, Finding, Limits
 
 # Causes before what follows from them: the verdict is the first error, else the first warning.
 RULES = (
+    training_rules.initial_weights,
     training_rules.nan_loss,
     training_rules.divergence,
     embedding_rules.collapse,

@@ -50,6 +50,7 @@ class Evidence:
             the last embedding of the past ``repeated``, if the future is predicted.
         motion: accuracies of a probe of whole ``clip``s and of single ``frame``s, their difference with
             interval and verdict, and n, of data whose samples have frames.
+        weights: of published weights how many ``tensors`` there are, and how many look ``as_initial``.
         settings: of the training.
         remedies: those of its kind of data.
         finished: False while training goes on; rules about its end wait.
@@ -67,6 +68,7 @@ class Evidence:
     conditions: dict[str, Any] | None = None
     persistence: dict[str, Any] | None = None
     motion: dict[str, Any] | None = None
+    weights: dict[str, int] | None = None
     settings: Settings | None = None
     remedies: Remedies = GENERAL
     finished: bool = True

@@ -7,8 +7,24 @@ import numpy as np
 from . import remedies
 from .evidence import Evidence, Finding, Limits
 
+_AS_INITIAL = 0.9  # share of tensors; training moves all but a few
 # Loss of predicting zero for a layer-normed target: E x^2 and E smooth_l1(x) of a standard normal x.
 _ZERO = {"l2": 1.0, "smooth_l1": 0.425}
+
+
+def initial_weights(e: Evidence, limits: Limits) -> Finding | None:
+    """Published weights that were never trained, or never loaded where they were saved."""
+    if e.weights is None or e.weights["as_initial"] < _AS_INITIAL * e.weights["tensors"]:
+        return None
+    return Finding(
+        "initial weights",
+        "error",
+        f"{e.weights['as_initial']} of {e.weights['tensors']} tensors have the mean and spread of a fresh "
+        f"build's, within sampling error (limit {_AS_INITIAL:.0%})",
+        "These weights look as if they had been drawn at random. Look at how the folder was made: a "
+        "conversion that finds no key it knows saves what it started from.",
+        {},
+    )
 
 
 def nan_loss(e: Evidence, limits: Limits) -> Finding | None:

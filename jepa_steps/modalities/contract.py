@@ -49,6 +49,8 @@ evaluation.py
     predicts(train) -> whether such an experiment predicts anything.
     evaluate(train, description, folder, data, settings) -> ``Evaluation``, or why there is none.
     With it, report.py gives evaluation(found) -> ``Evaluated``.
+exchange.py, of kinds whose encoders other libraries have
+    FORMATS: {name: function (``model.export.Encoder``, folder)} that writes what such a library loads.
 judging.py, of the one kind that ``python -m jepa_steps judge`` takes
     add_options(parser): the arguments of that command.
     dataset(arguments) -> plain settings of a data set.

@@ -46,6 +46,11 @@ class TokenEncoder(nn.Module):
         initialise(self)
         tokenizer.scale_input()
 
+    def keep_positions(self, codes_ND: Tensor | None = None) -> None:
+        """Make position codes part of the weights that are stored; those given, where there are any."""
+        codes_ND = self.positions if codes_ND is None else codes_ND.to(self.positions)
+        self.register_buffer("positions", codes_ND, persistent=True)
+
     @property
     def tokens(self) -> int:
         """N, tokens of a sample."""

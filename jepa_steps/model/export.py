@@ -17,13 +17,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..config import Embed, JepaRun, PcaEncoder, RawEncoder, Settings, resolved
+from ..config import (
+    Embed,
+    JepaRun,
+    ModuleEncoder,
+    PcaEncoder,
+    PretrainedEncoder,
+    RawEncoder,
+    Settings,
+    UntrainedPretrained,
+    resolved,
+)
 from ..config.training import parse_training
 from ..device import fitting, moved
 from ..errors import InputError
 from ..files import read_json
 from ..modalities import part
 from ..modalities.contract import Store
+from . import pretrained, user_module
 from .floors import PcaProjection, RawInput
 
 FORMAT = 1
@@ -37,16 +48,31 @@ def build(train: Settings, description: dict[str, Any]) -> nn.Module:
         return RawInput()
     if isinstance(train, PcaEncoder):
         return PcaProjection(modality.inputs(description).values, train.dim)
-    return modality.encoder(train, description)
+    if isinstance(train, ModuleEncoder):
+        return user_module.build(train, description["module"])
+    if isinstance(train, PretrainedEncoder | UntrainedPretrained):
+        seed = getattr(train, "seed", 0)
+        return pretrained.build(description["pretrained"], seed, description.get("clip_length", 0))
+    built = modality.encoder(train, description)
+    if getattr(train, "init", None):
+        built.keep_positions()
+    return built
 
 
 def describe(train: Settings, store: Store) -> dict[str, Any]:
     """What ``encoder.json`` holds: all that loading needs beside the weights."""
     modality = store.manifest["modality"]
+    kind = part(modality, "encoder")
+    inputs = kind.describe(train, store)
+    if isinstance(train, PretrainedEncoder | UntrainedPretrained):
+        inputs["pretrained"] = pretrained.describe(Path(train.path), inputs["channels"])
+    if isinstance(train, ModuleEncoder):
+        two = kind.inputs(inputs)(store.samples(store.rows("train")[:2]))
+        inputs["module"] = user_module.describe(train, two)
     return {
         "format": FORMAT,
         "modality": modality,
-        **part(modality, "encoder").describe(train, store),
+        **inputs,
         "train": resolved(train),
         "data_sha256": store.manifest["sha256"],
     }
@@ -62,6 +88,7 @@ class Encoder:
         trained: False for floors.
         grid: tokens of a sample along each axis; None for floors that give one vector.
         tokens: N, their number; 1 for such floors.
+        maskable: whether tokens can be hidden from it.
     """
 
     def __init__(
@@ -79,11 +106,17 @@ class Encoder:
         self.trained = isinstance(train, JepaRun)
         self.grid: tuple[int, ...] | None = getattr(self.module, "grid", None)
         self.tokens = math.prod(self.grid or ())
+        self.maskable = self.tokens > 1 and getattr(self.module, "maskable", True)
 
     def encode(self, samples: np.ndarray | Tensor, keep: np.ndarray | None = None) -> Tensor:
         """Token embeddings float32 (B, N, D); of the tokens int64 ``keep`` (B, K) alone, (B, K, D)."""
         kept = [] if keep is None else [keep]
         return fitting(self._tokens, samples, *kept)["tokens"]
+
+    @property
+    def class_token(self) -> bool:
+        """Whether there is a token that sums up the sample."""
+        return getattr(self.module, "class_token", False)
 
     @torch.no_grad()
     def _tokens(self, samples: np.ndarray | Tensor, *keep: np.ndarray) -> dict[str, Tensor]:
@@ -102,15 +135,21 @@ class Encoder:
     def poolings(self, samples: np.ndarray | Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Embeddings float32 (B, D_p) of one pass, by name of what is done with the tokens.
 
-        mean, max: over tokens. concat: all tokens, one after another. slices: means over all axes of the
-        grid but the first, side by side: of clips, one for each time. lastK: token means of the last K
-        blocks side by side (K = 4 in I-JEPA, Assran et al. 2023, appendix A.2).
+        mean, max: over tokens. class: the class token. concat: all tokens, one after another. slices:
+        means over all axes of the grid but the first, side by side: of clips, one for each time. lastK:
+        token means of the last K blocks side by side (K = 4 in I-JEPA, Assran et al. 2023, appendix
+        A.2).
+
+        Raises:
+            InputError: the class token of an encoder that has none.
         """
         names = list(names)
         return fitting(lambda some: self._poolings(some, names), samples)
 
     @torch.no_grad()
     def _poolings(self, samples: np.ndarray | Tensor, names: list[str]) -> dict[str, Tensor]:
+        if "class" in names and not self.class_token:
+            raise InputError("embed.pooling: found class, expected mean or max: there is no class token")
         x = self.preprocess(samples)
         last = {name: int(name[4:]) for name in names if name.startswith("last")}
         layers = self.module.layers(x, max(last.values())) if last else [self.module(x)]
@@ -118,6 +157,7 @@ class Encoder:
         pool = {
             "mean": lambda: tokens.mean(1),
             "max": lambda: tokens.amax(1),
+            "class": lambda: self.module.summary(x),
             "concat": lambda: tokens.flatten(1),
             "slices": lambda: tokens.unflatten(1, (self.grid[0], -1)).mean(2).flatten(1),
         }

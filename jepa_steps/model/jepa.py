@@ -168,6 +168,8 @@ def build_jepa(train: JepaRun, encoder: TokenEncoder, predictor: Callable[[], nn
         predictor: builds the predictor, where ``objective.level`` is ``tokens``; its weights are drawn
             after the encoder's.
     """
+    if train.init:  # whose position codes are weights
+        encoder.keep_positions()
     with seeded(train.seed + 1):
         built = predictor() if train.objective.level == "tokens" else None
         jepa = Jepa(encoder, built, train.objective, train.seed)

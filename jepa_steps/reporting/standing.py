@@ -25,6 +25,7 @@ KINDS = {
     "raw": "raw input",
     "pca": "PCA",
     "untrained": "untrained encoder",
+    "start": "start of training",
 }
 
 

@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, workflow.basedir)
 from jepa_steps.config import reading
 from jepa_steps.config.experiments import Config
+from jepa_steps.config.training import given_path
 from jepa_steps.errors import InputError
 from jepa_steps.modalities import MODALITIES, part
 from jepa_steps.provenance import code_digest, source_digest
@@ -161,6 +162,24 @@ def check_sources():
 
 
 check_sources()
+
+
+def weights(wildcards):
+    """Files of weights that training reads beside the data; another experiment's are trained first."""
+    path = given_path(checked.experiments[wildcards.experiment].train)
+    if path is None:
+        return []
+    folder = Path(path)
+    if folder.parent == Path("results/train") and folder.name in config["experiments"]:
+        return [f"{path}/encoder.json", f"{path}/encoder.safetensors"]
+    files = [file for file in folder.glob("*") if file.suffix in (".json", ".safetensors")]
+    found = [path] if folder.is_file() else sorted(map(str, files))
+    if not found:
+        raise WorkflowError(
+            f"{config_files}: experiments.{wildcards.experiment}.train: found no weights in {path} below "
+            f"{Path.cwd()}; put them there, or give an absolute path"
+        )
+    return found
 
 
 def targets():

@@ -1,6 +1,7 @@
 rule train:
     input:
         data=prepared,
+        weights=weights,
     output:
         multiext(
             "results/train/{experiment}/",

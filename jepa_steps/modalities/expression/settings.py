@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ...config.base import Settings
 from ...config.evaluate import Evaluate as Evaluation
+from ...config.given import ModuleEncoder
 from .dataset import ExpressionDataset, ExpressionSplit, Keys, KnockDown
 from .training import CellPredictor, ExpressionJepa, ExpressionModel, UntrainedCells
 
@@ -24,7 +25,7 @@ class Evaluate(Evaluation):
 
 
 Dataset = ExpressionDataset
-ENCODERS = (ExpressionJepa, UntrainedCells)
+ENCODERS = (ExpressionJepa, UntrainedCells, ModuleEncoder)
 PREPARE = {"threads": 1, "mem_mb": 1000}  # read in blocks, by one process
 FILES = (
     "data.npy",

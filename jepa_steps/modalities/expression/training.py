@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ...config.base import AttentionSettings, Share
-from ...config.floors import UntrainedEncoder
+from ...config.floors import UntrainedModel
 from ...config.objective import Objective
 from ...config.predictor import sized
 from ...config.run import JepaRun
@@ -149,7 +149,7 @@ class ExpressionJepa(JepaRun):
         return round(self.hidden_share * self.model.tokens) if self.task == "masked genes" else 0
 
 
-class UntrainedCells(UntrainedEncoder):
+class UntrainedCells(UntrainedModel):
     """Floor: the same architecture with its initial weights."""
 
     encoder: Literal["bio-untrained"]

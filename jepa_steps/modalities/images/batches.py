@@ -14,7 +14,7 @@ from ...data.masks import MultiBlockMasks
 from ...data.order import Order
 from ...device import moved, resident
 from ...model.augment import Augmentation
-from ...model.pixels import PixelNormalisation
+from ...model.pixels import PixelNormalisation, statistics_for
 from .reader import Reader
 from .settings import ImageJepa
 from .store import ImageStore
@@ -30,11 +30,11 @@ class Images:
     rows are read for every batch, on an accelerator while it is busy with the last one.
     """
 
-    def __init__(self, store: ImageStore, device: torch.device):
+    def __init__(self, train: ImageJepa, store: ImageStore, device: torch.device):
         self._images, self._device = store.images, device
         self._reader = None
-        pixels = store.manifest["pixels"]
-        self.normalise = PixelNormalisation(pixels["mean"], pixels["std"], device)
+        mean, std = statistics_for(train, store.manifest["pixels"])
+        self.normalise = PixelNormalisation(mean, std, device)
         self._resident = None
         if device.type == "cuda":
             room = torch.cuda.get_device_properties(device).total_memory / 4
@@ -71,7 +71,7 @@ class Batches:
 
     def __init__(self, train: ImageJepa, store: ImageStore, grid: tuple[int, int], world: "World"):
         self.rows, self._size, self._world = store.rows("train"), train.batch_size, world
-        self.images = Images(store, world.device)
+        self.images = Images(train, store, world.device)
         self._order = Order(self.rows, train.seed)
         self._masks = MultiBlockMasks.of(train.masks, grid, train.seed)
         purposes = ["augment"] + ["augment-target"] * (train.augment.target == "own")

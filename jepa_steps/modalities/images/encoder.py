@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...model.encoder import TokenEncoder, as_tensor
-from ...model.pixels import PixelNormalisation
+from ...model.pixels import pixels_for, statistics_for
 from ...model.seeded import seeded
 from .settings import ImageJepa, UntrainedImageEncoder
 from .store import ImageStore
@@ -21,17 +21,18 @@ from .tokenizer import PatchTokenizer
 def describe(train: object, store: ImageStore) -> dict[str, Any]:
     """The part of ``encoder.json`` that tells inputs and preprocessing."""
     size, _, channels = store.manifest["images"]["shape"]
-    pixels = store.manifest["pixels"]
-    return {"image_size": size, "channels": channels, "mean": pixels["mean"], "std": pixels["std"]}
+    mean, std = statistics_for(train, store.manifest["pixels"])
+    return {"image_size": size, "channels": channels, "mean": mean, "std": std}
 
 
 class ImageInputs:
-    """uint8 (B, H, W, C) -> normalised float32 (B, C, H, W)."""
+    """uint8 (B, H, W, C) -> normalised float32 (B, C, H, W); for published weights as their folder
+    says."""
 
     def __init__(self, description: dict[str, Any], device: str):
         self.size, self.channels = description["image_size"], description["channels"]
         self.values = self.size**2 * self.channels
-        self._normalise = PixelNormalisation(description["mean"], description["std"], device)
+        self._normalise = pixels_for(description, device)
 
     def __call__(self, images: np.ndarray | Tensor) -> Tensor:
         x = as_tensor(images)

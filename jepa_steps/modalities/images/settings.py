@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 from ...config.augment import Augment, fits_objective
 from ...config.base import AttentionSettings, Settings, Share, captures_once
 from ...config.evaluate import Evaluate as Evaluate
-from ...config.floors import PcaEncoder, UntrainedEncoder
+from ...config.floors import PcaEncoder, UntrainedModel
+from ...config.given import PixelModule, PretrainedEncoder, UntrainedPretrained
 from ...config.masks import Masks
 from ...config.predictor import Predictor, sized
 from ...config.run import JepaRun
@@ -104,7 +105,7 @@ class ImageJepa(JepaRun):
         return self
 
 
-class UntrainedImageEncoder(UntrainedEncoder):
+class UntrainedImageEncoder(UntrainedModel):
     """Floor: the same architecture with its initial weights."""
 
     encoder: Literal["untrained"]
@@ -114,7 +115,7 @@ class UntrainedImageEncoder(UntrainedEncoder):
 
 
 Dataset = ImageDataset
-ENCODERS = (ImageJepa, UntrainedImageEncoder)
+ENCODERS = (ImageJepa, UntrainedImageEncoder, PretrainedEncoder, UntrainedPretrained, PixelModule)
 PREPARE = {"threads": 8, "mem_mb": 4000}
 FILES = ("images.npy", "splits.csv", "manifest.json")
 BLOCKS = {

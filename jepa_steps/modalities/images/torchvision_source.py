@@ -1,47 +1,11 @@
-"""The only place that imports torchvision."""
+"""The data sets that torchvision reads."""
 
 import inspect
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ...errors import InputError
-
-
-def _declare_operators() -> None:
-    """Let a torchvision built for CUDA import beside a CPU-only torch.
-
-    Its compiled operators cannot load there, and the import fails on the missing schemas of ``nms``
-    and ``qnms``. Declaring them makes ``datasets`` and ``transforms.v2`` work.
-    """
-    if torch.version.cuda is None:
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for name in ("nms", "qnms"):
-            if not hasattr(torch.ops.torchvision, name):
-                library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _declared.append(library)  # the schemas live as long as the library object
-
-
-_declared: list[torch.library.Library] = []
-
-
-def import_datasets() -> Any:
-    """The module ``torchvision.datasets``.
-
-    Raises:
-        InputError: torchvision is not installed.
-    """
-    try:
-        import torchvision.datasets as datasets
-    except ModuleNotFoundError:
-        raise InputError(
-            "source torchvision: the package is not installed; pip install 'jepa-steps[torchvision]'"
-        ) from None
-    except (RuntimeError, ImportError):
-        _declare_operators()
-        import torchvision.datasets as datasets
-    return datasets
+from ...model.torchvision_import import import_torchvision
 
 
 def open_datasets(name: str, root: Path, download: bool) -> list[tuple[Any, int]]:
@@ -50,7 +14,7 @@ def open_datasets(name: str, root: Path, download: bool) -> list[tuple[Any, int]
     Raises:
         InputError: unknown class, or files missing or damaged.
     """
-    datasets = import_datasets()
+    datasets = import_torchvision("torchvision.datasets", "source torchvision")
     if name not in datasets.__all__:
         raise InputError(
             f"torchvision_class: found {name!r}, expected a class of torchvision.datasets, "

@@ -32,10 +32,10 @@ def masked_views(encoder: Encoder, images: np.ndarray, index: np.ndarray, settin
     """Mean token embeddings float32 (n, q, D) of images under q context masks each.
 
     A view hides one block of 30 to 50 % of the tokens, a function of the sample's number ``index`` and
-    the view, so that all encoders see the same ones; (0, 0, D) for an encoder of one token, which no
-    mask can hide from.
+    the view, so that all encoders see the same ones; (0, 0, D) for an encoder from which no mask can
+    hide anything.
     """
-    if encoder.tokens < 2:
+    if not encoder.maskable:
         return np.empty((0, 0, encoder.embed(images[:1]).shape[1]), np.float32)
     sampler, size = MultiBlockMasks.of(_MASKS, encoder.grid, seed=0), settings.batch_size
     found = []

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from ...config.base import Settings
 from ...config.evaluate import Evaluate as Evaluation
+from ...config.given import ModuleEncoder
 from ...config.predictor import Predictor
 from .dataset import SeriesDataset, SeriesKeys, SeriesSplit
 from .training import (
@@ -34,7 +35,7 @@ class Evaluate(Evaluation):
 
 
 Dataset = SeriesDataset
-ENCODERS = (SeriesJepa, UntrainedSeries, RandomConvolutions, ChannelStatistics)
+ENCODERS = (SeriesJepa, UntrainedSeries, RandomConvolutions, ChannelStatistics, ModuleEncoder)
 PREPARE = {"threads": 1, "mem_mb": 1000}  # read one series at a time, by one process
 FILES = ("values.npy", "segments.npy", "splits.csv", "manifest.json")
 BLOCKS = {

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ...config.base import AttentionSettings, Range, Settings, Share, ordered
-from ...config.floors import UntrainedEncoder
+from ...config.floors import UntrainedEncoder, UntrainedModel
 from ...config.objective import Objective
 from ...config.predictor import Predictor, sized
 from ...config.run import JepaRun
@@ -166,7 +166,7 @@ class ChannelStatistics(UntrainedEncoder):
     """statistics: offset and scale of the channels, nothing of their course."""
 
 
-class UntrainedSeries(UntrainedEncoder):
+class UntrainedSeries(UntrainedModel):
     """Floor: the same architecture with its initial weights."""
 
     encoder: Literal["series-untrained"]

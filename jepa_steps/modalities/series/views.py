@@ -30,7 +30,7 @@ def views(
 
 def _masked(encoder: Encoder, store: SeriesStore, rows: np.ndarray, settings: Embed) -> np.ndarray:
     grid, size = encoder.grid, settings.batch_size
-    if grid is None or grid[-1] < 2:
+    if not encoder.maskable or grid[-1] < 2:
         width = encoder.embed(store.samples(rows[:1])).shape[1]
         return np.empty((0, 0, width), np.float32)
     patch, found = encoder.module.tokenizer.patch, []

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...errors import InputError
 from ...model.encoder import TokenEncoder, as_tensor
-from ...model.pixels import PixelNormalisation
+from ...model.pixels import pixels_for, statistics_for
 from ...model.seeded import seeded
 from .floors import DifferencesOfFrames, MeanOfFrames
 from .store import VideoStore
@@ -21,7 +21,8 @@ from .training import FrameDifferences, MeanFrame, UntrainedVideo, VideoJepa
 
 def describe(train: object, store: VideoStore) -> dict[str, Any]:
     """The part of ``encoder.json`` that tells inputs and preprocessing."""
-    settings, pixels = store.manifest["settings"], store.manifest["pixels"]
+    settings = store.manifest["settings"]
+    mean, std = statistics_for(train, store.manifest["pixels"])
     length, *size, channels = store.shape
     return {
         "clip_length": length,
@@ -29,8 +30,8 @@ def describe(train: object, store: VideoStore) -> dict[str, Any]:
         "channels": channels,
         "frame_rate": settings["frame_rate"],
         "resize": settings["resize"],
-        "mean": pixels["mean"],
-        "std": pixels["std"],
+        "mean": mean,
+        "std": std,
     }
 
 
@@ -40,12 +41,13 @@ def clip_shape(description: dict[str, Any]) -> tuple[int, int, int, int]:
 
 
 class ClipInputs:
-    """uint8 (B, T, H, W, C) -> normalised float32 (B, T, C, H, W)."""
+    """uint8 (B, T, H, W, C) -> normalised float32 (B, T, C, H, W); for published weights as their folder
+    says."""
 
     def __init__(self, description: dict[str, Any], device: str | torch.device):
         self.shape = clip_shape(description)
         self.values = int(np.prod(self.shape))
-        self.normalise = PixelNormalisation(description["mean"], description["std"], device)
+        self.normalise = pixels_for(description, device)
 
     def __call__(self, clips: np.ndarray | Tensor) -> Tensor:
         x = as_tensor(clips)

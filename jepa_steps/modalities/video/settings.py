@@ -9,6 +9,7 @@ from ...config.base import Settings
 from ...config.embed import POOLING
 from ...config.evaluate import Evaluate as Evaluation
 from ...config.floors import PcaEncoder
+from ...config.given import PixelModule, PretrainedEncoder, UntrainedPretrained
 from ...config.predictor import Predictor
 from ...config.split import Split
 from .dataset import VideoDataset, VideoKeys
@@ -40,6 +41,7 @@ class Evaluate(Evaluation):
 
 Dataset = VideoDataset
 ENCODERS = (VideoJepa, UntrainedVideo, MeanFrame, FrameDifferences)
+ENCODERS += (PretrainedEncoder, UntrainedPretrained, PixelModule)
 PREPARE = {"threads": 8, "mem_mb": 4000}
 FILES = ("frames.npy", "videos.npy", "splits.csv", "manifest.json")
 BLOCKS = {

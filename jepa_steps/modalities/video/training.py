@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from ...config.augment import Augment, fits_objective
 from ...config.base import AttentionSettings, Range, Settings, Share, ordered
-from ...config.floors import UntrainedEncoder
+from ...config.floors import UntrainedEncoder, UntrainedModel
 from ...config.predictor import Predictor, sized
 from ...config.run import JepaRun
 
@@ -118,7 +118,7 @@ class VideoJepa(JepaRun):
         return self
 
 
-class UntrainedVideo(UntrainedEncoder):
+class UntrainedVideo(UntrainedModel):
     """Floor: the same architecture with its initial weights."""
 
     encoder: Literal["video-untrained"]

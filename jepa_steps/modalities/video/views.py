@@ -29,7 +29,7 @@ def views(
 
 
 def _masked(encoder: Encoder, store: VideoStore, rows: np.ndarray, settings: Embed) -> np.ndarray:
-    if encoder.grid is None or encoder.grid[1] * encoder.grid[2] < 2:
+    if not encoder.maskable or encoder.grid[1] * encoder.grid[2] < 2:
         return np.empty((0, 0, encoder.embed(store.samples(rows[:1])).shape[1]), np.float32)
     sampler = UnionMasks(encoder.grid, 0, 1, _SCALE, purpose="views")
     found = []

@@ -27,7 +27,8 @@ def test_a_batch_is_a_function_of_the_step():
 
 def test_images_are_normalised_with_training_statistics(store):
     rows = store.rows("train")
-    x = Images(store, torch.device("cpu"))(rows)
+    settings = parse_training(TINY, "test")
+    x = Images(settings, store, torch.device("cpu"))(rows)
     assert abs(float(x.mean())) < 1e-5 and abs(float(x.std()) - 1) < 1e-3
 
 
@@ -88,4 +89,4 @@ def test_the_target_view_is_an_augmentation_of_its_own(store):
     assert view.shape == x.shape and float((view - x).abs().mean()) > 0.1
     epoch, index = batches.samples(3)
     crop = RandomResizedCrop(settings.seed, (0.5, 0.9), (1.0, 1.0), 0.0, "augment-target")
-    assert torch.equal(view, crop(Images(store, cpu)(index), epoch, index))
+    assert torch.equal(view, crop(Images(settings, store, cpu)(index), epoch, index))

@@ -1,0 +1,109 @@
+"""Published weights: a folder that transformers or timm saved, behind the interface of an encoder.
+
+Nothing is fetched, no pickle is read, no code of the folder is run.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ...errors import InputError
+from ..seeded import seeded
+from . import timm_folder, transformers_folder
+from .initial import as_initial
+from .preprocessing import of_plain
+from .wrapped import PublishedEncoder
+
+_LIBRARIES = {"transformers": transformers_folder, "timm": timm_folder}
+
+__all__ = ["PublishedEncoder", "build", "describe", "load", "spoken"]
+
+
+def describe(folder: Path, channels: int) -> dict[str, Any]:
+    """Library, class, config and preprocessing of a folder, as encoder.json holds them.
+
+    Args:
+        channels: of the pixels that it is to be applied to.
+
+    Raises:
+        InputError: no such folder, no config.json, a class that is not known, or other channels.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        what = "no config.json" if folder.is_dir() else "no such folder"
+        raise InputError(f"{folder}: found {what}, expected a folder that transformers or timm saved")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: found no settings, expected those of a model")
+    library = _LIBRARIES["timm" if "architecture" in config else "transformers"]
+    described = library.describe(folder, config)
+    wanted = len(described["preprocessing"]["mean"])
+    if channels not in (1, wanted):
+        raise InputError(f"{folder}: takes {wanted} channels, found {channels} in the data")
+    return described
+
+
+def spoken(
+    description: dict[str, Any], weights: dict[str, int], module: PublishedEncoder, stored: list[int]
+) -> list[str]:
+    """What was found, and what is done to images of ``stored`` (H, W, C), for the terminal."""
+    preprocessing = of_plain(description["preprocessing"])
+    count = sum(x.numel() for x in module.state_dict().values())
+    grid = " x ".join(map(str, module.grid))
+    lines = [
+        f"weights: {description['class']} of {description['library']}, {count:,} values; tokens on a "
+        f"grid of {grid}, {module.special} special ones left out",
+        f"preprocessing, as the folder says: {preprocessing.spoken()}",
+    ]
+    size = preprocessing.side or preprocessing.size
+    same = (size if isinstance(size, tuple) else (size, size)) == tuple(stored[:2])
+    if size and not same:
+        lines.append(
+            f"  the data hold {stored[0]} x {stored[1]} pixels, which are resized once more; "
+            f"image_size {size if isinstance(size, int) else list(size)} in the data set would avoid it"
+        )
+    if stored[2] < len(preprocessing.mean):
+        lines.append(f"  grey pixels are repeated {len(preprocessing.mean)} times")
+    return [*lines, _looks(weights)]
+
+
+def _looks(weights: dict[str, int]) -> str:
+    alike, tensors = weights["as_initial"], weights["tensors"]
+    return f"  {alike} of {tensors} tensors have the mean and spread of a fresh, untrained build's"
+
+
+def build(description: dict[str, Any], seed: int, frames: int = 0) -> PublishedEncoder:
+    """The encoder with initial weights that depend on ``seed`` only.
+
+    Args:
+        description: what ``describe`` gave. frames: of a clip; 0 for images.
+
+    Raises:
+        InputError: a config that does not build.
+    """
+    library = _LIBRARIES[description["library"]]
+    with seeded(seed):
+        try:
+            return library.build(description, of_plain(description["preprocessing"]), frames)
+        except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+            first = " ".join(str(error).split())[:300]
+            raise InputError(f"{description['class']}: cannot be applied: {first}") from None
+
+
+def load(
+    folder: Path, description: dict[str, Any], frames: int = 0
+) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """Weights by name in ``build``; and how many of its tensors look as a fresh build's (``initial``).
+
+    Raises:
+        InputError: weights that are missing, damaged, or not those of the class.
+    """
+    weights = _LIBRARIES[description["library"]].load(folder, description)
+    fresh, other = (build(description, seed, frames).state_dict() for seed in (0, 1))
+    alike, tensors = as_initial(weights, fresh, other)
+    return weights, {"tensors": tensors, "as_initial": alike}
