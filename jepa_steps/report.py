@@ -9,6 +9,7 @@ the figures of the comparison, and for DVC history.csv and metrics/, a file of f
 experiment.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,26 @@ from .reporting.standing import GUESSES, floors, standings
 _CURVES = ("step", "epoch", "loss", "gradient_norm", "lr")
 
 
-def read_experiment(results: Path, name: str, manifests: dict[str, dict]) -> dict[str, Any]:
+# What the page takes of a step that has not run on an experiment.
+_NOTHING: dict[str, dict[str, Any]] = {
+    "embed": {},
+    "evaluate": {"task": None},
+    "monitor": {"verdict": "", "findings": [], "final_loss": None},
+    "rank": {},
+    "probe": {},
+}
+_UNPROBED: dict[str, Any] = {"classes": [], "correct": {}}
+
+
+def read_experiment(
+    results: Path, name: str, manifests: dict[str, dict], missing: Collection[str] = ()
+) -> dict[str, Any]:
     """Everything the report needs of one experiment.
 
     Args:
         manifests: contents of manifest.json by data folder; the one whose splits the experiment was
             trained on is taken, None where it is not among them.
+        missing: steps after training that have not run; they leave nothing.
 
     Raises:
         InputError: a step's result is missing or damaged.
@@ -45,6 +60,10 @@ def read_experiment(results: Path, name: str, manifests: dict[str, dict]) -> dic
     data = encoder["data_sha256"]["splits.csv"]
     folder = next((f for f, m in manifests.items() if m["sha256"]["splits.csv"] == data), None)
     settings = parse_training(encoder["train"], str(source), encoder["modality"])
+
+    def of(step: str, file: str) -> dict[str, Any]:
+        return _NOTHING[step] if step in missing else read_json(results / step / name / file)
+
     return {
         "name": name,
         "kind": settings.kind,
@@ -55,14 +74,18 @@ def read_experiment(results: Path, name: str, manifests: dict[str, dict]) -> dic
         "data_folder": folder,
         "manifest": manifests.get(folder) if folder else None,
         "training": read_json(results / "train" / name / "summary.json"),
-        "embed": read_json(results / "embed" / name / "embed.json"),
-        "evaluation": read_json(results / "evaluate" / name / "evaluation.json"),
-        "monitor": read_json(results / "monitor" / name / "monitor.json"),
-        "rank": read_json(results / "rank" / name / "rank.json"),
-        "probe": read_json(results / "probe" / name / "probe.json"),
-        "classes": _table_rows(results / "probe" / name / "classes.csv"),
-        **_predictions(results / "probe" / name / "predictions.csv"),
+        "embed": of("embed", "embed.json"),
+        "evaluation": of("evaluate", "evaluation.json"),
+        "monitor": of("monitor", "monitor.json"),
+        "rank": of("rank", "rank.json"),
+        "probe": of("probe", "probe.json"),
+        **(_UNPROBED if "probe" in missing else _probed(results / "probe" / name)),
     }
+
+
+def _probed(folder: Path) -> dict[str, Any]:
+    """What the probe left in tables: scores by class, predictions by test sample."""
+    return {"classes": _table_rows(folder / "classes.csv"), **_predictions(folder / "predictions.csv")}
 
 
 def _table_rows(path: Path) -> list[dict[str, str]]:
@@ -91,9 +114,12 @@ def report(results: Path, data: list[Path], names: list[str], out: Path) -> list
 
 
 def compare(results: Path, manifests: dict[str, dict], names: list[str]) -> Page:
-    """Experiments, what is one row, and how each stands against its floors; arguments as of
-    ``read_experiment``."""
-    experiments = [read_experiment(results, name, manifests) for name in names]
+    """Everything on the page of these experiments; arguments as of ``read_experiment``."""
+    return stand([read_experiment(results, name, manifests) for name in names])
+
+
+def stand(experiments: list[dict[str, Any]]) -> Page:
+    """Experiments, what is one row, and how each stands against its floors."""
     rows = group(experiments)
     below = floors(rows)
     # One BLAS thread: the products are small, and sums do not depend on the number of cores.

@@ -35,6 +35,7 @@ from .data.local import on_this_node
 from .engine import parallel
 from .engine.distributed import World, world
 from .engine.lease import lease
+from .engine.loggers import Loggers, chosen
 from .engine.loop import SNAPSHOTS, Trainer
 from .engine.memory import keep_freed
 from .engine.starts import Starts
@@ -49,8 +50,11 @@ from .model.start import check_inputs, start
 from .provenance import code_digest, facts
 
 
-def train_jepa(train: JepaRun, store: Store, out: Path, checkpoints: Path) -> None:
-    """Train, then collect the results from the run folder into ``out``."""
+def train_jepa(
+    train: JepaRun, store: Store, out: Path, checkpoints: Path, loggers: tuple[str, ...] = ()
+) -> None:
+    """Train, then collect the results from the run folder into ``out``, whose name is the run's in
+    ``loggers``."""
     folder = checkpoints / run_digest(train, store)
     keep_freed()
     with world() as w:
@@ -62,7 +66,7 @@ def train_jepa(train: JepaRun, store: Store, out: Path, checkpoints: Path) -> No
             if train.init:
                 check_inputs(description, train.init)
             try:
-                summary = trainer.run()
+                summary = trainer.run(Loggers(loggers, folder, out.name, resolved(train)))
                 whole = parallel.weights(trainer.jepa)
                 weights = parallel.weights(trainer.jepa.exported())
             finally:
@@ -196,7 +200,14 @@ def main(argv: list[str] | None = None) -> None:
         metavar="DIR",
         help="copy the data there first; $NAMES are filled in",
     )
+    p.add_argument(
+        "--loggers",
+        default="",
+        metavar="NAMES",
+        help="send metrics to wandb, mlflow or wandb,mlflow as well",
+    )
     args = p.parse_args(argv)
+    loggers = chosen(args.loggers)
     disk = os.path.expandvars(args.local_disk)
     store = open_store(on_this_node(args.data, Path(disk)) if disk else args.data)
     modality, settings = store.manifest["modality"], store.manifest["settings"]
@@ -207,7 +218,7 @@ def main(argv: list[str] | None = None) -> None:
     except ValueError as error:
         raise InputError(str(error)) from None
     if isinstance(train, JepaRun) and train.steps:
-        train_jepa(train, store, args.out, args.checkpoints)
+        train_jepa(train, store, args.out, args.checkpoints, loggers)
     else:
         build_encoder(train, store, args.out)
 

@@ -29,7 +29,7 @@ STEPS = (
 )
 # A part may import those on lower floors; parts that share a floor do not import each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("judge",),  # which runs the steps
+    ("judge", "frames"),  # which run the steps, and read what they wrote
     STEPS,
     ("reporting", "engine"),
     ("model", "figures"),

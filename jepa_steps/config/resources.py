@@ -1,6 +1,6 @@
-"""What training asks of the machines it runs on; no part of the result."""
+"""What training asks of the machines it runs on, and whom it tells; no part of the result."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,3 +25,6 @@ class Resources(Settings):
     local_disk: str | None = None
     """A folder on each node's own disk, such as $TMPDIR, to which prepared data are copied before
     training; null = they are read where they are."""
+    loggers: tuple[Literal["wandb", "mlflow"], ...] = ()
+    """Where metrics go besides TensorBoard: Weights & Biases, MLflow (extras of the package). Nothing is
+    sent to what is not named here."""

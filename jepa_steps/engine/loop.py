@@ -28,6 +28,7 @@ from .determinism import make_deterministic
 from .distributed import World
 from .gradients import backward
 from .guard import Guard
+from .loggers import Loggers
 from .optimizer import optimizers, schedule, update_ema
 from .pace import Pace
 from .precision import Precision
@@ -212,7 +213,7 @@ class Trainer:
 
     # ----------------------------------------------------------------------------------- loop
 
-    def run(self) -> dict[str, Any]:
+    def run(self, loggers: Loggers | None = None) -> dict[str, Any]:
         """Train to the end; returns the summary (speed, operations, memory)."""
         s, main, stop = self.settings, self.world.main, stop_on_signal()
         self.resume()
@@ -223,7 +224,9 @@ class Trainer:
         if main:
             print(f"a step takes about {cost.memory_bytes / 2**20:,.0f} MiB a process", flush=True)
         speed, pace_of_start = Speed(cost, s.batch_size, self.world, self.step), Pace(s, cost, self.step)
-        record = Record(self.folder, self.step) if main else None
+        # A finished run has nothing more to tell.
+        told = loggers if self.step < s.steps else None
+        record = Record(self.folder, self.step, told) if main else None
         snapshots = {round(f * s.steps): f for f in SNAPSHOTS}
         if self.step == 0:
             self.save_snapshot(0.0)

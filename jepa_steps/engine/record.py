@@ -1,5 +1,5 @@
 """The record of a run: ``metrics.csv`` and ``validation.csv`` (what was learned, reproducible to the
-byte) and ``timing.csv`` (how fast, not reproducible); TensorBoard is a view of them."""
+byte) and ``timing.csv`` (how fast, not reproducible); TensorBoard and ``loggers`` are views of them."""
 
 import csv
 from pathlib import Path
@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from ..files import atomic_write
+from ..files import atomic_write, read_numbers
 from .distributed import World
+from .loggers import Loggers
 
 TABLES = ("metrics", "validation", "timing")
 
@@ -61,14 +62,19 @@ class Record:
     """Append rows to the tables in the run folder.
 
     On resume, rows after the checkpoint's step are dropped, so that the history has every step
-    once.
+    once. ``loggers`` are given the same rows, those of earlier starts first.
     """
 
-    def __init__(self, folder: Path, resume_step: int):
+    def __init__(self, folder: Path, resume_step: int, loggers: Loggers | None = None):
         self._paths = {name: folder / f"{name}.csv" for name in TABLES}
         for path in self._paths.values():
             _truncate(path, resume_step)
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=resume_step)
+        self._loggers = loggers
+        if loggers:
+            loggers.open(TABLES)
+            for name, row in _history(self._paths):
+                loggers.write(name, row)
 
     def write(self, table: str, row: dict[str, Any]) -> None:
         """Add a row; its first column is ``step``. Floats keep all their digits."""
@@ -82,9 +88,23 @@ class Record:
         for name, value in row.items():
             if name != "step":
                 self._board.add_scalar(f"{table}/{name}", value, row["step"])
+        if self._loggers:
+            self._loggers.write(table, row)
 
     def close(self) -> None:
         self._board.close()
+        if self._loggers:
+            self._loggers.close()
+
+
+def _history(paths: dict[str, Path]) -> list[tuple[str, dict[str, Any]]]:
+    """(table, row) of all tables, in the order of steps."""
+    found = []
+    for name, path in paths.items():
+        columns = read_numbers(path) if path.exists() else {}
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        found += [(name, {**row, "step": int(row["step"])}) for row in rows]
+    return sorted(found, key=lambda one: one[1]["step"])
 
 
 def _truncate(path: Path, step: int) -> None:

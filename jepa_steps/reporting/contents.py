@@ -83,7 +83,8 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
     ),
 }
 
-_TABLES = {
+# Files of each step that hold what the page says.
+TABLES = {
     "train": ("encoder.json", "summary.json", "metrics.csv"),
     "embed": ("embed.json",),
     "evaluate": ("evaluation.json",),
@@ -95,5 +96,5 @@ _TABLES = {
 
 def read_files(experiment: str) -> list[str]:
     """Every file below results/ that the report reads of an experiment."""
-    tables = [f"{step}/{experiment}/{name}" for step, names in _TABLES.items() for name in names]
+    tables = [f"{step}/{experiment}/{name}" for step, names in TABLES.items() for name in names]
     return tables + [d.path.format(experiment) for block in FIGURES.values() for d in block]

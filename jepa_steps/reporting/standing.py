@@ -63,7 +63,12 @@ def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:
     Verdicts hold for all comparisons together: p values are adjusted by Holm's method over the list.
     """
     trained = [row for row in rows if row.trained]
-    sides = [(row, floor, floor_label(floor, against)) for row in trained for floor in against]
+    sides = [
+        (row, floor, floor_label(floor, against))
+        for row in trained
+        for floor in against
+        if _is_floor_of(row, floor)
+    ]
     sides += [(one, other, other.label) for one, other in combinations(trained, 2)]
     comparisons = []
     for row, other, name in sides:
@@ -78,6 +83,13 @@ def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:
         one["says"] = verdict(one["low"], one["high"], adjusted, one["groups"])
         one["why"] = _why(one)
     return comparisons
+
+
+def _is_floor_of(row: Row, floor: Row) -> bool:
+    """A start is the floor of the runs that begin from it, and published weights untrained of the same
+    weights trained."""
+    mine, its = (r.members[0].get("train", {}) for r in (row, floor))
+    return all(its[key] == mine.get(key) for key in ("init", "path") if its.get(key))
 
 
 def _why(one: dict[str, Any]) -> str:

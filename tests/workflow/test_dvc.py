@@ -132,6 +132,17 @@ def test_one_changed_setting_reruns_the_same_steps_in_both_tools(clone):
     assert planned(clone) == {} and "up to date" in sh(clone, "dvc status")
 
 
+def test_where_metrics_go_reruns_nothing(clone):
+    sh(clone, "dvc pull && python -m jepa_steps.adopt")
+    path = clone / "config" / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["experiments"]["digits-jepa"]["resources"] = {"loggers": ["wandb", "mlflow"]}
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    assert planned(clone) == {} and "up to date" in sh(clone, "dvc status")
+    shown = sh(clone, "snakemake -n -p --forcerun train -- results/train/digits-jepa/encoder.json")
+    assert "--loggers=wandb,mlflow --out results/train/digits-jepa" in shown
+
+
 def test_snakemake_first_then_commit_then_back_in_time(clone):
     sh(clone, "dvc pull && python -m jepa_steps.adopt")
     edit_lr(clone, 0.003)

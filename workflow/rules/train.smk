@@ -33,6 +33,7 @@ rule train:
         cards=lambda w: machines(w).nodes * machines(w).gpus,
         tasks_per_gpu=0,
         local_disk=lambda w: machines(w).local_disk or "",
+        loggers=lambda w: ",".join(machines(w).loggers),
         slurm_extra=lambda w: f"--ntasks-per-node={processes_per_node(w)} "
         "--signal=USR2@180 --open-mode=append",
     params:
@@ -42,5 +43,6 @@ rule train:
     shell:
         "python -m jepa_steps.launch --nodes {resources.nodes} --gpus {resources.gpus_a_node} "
         "--cpus {threads} -- --spec {params.spec:q} --data {params.data:q} "
-        "--local-disk={resources.local_disk:q} --out results/train/{wildcards.experiment} "
+        "--local-disk={resources.local_disk:q} --loggers={resources.loggers:q} "
+        "--out results/train/{wildcards.experiment} "
         "--checkpoints checkpoints/{wildcards.experiment} 2>&1 | tee {log:q}"
