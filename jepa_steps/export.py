@@ -14,8 +14,8 @@ from pathlib import Path
 from .cli import parser, run
 from .errors import InputError
 from .files import staged
-from .model.export import load_encoder
 from .modalities import MODALITIES, has_part, part
+from .model.export import load_encoder
 
 _WITH = [name for name in MODALITIES if has_part(name, "exchange")]
 _FORMATS = ("transformers", "timm", "onnx")

@@ -38,7 +38,7 @@ def spectra_over_training(stages: list[tuple[float, np.ndarray, int]]) -> Figure
         stages: (share of training, singular values (D,) descending, number of rows), in order.
     """
     if len(stages) < 2:
-        return message("not trained here: no snapshots")
+        return message("not trained: no snapshots")
     figure, (axes,) = new(4.2, 3.0)
     _, last, n = stages[-1]
     _noise(axes, n, len(last))

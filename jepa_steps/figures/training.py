@@ -101,7 +101,7 @@ def _columns(panels: list, table: Columns, names: dict[str, str]) -> None:
 def over_training(rows: list[dict[str, Any]]) -> Figure:
     """Ranks, spread and probe of the same samples at every snapshot."""
     if len(rows) < 2:
-        return message("not trained here: no snapshots")
+        return message("not trained: no snapshots")
     figure, panels = new(3.2, 2.8, 3)
     names = ("effective_rank", "rankme", "lidar")
     measured = [name for name in names if any(row[name] is not None for row in rows)]

@@ -19,8 +19,8 @@ def initial_weights(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "initial weights",
         "error",
-        f"{e.weights['as_initial']} of {e.weights['tensors']} tensors have the mean and spread of a fresh "
-        f"build's, within sampling error (limit {_AS_INITIAL:.0%})",
+        f"{e.weights['as_initial']} of {e.weights['tensors']} tensors have the mean and spread of a "
+        f"fresh build's, within sampling error (limit {_AS_INITIAL:.0%})",
         "These weights look as if they had been drawn at random. Look at how the folder was made: a "
         "conversion that finds no key it knows saves what it started from.",
         {},

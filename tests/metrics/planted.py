@@ -199,6 +199,7 @@ def _probes(*values) -> dict:
 
 FALLING = np.geomspace(1, 0.1, 30).tolist() + [0.1] * 30
 PLANTED = {
+    "initial weights": lambda: {"weights": {"tensors": 53, "as_initial": 52}},
     "collapse": lambda: _tokens(lambda rng, t: 5 + 0.001 * t),
     "positional collapse": lambda: _tokens(lambda rng, t: rng.normal(size=(1, 16, 32)) + 0.01 * t),
     "rank-k collapse": lambda: _tokens(_low_rank),

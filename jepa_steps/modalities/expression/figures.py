@@ -21,7 +21,7 @@ def pictures(
 
 def _hidden(train: object) -> str:
     if not isinstance(train, ExpressionJepa):
-        return "not trained here: nothing is hidden"
+        return "not trained: nothing is hidden"
     thinned = train.thinning and f"{train.thinning:.0%} of the counts are context, the others target"
     if train.task == "thinned counts":
         return thinned

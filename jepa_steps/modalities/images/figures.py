@@ -28,7 +28,7 @@ def pictures(
     store = open_store(data)
     nearest = _neighbours(store, embeddings)
     if not isinstance(train, ImageJepa):
-        return {name: message("not trained here: nothing is hidden") for name in ("masks", "samples")} | {
+        return {name: message("not trained: nothing is hidden") for name in ("masks", "samples")} | {
             "neighbours": nearest
         }
     side = description["image_size"] // train.model.patch_size

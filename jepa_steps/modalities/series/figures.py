@@ -34,7 +34,7 @@ def pictures(
     store = open_store(data)
     nearest = _neighbours(store, embeddings, description)
     if not isinstance(train, SeriesJepa):
-        return {name: message("not trained here: nothing is hidden") for name in ("masks", "samples")} | {
+        return {name: message("not trained: nothing is hidden") for name in ("masks", "samples")} | {
             "neighbours": nearest
         }
     if train.task == "views":

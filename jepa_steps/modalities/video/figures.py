@@ -32,7 +32,7 @@ def pictures(
     store = open_store(data)
     near = _neighbours(store, embeddings)
     if not isinstance(train, VideoJepa):
-        return {name: message("not trained here: nothing is hidden") for name in ("masks", "samples")} | {
+        return {name: message("not trained: nothing is hidden") for name in ("masks", "samples")} | {
             "neighbours": near
         }
     grid = grid_of(train, store)
