@@ -22,8 +22,8 @@ class Samples:
     """n samples of which a table tells more.
 
     place: where they are, for messages. what: what they are, in the plural. names: None = they have
-    none. files: whether names are paths of files. usual: further columns that may hold names. flags: of a command line, what stands for the
-    settings on_unmatched and ids.
+    none. files: whether names are paths of files. usual: further columns that may hold names.
+    flags: of a command line, what stands for the settings on_unmatched and ids.
     """
 
     place: str
@@ -59,6 +59,11 @@ def match(samples: Samples, table: Table, ids: str | None, on_unmatched: str) ->
         InputError: other lengths, a name that stands twice, samples without a row, or none with one.
     """
     column, way, found = _best_column(samples, table, ids)
+    if column is None and samples.files and ids is None:
+        raise InputError(
+            f"{table.path}: found no column that names the {samples.what} among "
+            f"{listed(table.columns)}; name it in ids, or none for rows in the order of {samples.place}"
+        )
     if column is None:
         why = "as set" if ids == NONE else "the table has no column of names"
         why = why if samples.names else f"{samples.what} have no names"
@@ -70,10 +75,11 @@ def match(samples: Samples, table: Table, ids: str | None, on_unmatched: str) ->
     if len(left_out) and (on_unmatched == "fail" or not len(kept)):
         drop, of_ids = samples.flags
         what = f"set on_unmatched: drop{drop} to leave them out, or " if len(kept) else ""
+        how = f", compared by {way}" * samples.files
         raise InputError(
             f"{where}: found no row for {len(left_out)} of {len(found)} {samples.what}, the first "
-            f"{samples.names[left_out[0]]!r} (the table's first: {names[0]!r}); {what}name the column "
-            f"of names in ids{of_ids}, or none for rows in the same order"
+            f"{samples.names[left_out[0]]!r} (the table's first: {names[0]!r}){how}; {what}name the "
+            f"column of names in ids{of_ids}, or none for rows in the same order"
         )
     notes = [f"rows matched by {way}: column {column!r} of the table, {len(kept)} samples"]
     dropped = [samples.names[i] for i in left_out]
@@ -121,18 +127,16 @@ def _best_column(samples: Samples, table: Table, ids: str | None) -> tuple[str |
 
 def _best_way(samples: Samples, names: list[str]) -> tuple[str, np.ndarray]:
     """(what of the names was compared, row int64 (n,) of each sample, -1 = none): the first of the ways
-    by which most samples have a row. What is compared differs between samples, and between rows."""
-    most, best = -1, ("name", np.full(samples.n, -1))
+    by which any sample has a row; a later one might mix up files of several folders. What is compared
+    differs between samples, and between rows."""
     for what, mine, theirs in _ways(samples, names):
         place = {name: i for i, name in enumerate(theirs)}
         if len(set(mine)) < len(mine) or len(place) < len(theirs):
             continue
         found = np.array([place.get(name, -1) for name in mine], np.int64)
-        if (matched := int((found >= 0).sum())) > most:
-            most, best = matched, (what, found)
-        if most == samples.n:
-            break
-    return best
+        if (found >= 0).any():
+            return what, found
+    return "name", np.full(samples.n, -1)
 
 
 def _ways(samples: Samples, names: list[str]) -> Iterator[tuple[str, list[str], list[str]]]:
