@@ -19,7 +19,7 @@ _USUAL = ("id", "name", "index", "file", "barcode", "cell_id", "", "Unnamed: 0")
 
 @dataclass(frozen=True)
 class Samples:
-    """n samples of which a table tells more.
+    """n samples of which a table tells more; n is None where they are counted later, row by row.
 
     place: where they are, for messages. what: what they are, in the plural. names: None = they have
     none. files: whether names are paths of files. usual: further columns that may hold names.
@@ -28,7 +28,7 @@ class Samples:
 
     place: str
     what: str
-    n: int
+    n: int | None
     names: list[str] | None = None
     files: bool = False
     usual: tuple[str, ...] = ()
@@ -98,14 +98,15 @@ def by_order(samples: Samples, table: Table, why: str, warnings: list[str]) -> M
     Raises:
         InputError: other lengths.
     """
-    if len(table) != samples.n:
+    n = len(table) if samples.n is None else samples.n
+    if len(table) != n:
         hint = "" if samples.names else f"; the {samples.what} have no names to match rows by"
         raise InputError(
-            f"{table.path}: found {len(table)} rows for {samples.n} {samples.what} in {samples.place}, "
+            f"{table.path}: found {len(table)} rows for {n} {samples.what} in {samples.place}, "
             f"expected as many{hint}"
         )
-    every = np.arange(samples.n)
-    return Matched(every, every, [], [f"rows matched by order ({why}): {samples.n} samples", *warnings])
+    every = np.arange(n)
+    return Matched(every, every, [], [f"rows matched by order ({why}): {n} samples", *warnings])
 
 
 def _best_column(samples: Samples, table: Table, ids: str | None) -> tuple[str | None, str, np.ndarray]:
@@ -136,7 +137,7 @@ def _best_way(samples: Samples, names: list[str]) -> tuple[str, np.ndarray]:
         found = np.array([place.get(name, -1) for name in mine], np.int64)
         if (found >= 0).any():
             return what, found
-    return "name", np.full(samples.n, -1)
+    return "name", np.full(len(samples.names), -1)
 
 
 def _ways(samples: Samples, names: list[str]) -> Iterator[tuple[str, list[str], list[str]]]:

@@ -25,7 +25,9 @@ def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
     """
     source = read_source(dataset)
     if source.groups is not None:
-        groups.refuse_shared(dataset.table if dataset.group else dataset.path, source.groups, source.given)
+        groups.refuse_shared(
+            dataset.table if dataset.group else dataset.path, source.groups, source.given
+        )
     with staged(out) as folder:
         images = folder / "images.npy"
         decoded = decode_all(source, dataset, images, workers)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from vector_factory import written
 
+from jepa_steps import judge, report
 from jepa_steps.config.beside import TableBeside
 from jepa_steps.config.training import parse_dataset
 from jepa_steps.data.splits import SPLITS, read_splits
@@ -17,14 +18,16 @@ from jepa_steps.modalities.images.store import open_store
 N, SIZE = 240, 6
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(30, 220, N)  # of each image; what the target "grey" tells
+SITE = RNG.integers(0, 3, N)  # a bright corner, another one in each scanner
 PIXELS = np.clip(GREY[:, None, None] + RNG.integers(-20, 20, (N, SIZE, SIZE)), 0, 255).astype(np.uint8)
+PIXELS[SITE == 1, 0, 0] = PIXELS[SITE == 2, -1, -1] = 255
 NAMES = [f"{i % 4}/{i:03}.png" for i in range(N)]
 COLUMNS = {
     "path": NAMES,
     "kind": ["dark" if grey < 125 else "light" for grey in GREY],
     "grey": (GREY / 10).tolist(),
     "chance": RNG.normal(size=N).round(3).tolist(),
-    "scanner": [f"s{i}" for i in RNG.integers(0, 3, N)],
+    "scanner": [f"s{i}" for i in SITE],
     "donor": [f"d{i}" for i in RNG.integers(0, 40, N)],
     "part": RNG.permutation(["train"] * 120 + ["val"] * 40 + ["test"] * 80).tolist(),
 }
@@ -230,3 +233,23 @@ def test_a_run_without_a_table_keeps_its_bytes(digits):
     }
     assert not {"columns", "annotations"} & set(manifest)
     assert not set(TableBeside.model_fields) & set(manifest["settings"])
+
+
+def test_probes_monitor_and_report_take_what_the_table_says(folder, step, tmp_path):
+    table = written(tmp_path / "t.csv", COLUMNS)
+    asked = {"targets": ["grey", "chance"], "nuisances": "scanner", "group": "donor"}
+    run(folder, tmp_path / "data", table=str(table), label="kind", **asked)
+    judge._experiment("pixels", {"encoder": "raw"}, tmp_path)
+    results = tmp_path / "results"
+    found = json.loads((results / "probe" / "pixels" / "probe.json").read_text())
+    targets = found["of_targets"]
+    assert targets["grey"]["r2"] > 0.9 and targets["chance"]["r2"] < 0.1
+    assert found["logistic"]["accuracy"] > 0.9 and targets["scanner"]["nuisance"]
+    assert targets["scanner"]["logistic"]["accuracy"] > 0.8
+    judged = json.loads((results / "monitor" / "pixels" / "monitor.json").read_text())
+    assert judged["nuisance"]["name"] in ("scanner", "donor")
+    files = ("--results", results, "--data", tmp_path / "data", "--experiments", "pixels")
+    code, _, err = step(report, *files, "--out", tmp_path / "report")
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert code == 0, err
+    assert "of donor (" in page and "rows matched by path" in page and "chance" in page
