@@ -18,12 +18,13 @@ _PARTS = {**PARTS, "": -1}
 
 
 def read_column(
-    table: Table, name: str, field: str, wanted: Target, rows: Sequence[int]
+    table: Table, name: str, field: str, wanted: Target, rows: Sequence[int], flag: str = ""
 ) -> tuple[list[str], Kind, str]:
     """(texts of these rows, "" = unknown; what they are; a sentence that says so).
 
     Args:
-        field: the setting that asks for the column. wanted: its kind, or auto.
+        field: the setting that asks for the column. wanted: its kind, or auto. flag: of a
+            command line, what stands for the kind classes.
 
     Raises:
         InputError: no such column, or one that ``check_column`` refuses.
@@ -32,7 +33,7 @@ def read_column(
     texts = [whole[row] for row in rows]
     kind = kind_of(texts) if wanted == "auto" else wanted
     check_column(texts, kind, field, place, rows)
-    return texts, kind, describe_column(name, texts, kind, field)
+    return texts, kind, describe_column(name, texts, kind, field, flag)
 
 
 def check_column(
@@ -64,12 +65,12 @@ def check_column(
         )
 
 
-def describe_column(name: str, texts: list[str], kind: Kind, field: str) -> str:
+def describe_column(name: str, texts: list[str], kind: Kind, field: str, flag: str = "") -> str:
     """What a column was taken for, and of how many samples it is unknown."""
     unknown = sum(not text for text in texts)
     lacking = f", unknown of {unknown}" if unknown else ""
     names = kind == "numbers" and all(float(text).is_integer() for text in texts if text)
-    hint = "; set classes (--classes) if these are names" if names else ""
+    hint = f"; set classes{flag} if these are names" if names else ""
     told = "" if field != "nuisances" else ", which embeddings should not tell"
     return f"{name}: {kind}, {len(set(texts) - {''})} different{lacking}{told}{hint}"
 

@@ -1,6 +1,7 @@
 """Tables beside images: what they say comes into the store, and what is wrong with them is one line."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from jepa_steps.config.training import parse_dataset
 from jepa_steps.data.splits import SPLITS, read_splits
 from jepa_steps.errors import InputError
 from jepa_steps.modalities.images import prepare as images
+from jepa_steps.modalities.images.settings import sources
 from jepa_steps.modalities.images.store import open_store
 
 N, SIZE = 240, 6
@@ -119,6 +121,23 @@ def test_images_without_a_row_are_left_out_and_listed_and_unknown_values_counted
         "2/002.png",
         "3/239.png",
     ]
+
+
+def test_unreadable_images_and_copies_take_their_values_with_them(folder, tmp_path):
+    """What is left out after the table was read leaves the rows of all others in place."""
+    spoilt = tmp_path / "photos"
+    shutil.copytree(folder, spoilt)
+    (spoilt / NAMES[0]).write_bytes(b"junk")
+    parts = dict(zip(NAMES, COLUMNS["part"], strict=True))
+    train, test = (next(n for n in NAMES[1:] if parts[n] == part) for part in ("train", "test"))
+    shutil.copy(spoilt / train, spoilt / test)
+    table = written(tmp_path / "t.csv", COLUMNS)
+    skip = {"on_error": "skip", "max_skipped": 0.1, "on_copies": "drop", "split_column": "part"}
+    store, _ = run(spoilt, tmp_path / "out", table=str(table), targets="grey", **skip)
+    grey = read_splits(tmp_path / "out" / "splits.csv").targets["grey"].values
+    assert len(store) == N - 2 and np.abs(store.images.mean((1, 2, 3)) / 10 - grey).max() < 2
+    spec = {"path": str(spoilt), "source": "folder", "image_size": SIZE, "table": str(table)}
+    assert sources(parse_dataset(spec, "test", "images"))["table"] == str(table)
 
 
 def test_the_table_may_lie_among_the_images(tmp_path):
