@@ -49,7 +49,8 @@ def settings_page() -> str:
 
 def _table(block: type[BaseModel]) -> str:
     lines = ["| setting | default | what and why |", "|---|---|---|"]
-    for name, field in block.model_fields.items():
+    own = block.__annotations__  # before what a block shares with others
+    for name, field in sorted(block.model_fields.items(), key=lambda item: item[0] not in own):
         if not field.description or _stands_with_any_run(block, name):
             continue
         meaning = " ".join(field.description.split()).replace("|", "\\|")

@@ -47,6 +47,7 @@ class Samples:
     is_sample: whether an entry of a folder is one; folders that are none are searched.
     useless: endings of files that no sample can be read from, which are listed and left out; about:
     what these are, and of them; remedy: what to do where there is nothing else.
+    table: a file that tells of samples and is none, where it lies among them.
     """
 
     what: str
@@ -55,6 +56,12 @@ class Samples:
     useless: frozenset[str] = frozenset()
     about: tuple[str, str] = ("", "")
     remedy: str = ""
+    table: Path | None = None
+
+    def is_table(self, entry: Path) -> bool:
+        """Whether an entry is the table."""
+        table = self.table  # names are compared first: to resolve every path takes long
+        return table is not None and entry.name == table.name and entry.resolve() == table.resolve()
 
 
 @dataclass(frozen=True)
@@ -239,6 +246,8 @@ def _entries(folder: Path, look: _Look) -> list[Path]:
                 f"{os.fsencode(name)!r}; rename it"
             ) from None
         useless = entry.suffix.lower() in look.samples.useless
+        if look.samples.is_table(entry):
+            continue
         if name.startswith(".") or name.lower() in NO_DATA or useless:
             look.ignored.add(entry)
         elif entry.is_symlink() and not entry.exists():

@@ -1,5 +1,6 @@
 """Train, val and test: how samples are divided, and ``splits.csv``, which says what each of them is."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -257,9 +258,16 @@ def _number(text: str) -> float:
 
 
 def write_splits(
-    path: Path, split: np.ndarray, labels: np.ndarray, names: list[str], groups: np.ndarray | None
+    path: Path,
+    split: np.ndarray,
+    labels: np.ndarray,
+    names: list[str],
+    groups: np.ndarray | None,
+    targets: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """Write ``splits.csv``, one row per sample in the order of the store; groups if there are any."""
+    """Write ``splits.csv``, one row per sample in the order of the store; groups if there are any, and
+    targets by name, "" = unknown."""
     columns = [range(len(split)), (SPLITS[code] for code in split), labels, names]
-    header = FIELDS if groups is None else (*FIELDS, "group")
-    write_csv(path, header, zip(*columns, *([] if groups is None else [groups]), strict=True))
+    further = {} if groups is None else {"group": groups}
+    further |= {PREFIX + name: texts for name, texts in (targets or {}).items()}
+    write_csv(path, (*FIELDS, *further), zip(*columns, *further.values(), strict=True))

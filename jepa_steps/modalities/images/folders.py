@@ -1,5 +1,6 @@
 """Folders of images: what of ``data.folders`` is their own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ...data import folders
@@ -18,9 +19,10 @@ _IMAGES = Samples(
 )
 
 
-def list_folder(path: Path) -> Listed:
-    """The images of a folder; see ``data.folders.list_folder``, which says what it raises."""
-    return folders.list_folder(path, _IMAGES)
+def list_folder(path: Path, table: str | None = None) -> Listed:
+    """The images of a folder, which may hold the table of them, too; see ``data.folders.list_folder``,
+    which says what it raises."""
+    return folders.list_folder(path, replace(_IMAGES, table=Path(table) if table else None))
 
 
 def all_files(path: Path) -> list[Path]:

@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...config import resolved
+from ...config.beside import TableBeside
 from ...data import splits
 from ...data.folders import few
 from ...data.pixels import channel_statistics
@@ -21,7 +22,7 @@ def described(
     mean, std = pixel_statistics(folder / "images.npy", np.flatnonzero(split == 0))
     return {
         "modality": "images",
-        "settings": resolved(dataset),
+        "settings": _settings(dataset),
         "images": {
             "count": len(split),
             "shape": [dataset.image_size, dataset.image_size, dataset.channels],
@@ -39,6 +40,26 @@ def described(
         },
         "pixels": {"mean": mean, "std": std, "fitted_on": "train"},
     }
+
+
+def _settings(dataset: ImageDataset) -> dict[str, Any]:
+    """All settings; those of a table where they are used, so that other manifests stay as they were."""
+    fields = TableBeside.model_fields
+    unused = {name for name, field in fields.items() if getattr(dataset, name) == field.default}
+    return {name: value for name, value in resolved(dataset).items() if name not in unused}
+
+
+def annotated(dataset: ImageDataset, source: Source) -> dict[str, Any]:
+    """What the columns of splits.csv are, and what the table or arrays say; nothing without either."""
+    told = source.annotations
+    if told is None:
+        return {}
+    columns = {
+        "unit": dataset.group or "group",
+        "targets": told.kinds,
+        "nuisance_targets": list(dataset.nuisances),
+    }
+    return {"columns": columns, "annotations": {"notes": told.notes, "left_out": told.left_out}}
 
 
 def duplicates(copies: np.ndarray, split: np.ndarray, names: list[str]) -> dict[str, Any]:
@@ -87,7 +108,7 @@ def spoken(manifest: dict[str, Any]) -> list[str]:
     leaks, skipped = manifest["duplicates"]["across_splits"], manifest["skipped"]
     found = [f"images: {parts}"]
     found.append(f"classes: {len(classes)} ({few(classes)})" if classes else "classes: none")
-    found += manifest["notes"]
+    found += [*manifest["notes"], *manifest.get("annotations", {"notes": []})["notes"]]
     if skipped:
         found.append(f"left out: {len(skipped)} unreadable images, e.g. {skipped[0]}")
     if leaks:

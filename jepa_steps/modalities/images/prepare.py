@@ -11,7 +11,7 @@ from ...data.splits import SPLITS, write_splits
 from ...errors import InputError
 from ...files import sha256, staged, write_json
 from .decode_all import Decoded, decode_all
-from .manifest import described, duplicates, group_counts, spoken
+from .manifest import annotated, described, duplicates, group_counts, spoken
 from .settings import ImageDataset
 from .sources import Source, read_source
 from .store import keep_rows
@@ -25,7 +25,9 @@ def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
     """
     source = read_source(dataset)
     if source.groups is not None:
-        groups.refuse_shared(dataset.path, source.groups, source.given)
+        groups.refuse_shared(
+            dataset.table if dataset.group else dataset.path, source.groups, source.given
+        )
     with staged(out) as folder:
         images = folder / "images.npy"
         decoded = decode_all(source, dataset, images, workers)
@@ -46,9 +48,12 @@ def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
                 f"left out: {len(decoded.kept) - len(kept)} copies across parts (on_copies drop)"
             )
         labels, names = source.labels[kept], [source.names[i] for i in kept]
-        write_splits(folder / "splits.csv", split, labels, names, named)
+        columns = source.annotations.columns if source.annotations else {}
+        columns = {name: [texts[i] for i in kept] for name, texts in columns.items()}
+        write_splits(folder / "splits.csv", split, labels, names, named, columns)
         manifest = {
             **described(dataset, source, folder, split, labels),
+            **annotated(dataset, source),
             "duplicates": duplicates(copies, split, names),
             "groups": None if named is None else group_counts(named, split),
             "skipped": decoded.skipped,

@@ -37,7 +37,7 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
         ("parts", ", ".join(f"{n:,} {name}" for name, n, _ in splits)),
         ("classes", _class_sizes(classes, splits[0][2])),
         ("exact copies", f"{copies['copies']:,}"),
-        ("groups", _groups(groups)),
+        ("groups", _groups(groups, (manifest.get("columns") or {}).get("unit", "group"))),
     ]
     if manifest["skipped"]:
         facts.append(("left out", f"{len(manifest['skipped']):,} unreadable files"))
@@ -48,7 +48,10 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
         "facts": facts,
         "leaks": _leaks(copies["across_splits"], dig(groups, "across_splits") or 0),
         "examples": copies["examples"][:5],
-        "notes": [note for note in manifest.get("notes", []) if " lacks " in note],
+        "notes": [
+            *(note for note in manifest.get("notes", []) if " lacks " in note),
+            *manifest.get("annotations", {"notes": []})["notes"],
+        ],
         "audited": "no sample and no group stands in more than one part",
         "classes": table,
     }
@@ -64,11 +67,12 @@ def _leaks(copies: int, torn: int) -> list[str]:
     return found
 
 
-def _groups(groups: dict[str, Any] | None) -> str:
+def _groups(groups: dict[str, Any] | None, unit: str) -> str:
     if groups is None:
         return "none: every sample on its own"
     each = ", ".join(f"{n:,} {part}" for part, n in groups["per_split"].items())
-    return f"{groups['number']:,} ({each})"
+    of = "" if unit == "group" else f" of {unit}"
+    return f"{groups['number']:,}{of} ({each})"
 
 
 def _class_sizes(classes: list, train: list[int]) -> str:

@@ -1,11 +1,12 @@
 """What a config can say of images: data sets, encoders that are trained on them, presets."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ...config.augment import Augment, fits_objective
 from ...config.base import AttentionSettings, Settings, Share, captures_once
+from ...config.beside import TableBeside
 from ...config.evaluate import Evaluate as Evaluate
 from ...config.floors import PcaEncoder, UntrainedModel
 from ...config.given import PixelModule, PretrainedEncoder, UntrainedPretrained
@@ -15,13 +16,16 @@ from ...config.run import JepaRun
 from ...config.split import Split
 
 
-class ImageDataset(Settings):
+class ImageDataset(TableBeside):
     """Images: decoded once, resized, stored as uint8."""
+
+    OWN_COLUMNS: ClassVar[tuple[str, ...]] = ("npz",)
 
     source: Literal["digits", "folder", "npz", "idx", "torchvision"]
     """digits: scikit-learn's 8x8 digits. folder: class folders, or images without labels; train/,
     val/, test/ at the top are taken as given splits. npz: arrays x_train/y_train/x_test/y_test,
-    train_images/train_labels/..., or images/labels. idx: MNIST-family files, .gz too.
+    train_images/train_labels/..., or images/labels; names or ids, one per image, which a table is
+    matched by. idx: MNIST-family files, .gz too.
     torchvision: a data set class by name."""
     path: str
     """File or folder to read. For the embedded digits, its data card; for torchvision, its root."""
@@ -39,7 +43,8 @@ class ImageDataset(Settings):
     groups: str | None = None
     """The unit that never crosses splits (donor, scene, recording), for source folder: a regular
     expression whose one capture group finds it in a file's path below path, e.g. "(donor[0-9]+)_".
-    An npz brings its own as array groups, one an image. Split shares then count groups."""
+    An npz brings its own as array groups, one per image; group takes a column of the table instead.
+    Split shares then count groups."""
     on_error: Literal["fail", "skip"] = "fail"
     """An unreadable image: stop and name it, or leave it out and list it in the manifest."""
     max_skipped: Share = 0.001
@@ -65,6 +70,8 @@ class ImageDataset(Settings):
             return self
         if self.source != "folder":
             raise ValueError(f"groups belongs to source folder, found source {self.source}")
+        if self.group is not None:
+            raise ValueError(f"groups: found {self.groups!r} beside group, expected one of the two")
         captures_once("groups", self.groups)
         return self
 
@@ -157,7 +164,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def sources(dataset: ImageDataset) -> dict[str, str]:
     """Paths that prepare reads, by the setting that names them."""
-    return {"path": dataset.path}
+    return {"path": dataset.path} | ({"table": dataset.table} if dataset.table else {})
 
 
 def check(dataset: ImageDataset, train: Settings) -> None:

@@ -10,11 +10,32 @@ from pathlib import Path
 import numpy as np
 
 from ...data import groups
+from ...data.beside import asked_columns, read_beside
+from ...data.columns import array_texts, check_column, class_codes, describe_column
+from ...data.matching import Samples
 from ...data.splits import SPLITS
+from ...data.targets import Kind, kind_of
 from ...errors import InputError
 from .arrays import Parts, idx_parts, npz_parts, read_npz
 from .folders import list_folder
 from .settings import ImageDataset
+
+# Columns of a table that name images, where the settings say none.
+_USUAL = ("path", "filename", "file_name", "image", "image_id", "image_path")
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What embeddings of n samples are asked for beside the label.
+
+    columns, kinds: targets and nuisances by name, n texts each, "" = unknown. notes: what was guessed,
+    counted or left out. left_out: names of samples that the table does not name.
+    """
+
+    columns: dict[str, list[str]]
+    kinds: dict[str, Kind]
+    notes: list[str]
+    left_out: list[str]
 
 
 @dataclass(frozen=True)
@@ -28,6 +49,8 @@ class Source:
     given: int64 (n,) split codes, -1 where the project decides.
     groups: str (n,), the unit that never crosses splits, None where the source knows of none.
     notes: what was guessed and what was left out, a sentence each.
+    ids: names that a table is matched by, None where samples are known by their order.
+    annotations: what a table or further arrays say, None without.
     """
 
     items: Callable[[int], Path | np.ndarray]
@@ -37,6 +60,8 @@ class Source:
     given: np.ndarray
     groups: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    ids: list[str] | None = None
+    annotations: Annotations | None = None
 
 
 def read_source(dataset: ImageDataset) -> Source:
@@ -58,8 +83,32 @@ def read_source(dataset: ImageDataset) -> Source:
     source = reader(path, dataset)
     if not source.names:
         raise InputError(f"{path}: no images found")
+    if dataset.table is not None:
+        source = _with_table(source, dataset)
     _check_labels(source, path)
     return source
+
+
+def _with_table(source: Source, dataset: ImageDataset) -> Source:
+    """What the table says, in place of what the source says of the same."""
+    files, n = dataset.source == "folder", len(source.names)
+    told = read_beside(Samples(dataset.path, "images", n, source.ids, files, _USUAL), dataset)
+    kept, labels, classes = told.kept, source.labels[told.kept], source.classes
+    if told.labels is not None:
+        labels, classes = class_codes(told.labels)
+    groups = source.groups if source.groups is None else source.groups[kept]
+    return Source(
+        lambda i: source.items(int(kept[i])),
+        [source.names[i] for i in kept],
+        labels,
+        classes,
+        source.given[kept] if told.given is None else told.given,
+        groups if told.groups is None else told.groups,
+        source.notes,
+        annotations=Annotations(
+            told.columns, told.kinds, [*told.notes, *told.of_columns], told.left_out
+        ),
+    )
 
 
 def _check_labels(source: Source, path: Path) -> None:
@@ -124,20 +173,38 @@ def _class_name(value: object, path: Path) -> str:
 
 
 def _folder(path: Path, dataset: ImageDataset) -> Source:
-    listed = list_folder(path)
+    listed = list_folder(path, dataset.table)
     names = [str(file.relative_to(listed.root)) for file in listed.files]
     classes = sorted({name for name in listed.classes if name is not None})
     code = {name: i for i, name in enumerate(classes)}
     labels = np.array([code.get(name, -1) for name in listed.classes], dtype=np.int64)
     given, files = np.array(listed.parts, dtype=np.int64), listed.files
     named = groups.of_paths(names, dataset.groups, listed.root)
-    return Source(files.__getitem__, names, labels, classes, given, named, tuple(listed.notes))
+    return Source(files.__getitem__, names, labels, classes, given, named, tuple(listed.notes), names)
 
 
 def _npz(path: Path, dataset: ImageDataset) -> Source:
     arrays = read_npz(path)
     source = _arrays(npz_parts(arrays, path), path)
-    return replace(source, groups=groups.of_array(arrays.get("groups"), len(source.names), path))
+    n, named = len(source.names), next((name for name in ("names", "ids") if name in arrays), None)
+    source = replace(
+        source,
+        groups=groups.of_array(arrays.get("groups"), n, path),
+        ids=array_texts(arrays, named, n, "image", str(path)) if named else None,
+    )
+    return source if dataset.table is not None else _with_arrays(source, arrays, dataset)
+
+
+def _with_arrays(source: Source, arrays: dict[str, np.ndarray], dataset: ImageDataset) -> Source:
+    """Targets and nuisances from arrays of an .npz, one value per image."""
+    columns, kinds, notes = {}, {}, []
+    for setting, name, wanted in asked_columns(dataset):
+        texts = array_texts(arrays, name, len(source.names), "image", dataset.path)
+        kinds[name] = kind_of(texts) if wanted == "auto" else wanted
+        check_column(texts, kinds[name], setting, f"{dataset.path}: {setting}: array {name!r}")
+        columns[name] = texts
+        notes.append(describe_column(name, texts, kinds[name], setting))
+    return replace(source, annotations=Annotations(columns, kinds, notes, [])) if columns else source
 
 
 def _idx(path: Path, dataset: ImageDataset) -> Source:

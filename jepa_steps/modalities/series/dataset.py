@@ -1,10 +1,11 @@
 """Settings of data sets of time series."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ...config.base import Settings, Share, Target, Targets, Texts, leaves_training_data
+from ...config.base import Settings, Share, Target, Texts, leaves_training_data
+from ...config.beside import TableBeside
 
 
 class SeriesKeys(Settings):
@@ -54,9 +55,13 @@ class SeriesSplit(Settings):
         return self
 
 
-class SeriesDataset(Settings):
+class SeriesDataset(TableBeside):
     """Time series: read once, stored as float32 with missing values as NaN. A sample is a whole series,
-    or a window of one where context_length is given."""
+    or a window of one where context_length is given. A table beside them has a row per series, in their
+    order: of a folder those of NAME_TRAIN, then those of NAME_TEST."""
+
+    OWN_COLUMNS: ClassVar[tuple[str, ...]] = ("table", "arrays")
+    NO_TABLE: ClassVar[tuple[str, ...]] = ("table", "arrays")
 
     source: Literal["ts", "ucr", "table", "arrays", "sktime"]
     """ts: one .ts file (aeon, sktime), or a folder with NAME_TRAIN.ts and NAME_TEST.ts. ucr: the same of
@@ -83,11 +88,6 @@ class SeriesDataset(Settings):
     """classes: labels are names. numbers: they are numbers for a regression probe. auto: numbers where
     all of them are numbers and some are fractions; of tables and arrays also where more than 20 whole
     numbers differ. prepare prints which."""
-    targets: Targets = {}
-    """Further columns of a table, or arrays of an .npz, that embeddings are asked for; one value per
-    series."""
-    nuisances: Targets = {}
-    """The same, of what embeddings should not tell, such as a site."""
     context_length: Annotated[int, Field(ge=2)] | None = None
     """Time steps of a sample, the past that an encoder sees. null = a sample is a whole series."""
     target_length: Annotated[int, Field(ge=0)] = 0
@@ -124,17 +124,9 @@ class SeriesDataset(Settings):
         self._belongs_to_the_source()
         if self.split.kind == "time":
             self._cut_in_time_fits()
-        if both := sorted(self.targets.keys() & self.nuisances.keys()):
-            raise ValueError(f"targets and nuisances: found {both[0]!r} in both, expected one")
         return self
 
     def _belongs_to_the_source(self) -> None:
-        named = [*self.targets, *self.nuisances]
-        if named and self.source not in ("table", "arrays"):
-            raise ValueError(
-                f"targets and nuisances: found {named[0]!r} with source {self.source}, which has a "
-                "label only; expected none, or source table or arrays"
-            )
         own = ("keys", "layout", "step", "on_gaps", "on_duplicates")
         fields = type(self).model_fields
         for name in own if self.source != "table" else ():

@@ -133,7 +133,7 @@ def _write_splits(
     columns = [rows, (SPLITS[c] for c in segments[segment, 3]), labels.codes[series], sources]
     header, unit = list(FIELDS), "series"
     if groups is not None or not whole:
-        header, unit = [*header, "group"], "series" if groups is None else "group"
+        header, unit = [*header, "group"], "series" if groups is None else dataset.group or "group"
         columns.append(_units(series, start, found, groups, dataset))
     cut = groups is not None and not whole and dataset.split.kind == "series"
     if cut:

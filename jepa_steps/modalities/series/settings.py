@@ -94,7 +94,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def sources(dataset: SeriesDataset) -> dict[str, str]:
     """Paths that prepare reads, by the setting that names them."""
-    return {"path": dataset.path}
+    return {"path": dataset.path} | ({"table": dataset.table} if dataset.table else {})
 
 
 def check(dataset: SeriesDataset, train: Settings) -> None:

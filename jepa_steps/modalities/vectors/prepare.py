@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 
 from ...config import resolved
+from ...data.matching import NONE
 from ...data.splits import FIELDS, SPLITS, across_splits
+from ...data.tables import Table, count, listed, open_table
 from ...data.targets import PREFIX
 from ...errors import InputError
 from ...files import sha256, staged, write_csv, write_json
 from .dataset import VectorDataset
-from .preparation import division, labels, matching, storing
+from .preparation import division, labels, storing
 from .preparation.labels import Asked
+from .preparation.matching import match_rows
 from .sources.arrays import Rows, open_rows
-from .sources.tables import Table, count, listed, open_table
 
 _CLOSE = 1e-4  # share of the largest value up to which embeddings are the mean of their tokens
 _NAMES = "label name"
@@ -29,9 +31,10 @@ def prepare(dataset: VectorDataset, out: Path, workers: int) -> dict[str, Any]:
     """
     rows = _open(dataset)
     table = _table(rows, dataset)
-    kept, of_table, left_out, notes = matching.match(rows, table, dataset)
-    asked, told = labels.read_labels(table, of_table, dataset)
-    split, groups, how = division.divide(table, of_table, asked.codes, dataset)
+    matched = match_rows(rows, table, dataset)
+    kept = matched.kept
+    asked, told = labels.read_labels(table, matched.rows, dataset)
+    split, groups, how = division.divide(table, matched.rows, asked.codes, dataset)
     raw, tokens = (_beside(name, rows, dataset) for name in ("raw", "tokens"))
     if rows.values.ndim == 3:
         tokens = rows
@@ -57,9 +60,9 @@ def prepare(dataset: VectorDataset, out: Path, workers: int) -> dict[str, Any]:
             "label": asked.label,
             "classes": asked.classes,
             "groups": _count_groups(groups, split, dataset),
-            "left_out": left_out[:100],
+            "left_out": matched.left_out[:100],
             "columns": columns,
-            "notes": [*rows.notes, *notes, *told, *how],
+            "notes": [*rows.notes, *matched.notes, *told, *how],
         }
         manifest["notes"] += _warnings(manifest, asked)
         files = ("vectors.npy", "raw.npy", "tokens.npy", "splits.csv")
@@ -97,7 +100,7 @@ def _table(rows: Rows, dataset: VectorDataset) -> Table:
     if dataset.table is not None:
         raise InputError(f"{dataset.table}: found the embeddings again, expected a table")
     named = [*dataset.targets, *dataset.nuisances, *filter(None, (dataset.label, dataset.group))]
-    if named and named != [matching.NONE]:
+    if named and named != [NONE]:
         raise InputError(f"table: found none, but {named[0]!r} is a column of it; give the table")
     n = len(rows.values)
     return Table(rows.place, {"row": [str(i) for i in range(n)]})

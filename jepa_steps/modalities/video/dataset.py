@@ -1,10 +1,11 @@
 """Settings of data sets of videos."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ...config.base import Settings, Share, Targets, captures_once
+from ...config.base import Settings, Share, captures_once
+from ...config.beside import TableBeside
 from ...config.split import Split
 
 Side = Annotated[int, Field(ge=4, le=4096)]
@@ -26,9 +27,12 @@ class VideoKeys(Settings):
     """Given part of a video, train, val or test: split, part or fold."""
 
 
-class VideoDataset(Settings):
+class VideoDataset(TableBeside):
     """Videos: decoded once, resized, stored as uint8. A sample is a clip, a number of consecutive frames
     of one video."""
+
+    OWN_COLUMNS: ClassVar[tuple[str, ...]] = ("table", "arrays")
+    NO_TABLE: ClassVar[tuple[str, ...]] = ("table", "arrays", "moving-digits")
 
     source: Literal["folder", "table", "frames", "arrays", "moving-digits"]
     """folder: class folders of video files (.mp4, .avi, .webm, .mov, .mkv, .m4v, .mpg, .gif), or files
@@ -77,12 +81,8 @@ class VideoDataset(Settings):
     groups: str | None = None
     """The unit that never crosses splits (patient, scene, camera), for sources folder and frames: a
     regular expression whose one capture group finds it in a video's path below path. An .npz brings its
-    own as array groups, one per video. Without groups, each video is its own."""
-    targets: Targets = {}
-    """Further columns of a table, or arrays of an .npz, that embeddings are asked for; one value per
-    video: [speed], or {speed: numbers}, {speed: classes} where it is not to be guessed which."""
-    nuisances: Targets = {}
-    """The same, of what embeddings should not tell, such as a camera."""
+    own as array groups, one per video; group takes a column of the table beside the folder instead.
+    Without groups, each video is its own."""
     split: Split = Split()
     """How videos, or groups of them, are divided into train, val and test."""
 
@@ -101,14 +101,6 @@ class VideoDataset(Settings):
             raise ValueError(
                 f"max_frames: found {self.max_frames}, expected at least clip_length {self.clip_length}"
             )
-        named = [*self.targets, *self.nuisances]
-        if named and self.source not in ("table", "arrays"):
-            raise ValueError(
-                f"targets and nuisances: found {named[0]!r} with source {self.source}, which brings its "
-                "own; expected none, or source table or arrays"
-            )
-        if both := sorted(self.targets.keys() & self.nuisances.keys()):
-            raise ValueError(f"targets and nuisances: found {both[0]!r} in both, expected one")
         return self
 
     @model_validator(mode="after")
@@ -117,6 +109,8 @@ class VideoDataset(Settings):
             return self
         if self.source not in ("folder", "frames"):
             raise ValueError(f"groups: belongs to folder and frames, found source {self.source}")
+        if self.group is not None:
+            raise ValueError(f"groups: found {self.groups!r} beside group, expected one of the two")
         captures_once("groups", self.groups)
         return self
 

@@ -62,6 +62,7 @@ def prepare(dataset: VideoDataset, out: Path, workers: int) -> dict[str, Any]:
             "dropped": [*found.dropped, *copied],
             "pixels": pixel_statistics(frames, places, look_of(dataset).shape),
             "duplicates": duplicates(clips, pairs, found),
+            "left_out": source.left_out,
             "columns": _write_splits(folder, places, found, labels, named, dataset),
             "notes": [
                 *source.notes,
@@ -84,7 +85,7 @@ def _refuse_shared_groups(source: VideoSource, dataset: VideoDataset) -> None:
     if any(video.group for video in source.videos):
         named = np.array([video.group for video in source.videos])
         given = np.array([video.given for video in source.videos], np.int64)
-        groups.refuse_shared(dataset.path, named, given)
+        groups.refuse_shared(dataset.table if dataset.group else dataset.path, named, given)
 
 
 def _write_splits(
@@ -114,7 +115,7 @@ def _write_splits(
     header += [PREFIX + name for name in labels.targets]
     write_csv(folder / "splits.csv", header, zip(*columns, strict=True))
     return {
-        "unit": "video" if named is None else "group",
+        "unit": "video" if named is None else dataset.group or "group",
         "recordings": None if named is None else "video",
         "targets": labels.kinds,
         "nuisance_targets": list(labels.nuisances),

@@ -86,7 +86,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def sources(dataset: VideoDataset) -> dict[str, str]:
     """Paths that prepare reads, by the setting that names them."""
-    return {"path": dataset.path}
+    return {"path": dataset.path} | ({"table": dataset.table} if dataset.table else {})
 
 
 def check(dataset: VideoDataset, train: Settings) -> None:

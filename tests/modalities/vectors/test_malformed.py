@@ -77,7 +77,7 @@ IDS = COLUMNS["id"]
         ({"label": ["ant"] * N}, {"targets": "label"}, "found one value, 'ant', in 60 rows"),
         ({"label": [""] * N}, {"label": "label"}, "found no value in 60 rows"),
         ({"label": IDS}, {"targets": "label"}, "found 60 different texts in 60 rows, expected classes"),
-        ({}, {"targets": {"label": "numbers"}}, "sample 1: found "),
+        ({}, {"targets": {"label": "numbers"}}, "row 1: found "),
         ({"age": np.append("inf", COLUMNS["age"][1:].astype(str))}, {"targets": "age"}, "found 'inf', expected a finite number"),
         ({"donor": ["d0", "d1"] * (N // 2)}, {"group": "donor"}, "no sample for the val part: found 2 values of 'donor'"),
         ({"split": ["train"] * 58 + ["val", "test"], "donor": ["d"] * N}, {"group": "donor"}, "1 of 1 groups are in more than one given part"),

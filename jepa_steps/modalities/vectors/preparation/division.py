@@ -6,16 +6,15 @@ Shapes: k samples.
 import numpy as np
 
 from ....data import groups as unit
-from ....data.folders import PARTS
+from ....data.columns import part_codes
+from ....data.matching import NONE
 from ....data.splits import SPLITS, assign
+from ....data.tables import Table
 from ....errors import InputError
 from ..dataset import VectorDataset
-from ..sources.tables import Table, listed
-from .matching import NONE
 
 USUAL = ("split", "part", "fold")
 """Columns of given parts, where the settings name none."""
-_WORDS = {**PARTS, "": -1}
 
 
 def divide(
@@ -64,15 +63,12 @@ def _given(table: Table, rows: np.ndarray, dataset: VectorDataset) -> tuple[np.n
     column = name or (usual[0] if usual else None)
     if column is None:
         return undecided, []
-    whole = table.column(column, "split_column")
-    texts = [whole[row].lower() for row in rows]
-    strange = sorted(set(texts) - _WORDS.keys())
-    if strange:
-        found = f"{table.path}: split_column: column {column!r}: found {listed(strange, 4)}"
+    try:
+        return part_codes(table, column, rows), [f"given parts: column {column!r}"]
+    except InputError:
         if name is not None:
-            raise InputError(f"{found}, expected train, val and test")
+            raise
         return undecided, [f"column {column!r} holds no parts (train, val, test) and is not used"]
-    return np.array([_WORDS[t] for t in texts], np.int64), [f"given parts: column {column!r}"]
 
 
 def _groups(table: Table, rows: np.ndarray, dataset: VectorDataset) -> np.ndarray | None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ....data.tables import Table, frame_table, listed, open_parquet, parquet_table, text_of
 from ....errors import InputError
 from ....files import csv_rows
-from .tables import Table, frame_table, listed, open_parquet, parquet_table, text_of
 
 _ENDINGS = (".npy", ".npz", ".parquet", ".h5ad")
 _ARRAYS = ("embeddings", "X")

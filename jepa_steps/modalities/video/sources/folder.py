@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Container
+from dataclasses import replace
 from pathlib import Path
 
 from ....data import groups
@@ -53,7 +54,8 @@ def open_frames(path: Path, dataset: VideoDataset) -> VideoSource:
 
 
 def _listed(path: Path, dataset: VideoDataset, samples: Samples) -> VideoSource:
-    listed = list_folder(path, samples)
+    table = Path(dataset.table) if dataset.table else None
+    listed = list_folder(path, replace(samples, table=table))
     names = [str(file.relative_to(listed.root)) for file in listed.files]
     named = groups.of_paths(names, dataset.groups, listed.root)
     videos = [

@@ -1,12 +1,16 @@
 """Opens what a data set names."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from ....data.beside import read_beside
+from ....data.matching import Samples
 from ....errors import InputError
 from ..dataset import VideoDataset
 from .arrays import open_arrays
 from .folder import open_folder, open_frames
 from .generated import open_moving_digits
+from .keys import USUAL
 from .source import VideoSource
 from .table import open_table
 
@@ -42,4 +46,24 @@ def open_source(dataset: VideoDataset) -> VideoSource:
     source = reader(path, dataset)
     if not source.videos:
         raise InputError(f"{path}: no videos found")
-    return source
+    return source if dataset.table is None else _with_table(source, dataset)
+
+
+def _with_table(source: VideoSource, dataset: VideoDataset) -> VideoSource:
+    """What the table says, in place of what the folder says of the same."""
+    names = [video.name for video in source.videos]
+    samples = Samples(dataset.path, "videos", len(names), names, True, USUAL["path"])
+    told, videos = read_beside(samples, dataset), []
+    for i, number in enumerate(told.kept):
+        video = source.videos[number]
+        videos.append(
+            replace(
+                video,
+                label=video.label if told.labels is None else told.labels[i],
+                group=video.group if told.groups is None else str(told.groups[i]),
+                given=video.given if told.given is None else int(told.given[i]),
+                columns={name: texts[i] for name, texts in told.columns.items()},
+            )
+        )
+    grouped = source.grouped if told.groups is None else f"of column {dataset.group!r}"
+    return VideoSource(source.path, videos, [*source.notes, *told.notes], grouped, told.left_out)

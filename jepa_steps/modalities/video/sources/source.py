@@ -37,10 +37,11 @@ class VideoSource:
     """A set of videos.
 
     path: for messages. notes: what was guessed or left out, a sentence each. grouped: where groups come
-    from, for the terminal; "" = there are none.
+    from, for the terminal; "" = there are none. left_out: names of videos that a table does not name.
     """
 
     path: Path
     videos: list[Video]
     notes: list[str] = field(default_factory=list)
     grouped: str = ""
+    left_out: list[str] = field(default_factory=list)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import InputError
-from ....files import csv_rows
+from ..errors import InputError
+from ..files import csv_rows
 
 _SIGNS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 _UNKNOWN = {"", "nan", "na", "n/a", "null", "?"}  # in lower case

@@ -1,0 +1,117 @@
+"""Columns of a table as targets, labels and parts.
+
+Shapes: k samples.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..config.base import Target
+from ..errors import InputError
+from .folders import PARTS
+from .labels import by_number, is_number
+from .tables import Table, listed, text_of
+from .targets import Kind, kind_of
+
+_PARTS = {**PARTS, "": -1}
+
+
+def read_column(
+    table: Table, name: str, field: str, wanted: Target, rows: Sequence[int], flag: str = ""
+) -> tuple[list[str], Kind, str]:
+    """(texts of these rows, "" = unknown; what they are; a sentence that says so).
+
+    Args:
+        field: the setting that asks for the column. wanted: its kind, or auto. flag: of a
+            command line, what stands for the kind classes.
+
+    Raises:
+        InputError: no such column, or one that ``check_column`` refuses.
+    """
+    whole, place = table.column(name, field), f"{table.path}: {field}: column {name!r}"
+    texts = [whole[row] for row in rows]
+    kind = kind_of(texts) if wanted == "auto" else wanted
+    check_column(texts, kind, field, place, rows)
+    return texts, kind, describe_column(name, texts, kind, field, flag)
+
+
+def check_column(
+    texts: list[str], kind: Kind, field: str, place: str, rows: Sequence[int] | None = None
+) -> None:
+    """Whether there is something to tell apart, and numbers are numbers.
+
+    Args:
+        place: where texts are, for messages. rows: their rows in the file, from 0; None = all.
+
+    Raises:
+        InputError: a text where numbers are expected, nothing or one value, or a text per sample.
+    """
+    for row, text in zip(rows if rows is not None else range(len(texts)), texts, strict=True):
+        if kind == "numbers" and text and not is_number(text):
+            raise InputError(
+                f"{place}: row {row + 1}: found {text!r}, expected a finite number; set classes, or "
+                "leave the value empty"
+            )
+    known = [text for text in texts if text]
+    different = len(set(known))
+    if different < 2 and field != "nuisances":
+        found = f"one value, {known[0]!r}, in" if known else "no value in"
+        raise InputError(f"{place}: found {found} {len(texts)} rows, expected at least 2 to tell apart")
+    if kind_of(texts) == "classes" and len(known) >= 10 and different > len(known) / 2:
+        raise InputError(
+            f"{place}: found {different} different texts in {len(known)} rows, expected classes of "
+            "several samples each; name another column"
+        )
+
+
+def describe_column(name: str, texts: list[str], kind: Kind, field: str, flag: str = "") -> str:
+    """What a column was taken for, and of how many samples it is unknown."""
+    unknown = sum(not text for text in texts)
+    lacking = f", unknown of {unknown}" if unknown else ""
+    names = kind == "numbers" and all(float(text).is_integer() for text in texts if text)
+    hint = f"; set classes{flag} if these are names" if names else ""
+    told = "" if field != "nuisances" else ", which embeddings should not tell"
+    return f"{name}: {kind}, {len(set(texts) - {''})} different{lacking}{told}{hint}"
+
+
+def class_codes(texts: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """(int64 (k,) places in the classes, -1 = unknown; classes, by number where they are numbers)."""
+    classes = sorted({text for text in texts if text}, key=by_number)
+    code = {name: i for i, name in enumerate(classes)}
+    return np.array([code.get(text, -1) for text in texts], np.int64), classes
+
+
+def part_codes(table: Table, name: str, rows: Sequence[int]) -> np.ndarray:
+    """Given parts int64 (k,), -1 = to be drawn.
+
+    Raises:
+        InputError: no such column, or texts that name no part.
+    """
+    whole = table.column(name, "split_column")
+    texts = [whole[row].lower() for row in rows]
+    if strange := sorted(set(texts) - _PARTS.keys()):
+        raise InputError(
+            f"{table.path}: split_column: column {name!r}: found {listed(strange, 4)}, expected train, "
+            "val and test"
+        )
+    return np.array([_PARTS[text] for text in texts], np.int64)
+
+
+def array_texts(arrays: dict[str, np.ndarray], name: str, n: int, what: str, path: str) -> list[str]:
+    """An array of an .npz with one value per sample, in the order train, val, test, as texts.
+
+    Raises:
+        InputError: no such array, or another length or type.
+    """
+    if name not in arrays:
+        raise InputError(
+            f"{path}: targets and nuisances: found no array {name!r}, expected one of {listed(arrays)}"
+        )
+    values = arrays[name]
+    if values.size != n or values.dtype.kind not in "biufUS":
+        raise InputError(
+            f"{path}: array {name!r}: found {values.size} of type {values.dtype}, expected {n} "
+            f"numbers or texts, one per {what} (train, then val, then test)"
+        )
+    return [text_of(value) for value in values.reshape(-1).tolist()]
