@@ -46,10 +46,18 @@ def start(encoder: TokenEncoder, train: Train) -> None:
 
 def _read(folder: Path, train: Train) -> tuple[dict[str, Tensor], Tensor, tuple[int, ...]]:
     """(weights by name in our encoder, position codes (N, D), their grid)."""
-    if (folder / "encoder.json").is_file():
-        return _own(folder, train)
-    if (folder / "config.json").is_file():
-        return from_transformers(folder, train.model)
+    return _own(folder, train) if _is_ours(folder) else from_transformers(folder, train.model)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether train wrote the folder, and not transformers.
+
+    Raises:
+        InputError: neither of them did.
+    """
+    for name in ("encoder.json", "config.json"):
+        if (folder / name).is_file():
+            return name == "encoder.json"
     raise InputError(
         f"train.init: {folder}: found neither encoder.json nor config.json, expected a folder that "
         "train wrote (results/train/NAME), or one that transformers saved"
@@ -99,7 +107,7 @@ def statistics(init: str) -> tuple[list[float], list[float]]:
         InputError: its folder does not say.
     """
     folder = Path(init)
-    if (folder / "encoder.json").is_file():
+    if _is_ours(folder):
         found = read_json(folder / "encoder.json", "mean", "std")
         return found["mean"], found["std"]
     from .pretrained.preprocessing import of_transformers

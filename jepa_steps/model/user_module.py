@@ -151,7 +151,8 @@ def describe(train: ModuleEncoder, x: Tensor) -> dict[str, Any]:
             found = module(x)
     except Exception as error:  # whatever the user's code raises
         first = " ".join(str(error).split())[:300]
-        raise InputError(f"{what}: fails on float32 {tuple(x.shape)}: {first}") from None
+        hint = "; export it for a batch of any size (dynamic_shapes)" if train.path else ""
+        raise InputError(f"{what}: fails on float32 {tuple(x.shape)}: {first}{hint}") from None
     if not (isinstance(found, Tensor) and found.ndim in (2, 3, 4) and len(found) == len(x)):
         shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
         raise InputError(
