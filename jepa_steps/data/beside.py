@@ -13,7 +13,7 @@ from ..config.base import Target
 from ..config.beside import TableBeside
 from ..errors import InputError
 from .columns import part_codes, read_column
-from .matching import NONE, Samples, match
+from .matching import NONE, SampleNames, match
 from .tables import Table, listed, open_table
 from .targets import Kind
 
@@ -45,7 +45,7 @@ def asked_columns(settings: TableBeside) -> Iterator[tuple[str, str, Target]]:
         yield from ((field, name, kind) for name, kind in columns.items() if name != settings.label)
 
 
-def read_beside(samples: Samples, settings: TableBeside) -> Told:
+def read_beside(samples: SampleNames, settings: TableBeside) -> Told:
     """Read the table that the settings name.
 
     Raises:
@@ -61,6 +61,9 @@ def read_beside(samples: Samples, settings: TableBeside) -> Told:
         of_columns.append(note)
     labels = _labels(table, rows, samples, settings, notes)
     groups = _groups(table, rows, samples, settings)
+    if groups is not None:
+        number = len(np.unique(groups))
+        notes.append(f"groups: column {settings.group!r}, {number} that stay in one part each")
     given = None
     if settings.split_column is not None:
         given = part_codes(table, settings.split_column, rows)
@@ -72,7 +75,7 @@ def read_beside(samples: Samples, settings: TableBeside) -> Told:
 
 
 def _labels(
-    table: Table, rows: list[int], samples: Samples, settings: TableBeside, notes: list[str]
+    table: Table, rows: list[int], samples: SampleNames, settings: TableBeside, notes: list[str]
 ) -> list[str] | None:
     if settings.label in (None, NONE):
         return None if settings.label is None else [""] * len(rows)
@@ -83,7 +86,9 @@ def _labels(
     return texts
 
 
-def _groups(table: Table, rows: list[int], samples: Samples, settings: TableBeside) -> np.ndarray | None:
+def _groups(
+    table: Table, rows: list[int], samples: SampleNames, settings: TableBeside
+) -> np.ndarray | None:
     """Names of groups. Every sample has one where any has: without, it might be a copy of a donor's."""
     if settings.group is None:
         return None

@@ -18,7 +18,7 @@ _USUAL = ("id", "name", "index", "file", "barcode", "cell_id", "", "Unnamed: 0")
 
 
 @dataclass(frozen=True)
-class Samples:
+class SampleNames:
     """n samples of which a table tells more; n is None where they are counted later, row by row.
 
     place: where they are, for messages. what: what they are, in the plural. names: None = they have
@@ -48,7 +48,7 @@ class Matched:
     column: str | None = None
 
 
-def match(samples: Samples, table: Table, ids: str | None, on_unmatched: str) -> Matched:
+def match(samples: SampleNames, table: Table, ids: str | None, on_unmatched: str) -> Matched:
     """By name where both sides have names, else by order.
 
     Args:
@@ -92,7 +92,7 @@ def match(samples: Samples, table: Table, ids: str | None, on_unmatched: str) ->
     return Matched(kept, found[kept], dropped, notes, column)
 
 
-def by_order(samples: Samples, table: Table, why: str, warnings: list[str]) -> Matched:
+def by_order(samples: SampleNames, table: Table, why: str, warnings: list[str]) -> Matched:
     """A row for each sample, in the same order.
 
     Raises:
@@ -109,7 +109,9 @@ def by_order(samples: Samples, table: Table, why: str, warnings: list[str]) -> M
     return Matched(every, every, [], [f"rows matched by order ({why}): {n} samples", *warnings])
 
 
-def _best_column(samples: Samples, table: Table, ids: str | None) -> tuple[str | None, str, np.ndarray]:
+def _best_column(
+    samples: SampleNames, table: Table, ids: str | None
+) -> tuple[str | None, str, np.ndarray]:
     """(column that names samples, None = there is none; what of the names was compared; row int64 (n,)
     of each sample, -1 = none). Of several usual columns it is that which names most samples."""
     if ids not in (None, NONE):
@@ -126,7 +128,7 @@ def _best_column(samples: Samples, table: Table, ids: str | None) -> tuple[str |
     return max(tried, key=lambda one: (one[2] >= 0).sum())
 
 
-def _best_way(samples: Samples, names: list[str]) -> tuple[str, np.ndarray]:
+def _best_way(samples: SampleNames, names: list[str]) -> tuple[str, np.ndarray]:
     """(what of the names was compared, row int64 (n,) of each sample, -1 = none): the first of the ways
     by which any sample has a row; a later one might mix up files of several folders. What is compared
     differs between samples, and between rows."""
@@ -140,7 +142,7 @@ def _best_way(samples: Samples, names: list[str]) -> tuple[str, np.ndarray]:
     return "name", np.full(len(samples.names), -1)
 
 
-def _ways(samples: Samples, names: list[str]) -> Iterator[tuple[str, list[str], list[str]]]:
+def _ways(samples: SampleNames, names: list[str]) -> Iterator[tuple[str, list[str], list[str]]]:
     """(what is compared, that of each sample, that of each row). Tables name files from a folder of
     their own, and often without the ending."""
     if not samples.files:
@@ -158,12 +160,12 @@ def _ways(samples: Samples, names: list[str]) -> Iterator[tuple[str, list[str], 
     yield "file name, without the ending", [name.split("/")[-1] for name in bare], last
 
 
-def _usual(table: Table, samples: Samples) -> list[str]:
+def _usual(table: Table, samples: SampleNames) -> list[str]:
     lower = {name.lower(): name for name in reversed(table.columns)}
     return [lower[n.lower()] for n in (*samples.usual, *_USUAL) if n.lower() in lower]
 
 
-def _unchecked(samples: Samples, table: Table) -> list[str]:
+def _unchecked(samples: SampleNames, table: Table) -> list[str]:
     """A warning where one side alone has names, so that nothing tells whether the orders agree."""
     named = _usual(table, samples)
     if not samples.names and not named:

@@ -12,7 +12,7 @@ import numpy as np
 from ...data import groups
 from ...data.beside import asked_columns, read_beside
 from ...data.columns import array_texts, check_column, class_codes, describe_column
-from ...data.matching import Samples
+from ...data.matching import SampleNames
 from ...data.splits import SPLITS
 from ...data.targets import Kind, kind_of
 from ...errors import InputError
@@ -40,7 +40,7 @@ class Annotations:
 
 @dataclass(frozen=True)
 class Source:
-    """Samples before decoding.
+    """SampleNames before decoding.
 
     items: ``items(i)`` is sample i: a path, or a pixel array.
     names: where each sample comes from, for messages and the split table.
@@ -92,7 +92,7 @@ def read_source(dataset: ImageDataset) -> Source:
 def _with_table(source: Source, dataset: ImageDataset) -> Source:
     """What the table says, in place of what the source says of the same."""
     files, n = dataset.source == "folder", len(source.names)
-    told = read_beside(Samples(dataset.path, "images", n, source.ids, files, _USUAL), dataset)
+    told = read_beside(SampleNames(dataset.path, "images", n, source.ids, files, _USUAL), dataset)
     kept, labels, classes = told.kept, source.labels[told.kept], source.classes
     if told.labels is not None:
         labels, classes = class_codes(told.labels)

@@ -69,6 +69,7 @@ def test_label_targets_nuisances_groups_and_parts(folder, tmp_path):
     assert "rows matched by path: column 'path' of the table, 240 samples" in said
     assert "scanner: classes, 3 different, which embeddings should not tell" in said
     assert "columns of the table that are not used: 'part'" in said
+    assert f"groups: column 'donor', {len(set(donors))} that stay in one part each" in said
 
 
 def test_given_parts_are_kept(folder, tmp_path):

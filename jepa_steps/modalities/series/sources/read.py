@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ....data.beside import Told, read_beside
-from ....data.matching import Samples
+from ....data.matching import SampleNames
 from ....errors import InputError
 from ..dataset import SeriesDataset
 from .arrays import open_arrays
@@ -51,7 +51,7 @@ def open_source(dataset: SeriesDataset) -> SeriesSource:
 
 def _with_table(source: SeriesSource, dataset: SeriesDataset) -> SeriesSource:
     """What the table says, in place of what the source says of the same."""
-    told = read_beside(Samples(str(source.path), "series", None), dataset)
+    told = read_beside(SampleNames(str(source.path), "series", None), dataset)
     source.notes.extend(told.notes)
     return replace(source, series=_told_of(source, told, dataset))
 

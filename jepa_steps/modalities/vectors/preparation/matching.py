@@ -1,6 +1,6 @@
 """Which row of the table belongs to which embedding."""
 
-from ....data.matching import Matched, Samples, by_order, match
+from ....data.matching import Matched, SampleNames, by_order, match
 from ....data.tables import Table
 from ..dataset import VectorDataset
 from ..sources.arrays import Rows
@@ -13,7 +13,7 @@ def match_rows(rows: Rows, table: Table, dataset: VectorDataset) -> Matched:
         InputError: other lengths, a name that stands twice, embeddings without a row, or none with one.
     """
     flags = (" (--unmatched drop)", " (--ids)")
-    samples = Samples(rows.place, "embeddings", len(rows.values), rows.names, flags=flags)
+    samples = SampleNames(rows.place, "embeddings", len(rows.values), rows.names, flags=flags)
     if rows.table is table:
         return by_order(samples, table, "the same file", [])
     return match(samples, table, dataset.ids, dataset.on_unmatched)

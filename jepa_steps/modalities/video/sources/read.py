@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ....data.beside import read_beside
-from ....data.matching import Samples
+from ....data.matching import SampleNames
 from ....errors import InputError
 from ..dataset import VideoDataset
 from .arrays import open_arrays
@@ -52,7 +52,7 @@ def open_source(dataset: VideoDataset) -> VideoSource:
 def _with_table(source: VideoSource, dataset: VideoDataset) -> VideoSource:
     """What the table says, in place of what the folder says of the same."""
     names = [video.name for video in source.videos]
-    samples = Samples(dataset.path, "videos", len(names), names, True, USUAL["path"])
+    samples = SampleNames(dataset.path, "videos", len(names), names, True, USUAL["path"])
     told, videos = read_beside(samples, dataset), []
     for i, number in enumerate(told.kept):
         video = source.videos[number]
