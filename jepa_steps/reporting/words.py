@@ -22,6 +22,7 @@ PLAIN = {
     "condition ignored": "Predictions are the same whatever the condition.",
     "no motion": "A clip tells no more than one of its frames.",
     "persistence": "Predictions of the future are no better than repeating the present.",
+    "initial weights": "These weights look as if nobody had trained them.",
     "NaN loss": "Some batches gave no usable loss and were passed over.",
     "divergence": "Training became unstable and ended worse than it had been.",
     "no learning": "Training did not make the embeddings better.",
