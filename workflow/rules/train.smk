@@ -20,6 +20,7 @@ rule train:
     benchmark:
         "benchmarks/snakemake/train/{experiment}.tsv"
     threads: threads_of("train")
+    priority: 1  # the longest job first: what judges an encoder fits into the gaps
     resources:
         mem_mb=growing(lambda w: machines(w).mem_mb),
         runtime=growing(lambda w: machines(w).runtime),
