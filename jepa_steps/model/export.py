@@ -78,6 +78,26 @@ def describe(train: Settings, store: Store) -> dict[str, Any]:
     }
 
 
+def load_published(
+    train: PretrainedEncoder, store: Store, description: dict[str, Any], module: nn.Module
+) -> tuple[dict[str, int], list[str]]:
+    """Put the weights of a folder into its module and try it on one sample; whether they look initial,
+    and lines on what was found.
+
+    Raises:
+        InputError: weights that do not fit, or give values that are not finite.
+    """
+    published, one = description["pretrained"], store.samples(store.rows("train")[:1])
+    weights, looks = pretrained.load(Path(train.path), published, description.get("clip_length", 0))
+    module.load_state_dict(weights)
+    inputs = part(description["modality"], "encoder").inputs(description)
+    with torch.no_grad():
+        found = module.eval()(inputs(one))
+    if not found.isfinite().all():
+        raise InputError(f"train.path: {train.path}: gives values that are not finite for a sample")
+    return looks, pretrained.spoken(published, looks, module, list(one.shape[-3:]))
+
+
 class Encoder:
     """A loaded encoder with the preprocessing it was trained with.
 
