@@ -172,7 +172,9 @@ def weights(wildcards):
     folder = Path(path)
     if folder.parent == Path("results/train") and folder.name in config["experiments"]:
         return [f"{path}/encoder.json", f"{path}/encoder.safetensors"]
-    files = [file for file in folder.glob("*") if file.suffix in (".json", ".safetensors")]
+    files = [
+        file for file in folder.glob("*") if file.suffix in (".json", ".safetensors")
+    ]
     found = [path] if folder.is_file() else sorted(map(str, files))
     if not found:
         raise WorkflowError(
