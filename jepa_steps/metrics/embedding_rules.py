@@ -55,9 +55,9 @@ def temporal_collapse(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "temporal collapse",
         "warning" if pooled else "error",
-        f"{over_time:.2%} of the token variance that position does not explain lies within samples, over "
-        f"time (limit {limits.time_share:.0%}); differences between samples make up {sample:.0%} of all "
-        f"token variance (n = {e.tokens['samples']} samples, {e.tokens['n']} tokens){e.when}",
+        f"{over_time:.2%} of the token variance that position does not explain lies within samples, "
+        f"over time (limit {limits.time_share:.0%}); differences between samples make up {sample:.0%} of "
+        f"all token variance (n = {e.tokens['samples']} samples, {e.tokens['n']} tokens){e.when}",
         "The tokens of a sample are nearly the same at all times. This does no harm to their mean, but "
         "it does to forecasts. Predict hidden time instead of comparing whole views, or hide more time.",
         e.patch(e.remedies.equal_over_time),
@@ -194,8 +194,8 @@ def persistence(e: Evidence, limits: Limits) -> Finding | None:
         "persistence",
         "error",
         f"the distance to the embeddings of the future is {predicted:.3f} from the predictions and "
-        f"{repeated:.3f} from the last embedding of the past (limit: {limits.persistence_ratio:g} of the "
-        f"latter; 0 = equal, 2 = nothing in common; n = {e.persistence['n']} test samples){e.when}",
+        f"{repeated:.3f} from the last embedding of the past (limit: {limits.persistence_ratio:g} of "
+        f"the latter; 0 = equal, 2 = nothing in common; n = {e.persistence['n']} test samples){e.when}",
         "The predictor is no better than repeating the present. Give it more depth, and train longer.",
         e.patch(remedies.deeper_predictor, lambda s: remedies.longer(s, 2.0)),
     )

@@ -169,8 +169,8 @@ def small_batch(e: Evidence, limits: Limits) -> Finding | None:
         "warning",
         f"{s.objective.kind} measures variance and covariance over {s.batch_size} samples (limit "
         f"{limits.batch}); a std measured on them is off by {1 / math.sqrt(2 * (s.batch_size - 1)):.0%}",
-        "The terms that keep embeddings apart are mostly noise on so few samples. Use a larger batch; if "
-        "it does not fit into memory, set accumulate.",
+        "The terms that keep embeddings apart are mostly noise on so few samples. Use a larger batch; "
+        "if it does not fit into memory, set accumulate.",
         e.patch(remedies.more_samples),
     )
 

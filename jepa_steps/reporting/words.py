@@ -34,8 +34,8 @@ PLAIN = {
 }
 _SOUND = "The checks found no fault in the embeddings"
 _NO_RAW = (
-    "There is no floor on the data that they were made from, so this report cannot show whether they are "
-    "better than those data."
+    "There is no floor on the data that they were made from, so this report cannot show whether they "
+    "are better than those data."
 )
 _LEVEL = {"error": "bad", "warning": "warn"}
 
