@@ -67,7 +67,7 @@ def test_the_page_is_whole_and_speaks_of_the_folder_asked_for(sound):
     folder, _ = sound
     page = (folder / "out" / "report.html").read_text()
     assert f"{folder / 'out' / 'data'}" in page and ".partial" not in page
-    assert "rows matched by order" in page and "batch, which embeddings should not tell" in page
+    assert "rows matched by order" in page and "batch, which embeddings should not encode" in page
     assert "Healthy and useful" in page and "floor: shuffled labels" in page
     assert sorted(p.name for p in folder.iterdir()) == ["e.npy", "out", "t.csv", "x.npy"]
     again = judge.judge(
@@ -98,10 +98,7 @@ def test_a_leak_of_a_nuisance_is_named(tmp_path):
     ]
     assert (card["level"], card["title"]) == ("warn", "Nuisance-dominated embeddings")
     assert "'batch' explains" in card["findings"][0]["evidence"]
-    assert (
-        "told: above every guess that is the same for all"
-        in (tmp_path / "out" / "report.html").read_text()
-    )
+    assert "encoded: above every constant guess" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_a_nuisance_that_does_not_dominate_is_marked_where_it_is_told(tmp_path):

@@ -30,7 +30,7 @@ def comparison(rows: list[tuple[str, bool, Score, Score]]) -> Figure:
         ax.set_yticks(range(len(rows)), [literal(row[0]) for row in rows] if ax is axes[0] else [])
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.margins(x=0.14)
-        ax.set_xlabel(f"test accuracy, %, {'all labels' if column == 2 else '10 labels a class'}")
+        ax.set_xlabel(f"test accuracy, %, {'all labels' if column == 2 else '10 labels per class'}")
         ax.grid(axis="y", visible=False)
     return figure
 
