@@ -16,9 +16,9 @@ $(BIN)/.installed: constraints.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps cdt sktime  # data only
 	@touch $@
 
-run: setup ## run the default experiments and print the path of the report
+run: setup ## run the default experiments, print the verdicts and the path of the report
 	@snakemake --quiet rules host reason
-	@echo && echo "report: $(CURDIR)/results/report/report.html"
+	@echo && cat logs/report.log
 
 test: setup ## the fast tests
 	@pytest -n 2

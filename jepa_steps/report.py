@@ -23,7 +23,7 @@ from .figures import comparison
 from .figures.style import save
 from .files import read_json, read_table, staged, write_csv, write_json
 from .metrics.comparison import read_correct
-from .reporting import summary
+from .reporting import summary, words
 from .reporting.grouping import Row, group
 from .reporting.page import Page, render
 from .reporting.standing import GUESSES, floors, standings
@@ -105,12 +105,14 @@ def _predictions(path: Path) -> dict[str, Any]:
     return {"index": index, "label": label, "group": groups, "correct": correct}
 
 
-def report(results: Path, data: list[Path], names: list[str], out: Path) -> list[tuple[str, str]]:
-    """Run the step; returns the leaks in the data as (folder, sentence)."""
+def report(results: Path, data: list[Path], names: list[str], out: Path) -> list[str]:
+    """Run the step; returns lines for the terminal: the verdict on each judged row, and leaks."""
     manifests = {str(folder): read_json(folder / "manifest.json", "sha256") for folder in data}
     page = compare(results, manifests, names)
     write(page, results, out)
-    return summary.leaky(page.rows)
+    cards = [words.card(row, page.standings) for row in page.rows if row.trained]
+    verdicts = [f"{card['row'].label}: {card['title']}. {card['sentence']}" for card in cards]
+    return verdicts + [f"LEAK in {folder}: {leak}" for folder, leak in summary.leaky(page.rows)]
 
 
 def compare(results: Path, manifests: dict[str, dict], names: list[str]) -> Page:
@@ -184,9 +186,8 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("--experiments", nargs="+", required=True, help="names, in the order of the table")
     p.add_argument("--out", type=Path, required=True, help="folder for the report")
     args = p.parse_args(argv)
-    leaky = report(args.results, args.data, args.experiments, args.out)
-    for folder, leak in leaky:
-        print(f"LEAK in {folder}: {leak}")
+    lines = report(args.results, args.data, args.experiments, args.out)
+    print("\n".join(lines))
     print((args.out / "report.html").resolve())
 
 

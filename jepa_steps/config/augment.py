@@ -12,20 +12,20 @@ class Augment(Settings):
     """Random resized crop and flip; the default is none."""
 
     crop_scale: Range = (1.0, 1.0)
-    """Share of the image area that is kept, [low, high]; 0.3 to 1 in I-JEPA on ImageNet."""
+    """Share of the image area that a crop keeps, [low, high]; 0.3 to 1 in I-JEPA on ImageNet."""
     crop_aspect: Range = (1.0, 1.0)
     """Width/height of the crop, [low, high]."""
     flip: Share = 0.0
-    """Probability of a horizontal flip; 0 where left and right matter, as in digits."""
+    """Probability of a horizontal flip. Set 0 where left and right matter, as in digits."""
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Colour jitter: pixel values are multiplied by a factor from [1 - x, 1 + x]."""
+    """Colour jitter: multiplies pixel values by a factor from [1 - x, 1 + x]."""
     contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Colour jitter: distances from the image's mean are multiplied by a factor from [1 - x, 1 + x]."""
+    """Colour jitter: multiplies distances from the image's mean by a factor from [1 - x, 1 + x]."""
     saturation: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Colour jitter: distances from grey are multiplied by a factor from [1 - x, 1 + x]."""
+    """Colour jitter: multiplies distances from grey by a factor from [1 - x, 1 + x]."""
     target: Literal["same", "own"] = "same"
-    """same: context and target are parts of one augmented image (I-JEPA). own: the target is an
-    augmentation of its own, with the same ranges; for objective.level pooled."""
+    """same: context and target come from one augmented image (I-JEPA). own: the target gets an
+    augmentation of its own, drawn from the same ranges; only for objective.level pooled."""
 
     @model_validator(mode="after")
     def _ranges(self) -> "Augment":

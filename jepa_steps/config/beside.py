@@ -8,35 +8,37 @@ from .base import Settings, Targets
 
 
 class TableBeside(Settings):
-    """A table with a row per sample, beside files that tell little of what they hold."""
+    """A table with one row per sample, beside files that hold few labels or none."""
 
     OWN_COLUMNS: ClassVar[tuple[str, ...]] = ()  # sources that targets can be columns or arrays of
     NO_TABLE: ClassVar[tuple[str, ...]] = ()  # sources that take no table
 
     table: str | None = None
-    """.csv, .tsv (also .gz) or .parquet with a row per sample. Rows are matched by name to files and to
-    arrays that come with names, to all others by order; prepare prints how."""
+    """.csv, .tsv (also .gz) or .parquet with one row per sample. Rows are matched by name to files and
+    to arrays that come with names. To all other samples they are matched by order. prepare prints which
+    way it used."""
     ids: str | None = None
-    """Column of the table that names samples: by their path below path, or by the file name alone, both
-    with or without the ending. null = find it by the usual names, such as path, file or id.
-    none: rows are matched by order."""
+    """Column of the table that names the samples. A name is the file's path below path, or its file name
+    alone; both work with or without the ending. null = look for a column with a usual name, such as
+    path, file or id. none = match rows by order."""
     on_unmatched: Literal["fail", "drop"] = "fail"
-    """Samples that no row of the table names: stop and name the first, or leave them out and list them.
-    Rows of the table without a sample are counted."""
+    """What to do with samples that no row of the table names. fail: stop and name the first. drop: leave
+    them out and list them. Rows of the table without a sample are counted."""
     label: str | None = None
-    """Column of the table that is the label, a class. null = what the source brings, such as class
-    folders; none = no label."""
+    """Column of the table that holds the label, a class. null = the label that the source brings, such
+    as class folders. none = no label."""
     group: str | None = None
-    """Column of the table with the unit that never crosses splits, such as donor. null = what the source
-    brings."""
+    """Column of the table with the unit that never crosses parts, such as donor. null = the groups that
+    the source brings."""
     split_column: str | None = None
-    """Column of the table with given parts, train, val or test, or nothing where the part is to be
-    drawn. null = what the source brings."""
+    """Column of the table with given parts: train, val or test. Samples with an empty value are divided
+    at random. null = the parts that the source brings."""
     targets: Targets = {}
-    """Columns of the table, or arrays of an .npz, that embeddings are asked for, one value per sample:
-    [age], or {age: numbers}, {age: classes} where it is not to be guessed which. Empty = unknown."""
+    """Columns of the table, or arrays of an .npz, with one value per sample, that probes predict from
+    embeddings. Write a list, [age], or state the type as well: {age: numbers} or {age: classes}. Without
+    a type, prepare infers it. Empty = none."""
     nuisances: Targets = {}
-    """The same, of what embeddings should not tell, such as a scanner."""
+    """Written like targets: columns that embeddings should not encode, such as a scanner."""
 
     @model_validator(mode="after")
     def _columns_have_a_table(self) -> Self:

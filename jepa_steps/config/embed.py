@@ -10,31 +10,34 @@ POOLING = r"(mean|max|class|concat|slices|last[1-9]\d?)"
 
 
 class Embed(Settings):
-    """From samples to stored embeddings."""
+    """How samples become stored embeddings."""
 
     pooling: Literal["mean", "max", "class"] = "mean"
-    """How token embeddings become one embedding per sample. class: the class token, which some published
-    encoders have."""
+    """How the token embeddings of a sample become one embedding. mean: their mean. max: their maximum
+    per dimension. class: the class token, which some published encoders have."""
     poolings: tuple[Annotated[str, Field(pattern=f"^(online-)?{POOLING}$")], ...] = ()
-    """Further ways, among which the probe chooses on val: max; class (left out where there is none);
-    concat (all tokens, one after another);
-    slices (means over all axes of the grid but the first, side by side: of clips, one for each time);
-    last4 or another number (token means of the last four blocks, side by side; of all blocks where there
-    are fewer). Floors of one vector have none. online-mean and the like: the same of the encoder
-    that saw the context, where the exported one is its moving average (kind ema_target); published work
-    finds the one better for some questions and the other for others."""
+    """Further ways of pooling; the probe chooses the best on val. max: the maximum. class: the class
+    token, left out where there is none. concat: all tokens, one after another. slices: for each place on
+    the first axis of the grid, the mean over all other axes, side by side; for clips this is one mean
+    per time. last4, or another number: token means of the last four blocks, side by side; of all blocks
+    where there are fewer. Floors whose embedding is a single vector have no poolings. online-mean and
+    the like: the same pooling of the encoder that saw the context, where the exported encoder is its
+    moving average (kind ema_target). In published work, each of these two encoders is better for some
+    questions."""
     batch_size: Annotated[int, Field(ge=1)] = 512
-    """Samples per forward pass; no influence on the result beyond rounding."""
+    """Samples per forward pass. It changes results by rounding only."""
     token_samples: Annotated[int, Field(ge=2)] = 512
-    """Samples of each part whose token embeddings are stored: the training ones for token
-    statistics, all for the attentive probe."""
+    """Samples per part whose token embeddings are stored. Token statistics use those of the training
+    part; the attentive probe uses those of all parts."""
     snapshot_samples: Annotated[int, Field(ge=2)] = 1024
-    """Samples of train and of val, at most, embedded by every snapshot, for statistics over training; of
-    train at least 10 a dimension where there are so many, for the ranks. Below 4 there are none."""
+    """Samples of train, and of val, that every snapshot embeds for statistics over training. For the
+    ranks it embeds at least 10 training samples per embedding dimension, if train has that many. With
+    fewer than 4 per dimension no ranks are given."""
     views: Annotated[int, Field(ge=2)] = 8
-    """Context masks under which the same sample is embedded, for LiDAR and alignment: one hidden block
-    of 30 to 50 % of the tokens, the same for every experiment."""
+    """Context masks per sample for LiDAR and alignment: the same sample is embedded under each of them.
+    A mask hides one block of 30 to 50 % of the tokens. The masks are the same for every experiment."""
     view_samples: Annotated[int, Field(ge=2)] = 512
-    """Training samples embedded under masks, by every snapshot; LiDAR of no more than dim is marked."""
+    """Training samples that every snapshot embeds under masks. LiDAR needs more samples than the
+    embedding has dimensions; the report marks it where there are too few."""
     threads: Annotated[int, Field(ge=1)] = 2
-    """CPU threads; part of the settings because sums depend on it to the bit."""
+    """CPU threads. This is a setting because the last bits of a sum depend on it."""

@@ -11,8 +11,8 @@ class Evaluate(Settings):
     """How predictions are judged. A kind of data that is predicted adds its own settings."""
 
     bootstrap: Annotated[int, Field(ge=100)] = 2000
-    """Resamples of the test units behind each 95 % interval."""
+    """Bootstrap resamples of the test units behind each 95 % interval."""
     seed: int = 0
-    """Seed of samples and resamples."""
+    """Seed of the samples and the resamples."""
     threads: Annotated[int, Field(ge=1)] = 1
-    """CPU threads; part of the settings because sums depend on it to the bit."""
+    """CPU threads. This is a setting because the last bits of a sum depend on it."""

@@ -35,22 +35,22 @@ class Experiment(Settings):
     dataset: str
     """Name of a data set."""
     modality: str
-    """Kind of data. Where it is left out, it is that of the data set; DVC, which cannot look it up,
-    needs it."""
+    """Kind of data. Left out, it is the kind of the data set. DVC cannot look that up, so for DVC it
+    must be written."""
     train: Settings
-    """How the encoder comes about."""
+    """The encoder, and how it is trained."""
     embed: Embed = Embed()
-    """How it is applied."""
+    """How samples become embeddings."""
     evaluate: Evaluate = Evaluate()
-    """How its predictions are judged."""
+    """How predictions are judged."""
     monitor: Monitor = Monitor()
-    """When it counts as collapsed."""
+    """Thresholds of the verdict."""
     rank: Rank = Rank()
-    """How its rank is measured."""
+    """How ranks of the embeddings are measured."""
     probe: Probe = Probe()
-    """How it is judged by labels."""
+    """How probes predict labels from the embeddings."""
     resources: Resources = Resources()
-    """Where it is trained; the result is the same everywhere."""
+    """Machines for training. The result is the same on all of them."""
 
 
 def _experiment(modality: str) -> type[Experiment]:

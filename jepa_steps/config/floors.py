@@ -25,8 +25,8 @@ class UntrainedModel(UntrainedEncoder):
     """Floor: a kind's trained architecture, whose settings are its ``model``, before training."""
 
     init: str | None = None
-    """null: random weights. The init of a trained run: the weights that it begins from. What training
-    added is the difference from this floor."""
+    """null = random weights. Or the init of a trained experiment: this floor then has the weights from
+    which that training starts. The difference between the two is what training added."""
 
     @property
     def kind(self) -> str:
@@ -40,9 +40,9 @@ class PcaEncoder(Settings):
     kind: ClassVar[str] = "pca"
 
     encoder: Literal["pca"]
-    """pca: a linear code of the sample's values."""
+    """pca: the first principal components of the sample's values."""
     dim: Annotated[int, Field(ge=1)]
-    """Components kept; choose the trained encoder's dim for a fair comparison."""
+    """Components to keep. For a fair comparison, take the trained encoder's dim."""
 
 
 class RawEncoder(Settings):
@@ -51,4 +51,4 @@ class RawEncoder(Settings):
     kind: ClassVar[str] = "raw"
 
     encoder: Literal["raw"]
-    """raw: no encoder."""
+    """raw: no encoder; the embedding is the normalised values of the sample."""

@@ -9,16 +9,17 @@ from .floors import UntrainedEncoder
 
 
 class PretrainedEncoder(Settings):
-    """Published weights of images or clips, judged as an encoder that is trained here is."""
+    """Published weights for images or clips, judged like an encoder that is trained here."""
 
     kind: ClassVar[str] = "pretrained"
 
     encoder: Literal["pretrained"]
     """pretrained: a model of transformers or timm, with the preprocessing that its folder states."""
     path: str
-    """Folder that save_pretrained of transformers, or timm's save_for_hf, wrote: config.json, weights as
-    .safetensors and, for transformers, preprocessor_config.json. Nothing is downloaded, no pickle is
-    read, and no code of the folder is run. Every key of the saved class must be there, and no other."""
+    """Folder written by save_pretrained of transformers or by save_for_hf of timm. It holds config.json,
+    weights as .safetensors and, for transformers, preprocessor_config.json. Nothing is downloaded, no
+    pickle is read, and no code of the folder is run. The weights must have every key of the saved class,
+    and no other."""
 
 
 class UntrainedPretrained(UntrainedEncoder):
@@ -27,23 +28,24 @@ class UntrainedPretrained(UntrainedEncoder):
     encoder: Literal["pretrained-untrained"]
     """pretrained-untrained: random initial weights."""
     path: str
-    """Folder of the published weights, of which config.json and the preprocessing are read."""
+    """Folder of the published weights. Only config.json and the preprocessing are read."""
 
 
 class ModuleEncoder(Settings):
-    """A PyTorch module of one's own, judged as an encoder that is trained here is. Running it runs its
+    """A PyTorch module of your own, judged like an encoder that is trained here. Running it runs its
     code: use only files and packages that you trust."""
 
     kind: ClassVar[str] = "module"
 
     encoder: Literal["module"]
-    """module: takes a batch of samples, float32 (B, ...), and gives embeddings (B, D), tokens (B, N, D)
-    or feature maps (B, D, h, w). Values are normalised as for encoders that are trained here."""
+    """module: takes a batch of samples, float32 (B, ...), and returns embeddings (B, D), tokens (B, N,
+    D) or feature maps (B, D, h, w). Values are normalised as for encoders that are trained here."""
     path: str | None = None
-    """Program that torch.export.save wrote (.pt2), with a batch of any size. Archives that hold pickles
-    or machine code are refused."""
+    """Program written by torch.export.save (.pt2) that accepts a batch of any size. Archives with
+    pickles or machine code are refused."""
     function: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")] | None = None
-    """package.module:function, called without arguments; it returns the module with its weights."""
+    """package.module:function. It is called without arguments and returns the module with its
+    weights."""
 
     @model_validator(mode="after")
     def _one_of_the_two(self) -> Self:
@@ -56,6 +58,6 @@ class PixelModule(ModuleEncoder):
     """The same for images (B, C, H, W) and clips (B, T, C, H, W)."""
 
     takes: Literal["normalised", "plain"] = "normalised"
-    """What the module takes. normalised: pixels as encoders that are trained here take them, with the
-    mean and standard deviation of the training part. plain: values of 0 to 1, which the module
-    normalises by itself."""
+    """Input of the module. normalised: pixels are normalised with the mean and standard deviation of the
+    training part, as for encoders that are trained here. plain: values of 0 to 1; the module normalises
+    them itself."""

@@ -13,13 +13,14 @@ class Masks(Settings):
     blocks: Annotated[int, Field(ge=1, le=16)] = 4
     """Target blocks per sample."""
     scale: Range = (0.15, 0.2)
-    """Share of the tokens a target block covers, [low, high]."""
+    """Share of the tokens that a target block covers, [low, high]."""
     aspect: Range = (0.75, 1.5)
     """Height/width of a target block, [low, high]."""
     context_scale: Range = (0.85, 1.0)
-    """Share of the tokens of the context block, before targets are taken out of it."""
+    """Share of the tokens that the context block covers, [low, high], before target blocks are removed
+    from it."""
     min_context: Annotated[float, Field(ge=0, le=0.5)] = 0.1
-    """Layouts that leave a smaller share of the tokens visible are redrawn."""
+    """A layout that leaves a smaller share of the tokens visible is drawn again."""
     first_blocks: Annotated[int, Field(ge=1, le=16)] | None = None
     """Curriculum: target blocks at the first step; null = blocks."""
     first_scale: Range | None = None

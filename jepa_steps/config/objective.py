@@ -11,37 +11,40 @@ class Objective(Settings):
     """What is minimised."""
 
     kind: Literal["ema_target", "vicreg", "ema_target+vicreg", "sigreg"] = "ema_target"
-    """ema_target: predict a stop-gradient EMA encoder (I-JEPA). vicreg: predict the same encoder,
-    kept from collapse by variance and covariance terms. The sum: C-JEPA. sigreg: predict the same
-    encoder, kept from collapse by pulling embeddings towards a standard normal (LeJEPA)."""
+    """ema_target: predict the output of a moving average (EMA) of the encoder, without gradient
+    (I-JEPA). vicreg: predict the output of the encoder itself; variance and covariance terms prevent
+    collapse. ema_target+vicreg: the sum of both (C-JEPA). sigreg: predict the output of the encoder
+    itself; a term that pulls embeddings towards a standard normal prevents collapse (LeJEPA)."""
     level: Literal["tokens", "pooled"] = "tokens"
-    """tokens: the predictor predicts hidden tokens. pooled: the mean of the context's embeddings is
-    compared with the mean of the whole target view's, without a predictor; vicreg and sigreg only."""
+    """tokens: the predictor predicts hidden tokens. pooled: there is no predictor; the mean of the
+    context's embeddings is compared with the mean of the whole target view's. pooled is for vicreg and
+    sigreg only."""
     pooling: Literal["mean", "mean+concat"] = "mean"
-    """What of the tokens is compared at level pooled. mean: their mean. mean+concat: beside it all
-    tokens one after another, behind a projector of their own, so that what happened where is kept, too;
-    takes a projector, and context and target that see all tokens."""
+    """How tokens are combined before level pooled compares them. mean: their mean. mean+concat: their
+    mean and, through a second projector, all tokens one after another; this keeps where something
+    happened as well. mean+concat needs a projector, and a context and a target that see all tokens."""
     projector: Annotated[int, Field(ge=2)] | None = None
-    """Width of a Linear-LayerNorm-GELU-Linear between embeddings and the terms of vicreg and sigreg;
-    it is not part of the exported encoder. null: none."""
+    """Width of a Linear-LayerNorm-GELU-Linear projector between the embeddings and the terms of vicreg
+    and sigreg. It is not part of the exported encoder. null = no projector."""
     distance: Literal["smooth_l1", "l1", "l2"] = "smooth_l1"
-    """Distance for ema_target; V-JEPA has l1."""
+    """Distance that ema_target minimises; V-JEPA uses l1."""
     ema_momentum: tuple[Share, Share] = (0.996, 1.0)
-    """EMA momentum of the target encoder at the first and last step; linear between."""
+    """EMA momentum of the target encoder at the first and at the last step; it changes linearly in
+    between."""
     invariance: Annotated[float, Field(ge=0)] = 25.0
-    """VICReg weight of the prediction error."""
+    """VICReg: weight of the prediction error."""
     variance: Annotated[float, Field(ge=0)] = 25.0
-    """VICReg weight of the variance hinge."""
+    """VICReg: weight of the variance hinge."""
     covariance: Annotated[float, Field(ge=0)] = 1.0
-    """VICReg weight of the covariance term."""
+    """VICReg: weight of the covariance term."""
     gamma: Annotated[float, Field(gt=0)] = 1.0
-    """Standard deviation below which the variance hinge acts."""
+    """VICReg: standard deviation below which the variance hinge acts."""
     eps: Annotated[float, Field(gt=0)] = 1e-4
-    """Added to the variance before the root."""
+    """VICReg: added to the variance before its root is taken."""
     sigreg: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Weight of the sigreg term; the prediction error has 1 - sigreg."""
+    """Weight of the sigreg term; the prediction error has the weight 1 - sigreg."""
     directions: Annotated[int, Field(ge=1)] = 256
-    """Random directions of a step onto which sigreg projects embeddings."""
+    """Random directions per step on which sigreg projects the embeddings."""
 
     @model_validator(mode="after")
     def _combinations(self) -> "Objective":
@@ -68,30 +71,31 @@ class Objective(Settings):
 
 
 class Optimizer(Settings):
-    """How the objective is minimised; schedules move with each optimizer step."""
+    """How the objective is minimised. Schedules advance with each optimizer step."""
 
     kind: Literal["adamw", "adam", "sgd", "lamb", "muon"] = "adamw"
-    """adamw: the default. adam: without decay. sgd: with Nesterov-free momentum. lamb: for batches of
-    many thousands. muon: orthogonalised momentum for the matrices inside transformer blocks, adamw
-    for the rest."""
+    """adamw: the default. adam: without weight decay. sgd: with classical momentum, not Nesterov's.
+    lamb: for batches of many thousands. muon: orthogonalised momentum for the matrices inside
+    transformer blocks, adamw for all other weights."""
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-4
     """Peak learning rate."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """Shape of the decay after warm-up."""
+    """Shape of the learning rate's decay after the warm-up."""
     min_lr_ratio: Share = 0.01
-    """Final learning rate over the peak; unused by the constant schedule."""
+    """Final learning rate divided by the peak; the constant schedule does not use it."""
     warmup: Share = 0.1
-    """Share of the steps spent warming up linearly."""
+    """Share of the steps in which the learning rate rises linearly."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Decoupled decay of matrices at the first step; biases, norms and tokens are exempt."""
+    """Decoupled weight decay of matrices at the first step. Biases, norms and tokens do not decay."""
     final_weight_decay: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Decay at the last step, half a cosine away (I-JEPA: 0.04 to 0.4); null = constant."""
+    """Weight decay at the last step, reached along half a cosine (I-JEPA: from 0.04 to 0.4). null =
+    weight decay stays constant."""
     betas: tuple[Share, Share] = (0.9, 0.999)
-    """Moment decay rates of adamw, adam and lamb."""
+    """Decay rates of the moments in adamw, adam and lamb."""
     momentum: Share = 0.9
     """Momentum of sgd and muon."""
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
-    """Gradients are scaled down to this global norm."""
+    """Largest global gradient norm; larger gradients are scaled down to it."""
 
     @model_validator(mode="after")
     def _adam_does_not_decay(self) -> "Optimizer":

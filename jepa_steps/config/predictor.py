@@ -9,18 +9,19 @@ from .base import AttentionSettings
 
 
 class Predictor(AttentionSettings):
-    """Masked predictor; narrower than the encoder so that the encoder does the work."""
+    """Masked predictor. It is narrower than the encoder, so that the encoder does the work."""
 
     dim: Annotated[int, Field(ge=4, multiple_of=4)] | None = None
     """Width; a multiple of 4 and of heads. null = half of the encoder's, as in I-JEPA."""
     depth: Annotated[int, Field(ge=1)] | None = None
-    """Blocks. null = half of the encoder's."""
+    """Transformer blocks. null = half of the encoder's."""
     heads: Annotated[int, Field(ge=1)] | None = None
-    """Attention heads. null = the encoder's."""
+    """Attention heads. null = as many as the encoder's."""
     context: Literal["per_block", "shared"] = "per_block"
-    """per_block: the context's tokens go through the predictor anew with each target block (I-JEPA).
-    shared: once for all blocks, without seeing mask tokens, and every block attends to them; cheaper the
-    more blocks there are, and another function: weights trained with one are of no use to the other."""
+    """per_block: for each target block, the context's tokens pass through the predictor again (I-JEPA).
+    shared: the context's tokens pass once, without seeing mask tokens, and every target block attends to
+    them. The more target blocks there are, the cheaper shared is in comparison. The two are different
+    functions: weights trained with one cannot be used with the other."""
 
 
 P = TypeVar("P", bound=AttentionSettings)

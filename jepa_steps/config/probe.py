@@ -22,18 +22,19 @@ class Probe(Settings):
         10.0,
         100.0,
     )
-    """Inverse regularisation strengths swept on the validation part."""
+    """Inverse regularisation strengths of the logistic probe; the best is chosen on val."""
     knn_k: Annotated[int, Field(ge=1)] = 20
-    """Neighbours of the weighted kNN (cosine, temperature 0.07)."""
+    """Neighbours of the weighted kNN (cosine similarity, temperature 0.07)."""
     few_labels: tuple[Annotated[int, Field(ge=1)], ...] = (1, 5, 10, 100)
-    """Labels a class in the few-label probes; sizes a class cannot fill are left out."""
+    """Labels per class in the few-label probes. A number that some class cannot fill is left out."""
     few_draws: Annotated[int, Field(ge=1)] = 10
-    """Random label subsets for each size; the same ones for every experiment on a data set."""
+    """Random label subsets per number of labels. They are the same for every experiment on a data
+    set."""
     attentive: bool = False
-    """Also train an attentive probe on the stored token embeddings; a few seconds to minutes."""
+    """Also train an attentive probe on the stored token embeddings. This takes seconds to minutes."""
     max_train: Annotated[int, Field(ge=10)] = 50_000
-    """Training embeddings used by the probes, at most."""
+    """Largest number of training embeddings that the probes use."""
     bootstrap: Annotated[int, Field(ge=100)] = 2000
-    """Resamples of the test groups behind each 95 % interval."""
+    """Bootstrap resamples of the test groups behind each 95 % interval."""
     seed: int = 0
-    """Seed of subsets and resamples."""
+    """Seed of the label subsets and the resamples."""

@@ -14,65 +14,72 @@ class JepaRun(Settings):
     kind: ClassVar[str] = "jepa"
 
     encoder: str
-    """Name of what is trained; each kind of data has its own."""
+    """What is trained; each kind of data has its own name for it."""
     seed: int = 0
-    """Seed of weights and of everything that is drawn in training."""
+    """Seed of the weights and of everything that training draws at random."""
     init: str | None = None
-    """Folder whose encoder training begins from, instead of random weights: one that train wrote
-    (results/train/NAME), or, for images, an IJepaModel that transformers saved. model must be its
-    architecture. Pixels are normalised as the start's were. Position codes are interpolated where the
-    grid of tokens is another. Only the encoder is taken; the predictor begins anew. Its floor is an
-    untrained encoder with the same init."""
+    """Folder of the encoder from which training starts, instead of random weights: one that train wrote
+    (results/train/NAME), or, for images, an IJepaModel that transformers saved. model must describe its
+    architecture. Pixels are normalised as they were for that encoder. Where the grid of tokens differs,
+    position codes are interpolated. Only the encoder is taken; the predictor starts with random weights.
+    The floor to compare with is an untrained encoder with the same init."""
     steps: Annotated[int, Field(ge=0)] = 10_000
-    """Optimizer steps, at least 10 so that the snapshots fall on different steps; steps * batch_size
-    / training samples = epochs. 0, with init: the start as it is."""
+    """Optimizer steps; at least 10, so that the snapshots fall on different steps. Epochs = steps *
+    batch_size / training samples. 0, with init: the encoder of init as it is."""
     batch_size: Annotated[int, Field(ge=2)] = 256
-    """Samples an optimizer step, over all ranks together."""
+    """Samples per optimizer step, over all ranks together."""
     objective: Objective = Objective()
     """What is minimised."""
     optimizer: Optimizer = Optimizer()
-    """How."""
+    """How it is minimised."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Autocast type; auto = bf16 on GPUs that have it, fp32 elsewhere. fp16 scales the loss."""
+    """Autocast type. auto = bf16 on GPUs that have it, fp32 elsewhere. With fp16 the loss is scaled."""
     tf32: bool = False
-    """Let GPUs multiply fp32 matrices in TF32: faster, about three decimal digits."""
+    """Multiply fp32 matrices in TF32 on GPUs. This is faster and keeps about three decimal digits."""
     deterministic: bool = False
-    """On GPUs, take kernels that sum in a fixed order: a run repeated or resumed on the same type of
-    card then gives the same bytes, more slowly. On CPUs it always does."""
+    """On GPUs, use kernels that sum in a fixed order. A run that is repeated or resumed on the same type
+    of card then gives the same bytes, but is slower. On CPUs it always gives the same bytes."""
     accumulate: Annotated[int, Field(ge=1)] = 1
-    """Pieces a batch is computed in, to save memory; the gradient is the whole batch's, for the
-    variance and covariance terms, too (at the price of a second forward pass)."""
+    """Pieces per batch, computed one after another to save memory. The gradient is that of the whole
+    batch, also for the variance and covariance terms (these cost a second forward pass)."""
     recompute: bool = False
-    """Recompute each block's activations in the backward pass: less memory, about a third slower."""
+    """Compute each block's activations again in the backward pass. This saves memory and is about a
+    third slower."""
     compile: bool = False
-    """torch.compile each transformer block; worth it on GPUs."""
+    """Apply torch.compile to each transformer block. This pays off on GPUs."""
     shard: bool = False
-    """Shard weights, gradients and optimizer state over the ranks (FSDP2) instead of copying them."""
+    """Shard weights, gradients and optimizer state over the ranks (FSDP2) instead of copying them to
+    each rank."""
     skip_limit: Annotated[int, Field(ge=1)] = 20
-    """Steps in a row that may be skipped for NaN or infinity before training stops."""
+    """Training stops after this many steps in a row that gave NaN or infinity; such steps are
+    skipped."""
     diverged: Annotated[float, Field(gt=1)] = 10.0
-    """Training stops when the loss of a log interval exceeds this multiple of the first one's."""
+    """Training stops when the loss of a log interval is more than this many times that of the first
+    interval."""
     stop_on: tuple[
         Literal["collapse", "positional collapse", "dimensional collapse", "rank-k collapse"], ...
     ] = ()
-    """Verdicts that end training, with exit code 76, once 3 rows of metrics.csv in a row show them
-    after a tenth of the steps; the monitor's default thresholds hold."""
+    """Verdicts that end training, with exit code 76. Training ends once 3 rows of metrics.csv in a row
+    show such a verdict, after the first tenth of the steps. The monitor's default thresholds apply."""
     validate_every: Annotated[int, Field(ge=1)] = 500
-    """Steps between validations: loss on val, effective rank, kNN where there are labels."""
+    """Steps between validations. A validation measures the loss on val, the effective rank and, where
+    there are labels, kNN accuracy."""
     validation_samples: Annotated[int, Field(ge=16)] = 2048
-    """Training samples (and val samples), at most, that a validation embeds; of training at least 10 a
-    dimension of the encoder where there are so many, for the rank. Below 4 there is none."""
+    """Largest number of training samples, and of val samples, that a validation embeds. For the rank it
+    embeds at least 10 training samples per dimension of the encoder, if train has that many. With fewer
+    than 4 per dimension no rank is given."""
     select: Literal["last", "rank", "knn", "loss"] = "last"
-    """The encoder that is exported: the last, or the best validation by effective rank, kNN or loss;
-    validations that look collapsed never win. All the bests are in best.safetensors."""
+    """Which encoder is exported. last: the last. rank, knn, loss: the one whose validation has the best
+    effective rank, kNN accuracy or loss. A validation that looks collapsed is never chosen.
+    best.safetensors holds the best encoder by each of these three."""
     keep_checkpoints: Annotated[int, Field(ge=1)] = 2
-    """Resume checkpoints kept, the newest first."""
+    """Number of resume checkpoints to keep; older ones are deleted."""
     threads: Annotated[int, Field(ge=1)] = 2
-    """CPU threads of one process; part of the settings because sums depend on it to the bit."""
+    """CPU threads per process. This is a setting because the last bits of a sum depend on it."""
     log_every: Annotated[int, Field(ge=1)] = 50
-    """Steps averaged into one row of metrics.csv."""
+    """Steps that are averaged into one row of metrics.csv."""
     watch_every: Annotated[int, Field(ge=1)] = 5
-    """Steps between looks at the batch's embeddings, whose statistics are in metrics.csv."""
+    """Steps between measurements of the batch's embeddings. metrics.csv holds their statistics."""
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     """Steps between resume checkpoints."""
 

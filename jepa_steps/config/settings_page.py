@@ -37,8 +37,20 @@ BLOCKS: dict[str, type[BaseModel]] = {
 }
 HEAD = """# Every setting
 
-Blocks of a config: data sets and training by kind of data, then what all kinds share; `train` to
-`resources` stand below `experiments.NAME`. Made by `python -m jepa_steps.config settings`.
+Every block of a config, one table per block. First come data sets and training by kind of data, then the
+blocks that all kinds share. `train` to `resources` stand below `experiments.NAME`. Made by
+`python -m jepa_steps.config settings`.
+
+Words that recur:
+
+- *Parts* are train, val and test; *given parts* are those that the source brings. An *earlier part* is
+  train for val, and train or val for test.
+- A *share* is a number from 0 to 1.
+- *Labels* and *targets* are what probes predict from embeddings. *Nuisances* are what embeddings should
+  not encode.
+- A *floor* is something simple to compare a trained encoder with, such as an untrained encoder.
+- *Sound* runs are runs without a fault, on which the thresholds of `monitor` were tried.
+- The *manifest* is the file in which `prepare` lists what it found and what it left out.
 """
 
 

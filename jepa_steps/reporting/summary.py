@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..metrics.comparison import FEWEST_GROUPS
+from . import words
 from .blocks import leaks
 from .grouping import Row, dig
 from .standing import GUESSES, MEASURES
@@ -22,7 +23,7 @@ _COMPARED = {
 
 
 def summary_row(row: Row) -> dict[str, Any]:
-    """One flat row: means over seeds; intervals of the linear probe and of 10 labels a class."""
+    """One flat row: means over seeds; intervals of the linear probe and of 10 labels per class."""
     verdicts = list(dict.fromkeys(e["monitor"]["verdict"] for e in row.members))
     values: dict[str, Any] = {
         "experiment": row.name,
@@ -60,7 +61,8 @@ def markdown(rows: list[Row], standings: list[dict[str, Any]], how: list[str]) -
         rows: with the guesses among them.
     """
     head = ["experiment", "verdict", "linear probe", "10 labels", "kNN", "eff. rank", "n test"]
-    lines = _aligned(head, [_guess(row) if row.kind in GUESSES else _line(row) for row in rows])
+    table = [_guess(row) if row.kind in GUESSES else _line(row, standings) for row in rows]
+    lines = _aligned(head, table)
     lines += ["", "Test accuracy in % with 95 % intervals."]
     lines += [f"- **LEAK** in {_plain(folder)}: {_plain(text)}." for folder, text in leaky(rows)]
     for one in standings:
@@ -86,11 +88,13 @@ def leaky(rows: list[Row]) -> list[tuple[str, str]]:
     return list(dict.fromkeys((folder, text) for folder, texts in found for text in texts))
 
 
-def _line(row: Row) -> list[str]:
+def _line(row: Row, standings: list[dict[str, Any]]) -> list[str]:
+    """Of a judged row the title of its card, which knows the floors."""
     flat = summary_row(row)
+    verdict = words.card(row, standings)["title"].lower() if row.trained else flat["verdict"]
     rank = "–" if flat["effective_rank"] is None else f"{flat['effective_rank']:.1f} of {flat['dim']:g}"
     shares = [_percent(flat, name) for name in ("logistic", "few10", "knn")]
-    return [row.label, flat["verdict"], *shares, rank, str(flat["n_test"] or "–")]
+    return [row.label, verdict, *shares, rank, str(flat["n_test"] or "–")]
 
 
 def _guess(row: Row) -> list[str]:
@@ -147,9 +151,9 @@ def intervals(rows: list[Row]) -> list[str]:
         )
     measures = " and ".join(MEASURES.values())
     lines.append(
-        f"beats / ties / below, with {measures}: paired on the same test samples; the 95 % interval of "
-        "the difference (in points) excludes 0, and the p value, adjusted by Holm's method over all "
-        "comparisons of this report, is below 0.05; ties where neither holds. undecided: only one of "
+        f"Comparisons, with {measures}, are paired on the same test samples. beats / below: the 95 % "
+        "interval of the difference (in points) excludes 0, and the p value is below 0.05 after Holm's "
+        "adjustment over all comparisons of this report. ties: neither holds. undecided: only one of "
         f"the two holds, or test has fewer than {FEWEST_GROUPS} groups."
     )
     return lines

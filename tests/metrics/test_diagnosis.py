@@ -86,6 +86,8 @@ def test_remedies_are_valid_changes_of_the_runs_own_settings(name, run):
         untried = finding.remedy and finding.name not in FOLLOWED
         assert (UNTRIED in finding.advice) == bool(untried)
         if finding.remedy == {}:
+            if finding.name == "initial weights":  # of what was not trained here
+                continue
             assert finding.name.startswith("nuisance") or finding.name in NONE_KNOWN
             assert run not in SETTINGS or "No setting is known" in finding.advice
             continue

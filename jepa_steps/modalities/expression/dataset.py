@@ -24,53 +24,57 @@ def type_name(value: Any) -> Any:
 
 
 class Keys(Settings):
-    """Names of annotation columns. null = find it by the usual names, and say which; none = do
-    without."""
+    """Names of annotation columns. null = look for a column with a usual name and print which was found.
+    none = use no column."""
 
     perturbation: str | None = None
-    """What was done to the cell: perturbation, condition, target_gene, gene, guide_identity or
-    perturbation_name."""
+    """What was done to the cell. Usual names: perturbation, condition, target_gene, gene, guide_identity
+    or perturbation_name."""
     dose: str | None = None
-    """Dose, 1+1 for a combination, with a unit or without: dose, dose_val or dose_value. Without it
-    every dose is 1."""
+    """Dose, with or without a unit; 1+1 for a combination. Usual names: dose, dose_val or dose_value.
+    Without this column every dose is 1."""
     unit: str | None = None
-    """Unit of the dose: dose_unit or dose_units. Doses in several units of one kind (nM and uM) are
-    converted to the one that most cells have."""
+    """Unit of the dose. Usual names: dose_unit or dose_units. Where doses have several units of one kind
+    (nM and uM), they are converted to the unit that most cells have."""
     type: str | None = None
-    """CRISPRi, CRISPRa, CRISPRko, drug, ...: perturbation_type."""
+    """Type of the perturbation: CRISPRi, CRISPRa, CRISPRko, drug, ... Usual name: perturbation_type."""
     context: str | None = None
-    """Cell line or type: cell_type, cell_line or celltype. Without it all cells share one."""
+    """Cell line or cell type. Usual names: cell_type, cell_line or celltype. Without this column all
+    cells share one context."""
     batch: str | None = None
-    """What was measured together: batch, gem_group, gemgroup or plate. Without it, all share one."""
+    """Which cells were measured together. Usual names: batch, gem_group, gemgroup or plate. Without this
+    column all cells share one batch."""
     gene: str | None = None
-    """Column of the gene table that perturbations are named by; index = the table's index. null = the
-    one of index, gene_name, gene_symbol, gene_symbols, feature_name and symbol that knows most of
-    them."""
+    """Column of the gene table whose names the perturbations use; index = the table's index. null =
+    whichever of index, gene_name, gene_symbol, gene_symbols, feature_name and symbol contains most of
+    the perturbed genes."""
 
 
 class ExpressionSplit(Settings):
-    """What is new in val and test. Controls are divided within each context and batch."""
+    """What is new in val and test. Control cells are divided within each context and batch."""
 
     kind: Literal["perturbation", "combination", "context", "batch", "cell"] = "perturbation"
-    """perturbation: genes never perturbed in training, alone or in a combination. combination: new
-    combinations of perturbed genes. context, batch: whole contexts or batches. cell: random cells of
-    seen perturbations, which measures recall, not prediction."""
+    """What val and test hold that training does not. perturbation: genes that are never perturbed in
+    training, alone or in a combination. combination: new combinations of perturbed genes. context,
+    batch: whole contexts or batches. cell: random cells of perturbations that training has seen; this
+    measures recall, not prediction."""
     val: Share = 0.15
-    """Share of the units (genes, combinations, contexts, batches, cells) used to choose settings."""
+    """Share of the units (genes, combinations, contexts, batches, cells) that val gets, for choosing
+    settings."""
     test: Share = 0.15
-    """Share of the units used once, to report."""
+    """Share of the units that test gets, to be used once, for the report."""
     val_units: tuple[str, ...] = ()
     """Units of val by name, instead of a share."""
     test_units: tuple[str, ...] = ()
     """Units of test by name, instead of a share."""
     unseen_genes: Share = 0.0
-    """With kind combination: share of the genes kept out of training altogether, half of them for val,
-    so that combinations with 0 and 1 genes seen are tested too (the simulation split of GEARS, Roohani
-    et al. 2023, takes 0.25)."""
+    """With kind combination: share of the genes that training never sees perturbed; half of them go to
+    val. With these, combinations with 0 and 1 seen genes are tested as well. The simulation split of
+    GEARS (Roohani et al. 2023) uses 0.25."""
     seed: int = 0
-    """Seed of the draw."""
+    """Seed of the random split."""
     allow_leaky: bool = False
-    """Accept kind cell, whose audit fails: a look-up of the training mean wins it."""
+    """Allow kind cell although its audit fails: a look-up table of training means wins on it."""
 
     @model_validator(mode="after")
     def _is_honest_and_leaves_training_data(self) -> "ExpressionSplit":
@@ -92,17 +96,17 @@ class ExpressionSplit(Settings):
 
 
 class KnockDown(Settings):
-    """Leave out cells and perturbations whose target is still expressed; the residual is the target's
-    normalised expression over its mean in training controls of the same context. Knock-downs and
-    knock-outs only; targets that are not measured cannot be judged and stay. The thresholds are those
-    of cell-load."""
+    """Leave out cells and perturbations whose target is still expressed. The residual is the target's
+    normalised expression divided by its mean in training controls of the same context. This applies to
+    knock-downs and knock-outs only. Targets that are not measured cannot be judged; they stay. The
+    default thresholds are those of cell-load."""
 
     perturbation_residual: Annotated[float, Field(gt=0, le=1)] = 0.3
-    """Highest mean residual of a perturbation in a part (train, val or test)."""
+    """Highest mean residual that a perturbation may have in a part (train, val or test)."""
     cell_residual: Annotated[float, Field(gt=0)] = 0.5
-    """Highest residual of a cell."""
+    """Highest residual that a cell may have."""
     min_cells: Annotated[int, Field(ge=1)] = 30
-    """Fewest cells of a perturbation that may remain in a part."""
+    """Fewest cells that must remain of a perturbation in a part."""
 
 
 LOG_MOST = 20.0  # no logarithm of expression is above it: log1p of the largest 10x count is under 16
@@ -122,87 +126,97 @@ def _check_pattern(text: str) -> None:
 
 
 class ExpressionDataset(Settings):
-    """Perturb-seq: read in row blocks, labelled, split, normalised by training cells, stored as CSR."""
+    """Perturb-seq. Data are read in blocks of rows, labelled, split, normalised with statistics of the
+    training cells, and stored as CSR."""
 
     source: Literal["h5ad", "mtx", "npz", "csv", "sachs"]
-    """h5ad: AnnData's file. mtx: folder of matrix.mtx, barcodes.tsv and features.tsv (10x), .gz too.
-    npz: X, or data, indices, indptr and shape (CSR), beside genes and one array an annotation. csv: one
-    row a cell, its name first; columns of annotations by their keys, all others are genes. sachs: 7,466
-    T cells, eight perturbations, 11 proteins (Sachs et al. 2005), out of the package cdt."""
+    """h5ad: a file of AnnData. mtx: a folder with matrix.mtx, barcodes.tsv and features.tsv (10x), .gz
+    too. npz: X, or data, indices, indptr and shape (CSR), beside genes and one array per annotation.
+    csv: one row per cell, its name first; the columns that keys names are annotations, all others are
+    genes. sachs: 7,466 T cells, eight perturbations, 11 proteins (Sachs et al. 2005), from the package
+    cdt."""
     path: str
     """File or folder to read; for sachs, the data card."""
     cells: str | None = None
-    """CSV of annotations, cell name first, for mtx, npz and csv. null = cells.csv, obs.csv or
+    """CSV of annotations, cell name first, for sources mtx, npz and csv. null = cells.csv, obs.csv or
     metadata.csv in a mtx folder."""
     layer: str = "X"
-    """Which matrix of an .h5ad: X, raw, or the name of a layer."""
+    """Matrix of an .h5ad to read: X, raw, or the name of a layer."""
     keys: Keys = Keys()
     """Names of the annotation columns."""
     targets: Targets = {}
-    """Further columns that embeddings are asked for beside the perturbation, such as {cell_type: auto,
-    age: numbers}, or a list of names. classes: linear, neighbour and few-label probes. numbers: ridge
-    regression. auto: numbers where all values are numbers, some of them fractions or more than 20
-    different; prepare says which."""
+    """Columns besides the perturbation that probes predict from embeddings. Write {cell_type: auto, age:
+    numbers}, or a list of names. classes: linear, neighbour and few-label probes. numbers: ridge
+    regression. auto: numbers if all values are numbers and either some are fractions or more than 20
+    differ; prepare prints the choice."""
     nuisances: Targets = {}
-    """The same, of what embeddings should not tell, such as a donor."""
+    """Written like targets: columns that embeddings should not encode, such as a donor."""
     control: Texts = ()
-    """Labels of unperturbed cells, * for any text. Empty = the usual ones: control, ctrl,
+    """Labels of unperturbed cells; * stands for any text. Empty = the usual ones: control, ctrl,
     non-targeting, NT, NegCtrl*, unperturbed, DMSO, vehicle."""
     delimiter: Annotated[str, Field(min_length=1)] = "auto"
-    """What joins the names of a combination, any text, or none. auto: + ; , _ | & : / - || __ or the
-    word and, where every part is known (a gene of the table, perturbed alone, or a control) or, with
-    +, the doses or types are of as many parts."""
+    """Text that joins the names of a combination, or none. auto: + ; , _ | & : / - || __ or the word
+    and. With auto, a label is split only where every name is known: a gene of the table, a gene
+    perturbed alone, or a control. With +, a label is also split where its doses or types have as many
+    parts."""
     label_pattern: str | None = None
-    """How a label reads: a regular expression of the whole label with the named part perturbation, and
-    dose, unit or type where the label says them. What stands outside of these parts is left out: with
-    (?P<perturbation>.+)_g\\d+ the guides TP53_g1 and TP53_g2 are of one perturbation. With a delimiter
-    of yours, each of the joined names is matched by itself. Labels of controls need not match."""
+    """How labels are written: a regular expression that matches the whole label. It has the named group
+    perturbation and, where labels state them, dose, unit or type. Text outside these groups is ignored:
+    with (?P<perturbation>.+)_g\\d+ the guides TP53_g1 and TP53_g2 are of one perturbation. If you also
+    set delimiter, each of the joined names is matched alone. Labels of controls need not match."""
     ignore_case: bool = False
-    """Take names that differ in case alone for one."""
+    """Treat names that differ only in case as one name."""
     perturbation_type: Annotated[PerturbationType | None, BeforeValidator(type_name)] = None
-    """Type of all perturbations where no column tells it; null = unspecified."""
+    """Type of all perturbations where no column states it; null = unspecified."""
     input: Literal["auto", "counts", "normalised", "log"] = "auto"
-    """counts: integers, scaled to target_sum, then log1p. normalised: log1p only. log: kept. auto:
-    counts where training cells hold integers only, log where their maximum is below 20."""
+    """What the values are. counts: integers, which are scaled to target_sum and then transformed by
+    log1p. normalised: transformed by log1p only. log: kept as they are. auto: counts if training cells
+    hold integers only, log if their maximum is below 20."""
     target_sum: Annotated[float, Field(gt=0)] | None = 1e4
-    """Total of a cell of counts after scaling; null = the median total of training cells."""
+    """Total to which a cell's counts are scaled; null = the median total of training cells."""
     n_variable_genes: Annotated[int, Field(ge=1)] = 5000
-    """Genes kept for their normalised dispersion in training cells (Satija et al. 2015, as in Seurat),
-    or all if there are no more; perturbed genes are kept beside them. 5000 is what GEARS and scGPT are
-    measured with."""
+    """Genes to keep: those with the highest normalised dispersion in training cells (Satija et al. 2015,
+    as in Seurat), or all genes if there are no more. Perturbed genes are kept as well. GEARS and scGPT
+    are evaluated with 5000."""
     variable_gene_bins: Annotated[int, Field(ge=1)] = 20
     """Bins of mean expression within which dispersions are normalised."""
     min_cells: Annotated[int, Field(ge=1)] = 20
-    """Fewest cells of a perturbation; the mean of fewer is mostly noise."""
+    """Fewest cells per perturbation. The mean of fewer cells is mostly noise."""
     on_few_cells: Literal["fail", "drop"] = "drop"
-    """A perturbation with fewer cells: stop, or leave it out and list it."""
+    """What to do with a perturbation that has fewer cells. fail: stop. drop: leave it out and list
+    it."""
     min_genes: Annotated[int, Field(ge=1)] = 1
-    """Cells that express fewer genes are left out and counted; a cell of zeros cannot be scaled."""
+    """Fewest genes that a cell must express. Cells with fewer are left out and counted; a cell of zeros
+    cannot be scaled."""
     knock_down: KnockDown | None = None
-    """Filter by the target's own expression; null = none."""
+    """Filter by the expression of the perturbed gene; null = no filter."""
     duplicate_genes: Literal["fail", "drop"] = "fail"
-    """A gene name that stands twice: stop, or keep its first column."""
+    """What to do where a gene name occurs twice. fail: stop. drop: keep its first column."""
     on_copies: Literal["fail", "drop"] = "fail"
-    """Cells of val and test whose expression equals a training cell's in every value: stop, or leave
-    them out. Cells with fewer than 20 expressed genes are not compared."""
+    """What to do with cells of val and test whose expression equals that of a training cell in every
+    value. fail: stop. drop: leave them out. Cells with fewer than 20 expressed genes are not
+    compared."""
     unlabelled: Literal["fail", "drop"] = "fail"
-    """Cells without a perturbation label."""
+    """What to do with cells that have no perturbation label. fail: stop. drop: leave them out."""
     unknown_type: Literal["fail", "drop", "unk"] = "fail"
-    """Cells with a type that has no meaning here: stop, leave them out, or call the type unknown."""
+    """What to do with cells whose type is not one of the known ones. fail: stop. drop: leave them out.
+    unk: call the type unknown."""
     unknown_dose: Literal["fail", "drop"] = "fail"
-    """Cells whose dose is not a positive number, or not one a gene."""
+    """What to do with cells whose dose is not a positive number, or that do not have one dose per gene.
+    fail: stop. drop: leave them out."""
     unknown_gene: Literal["fail", "drop", "unk"] = "unk"
-    """Cells of val and test with a gene never perturbed in training: stop, leave them out, or give the
-    gene the code unknown, beside its features."""
+    """What to do with cells of val and test whose gene is never perturbed in training. fail: stop. drop:
+    leave them out. unk: give the gene the code unknown, together with its features."""
     gene_features: Literal["none", "pca", "file"] = "pca"
-    """What describes a perturbed gene beside its own code, so that one never perturbed in training has a
-    meaning: its principal component loadings over training cells, or a table."""
+    """Features of a perturbed gene, given to the model with the gene's own code. They describe genes
+    that are never perturbed in training. pca: the gene's principal component loadings over training
+    cells. file: a table. none: no features."""
     gene_feature_dim: Annotated[int, Field(ge=1)] = 32
-    """Principal components; ignored with a table."""
+    """Principal components per gene; ignored with gene_features file."""
     gene_features_path: str | None = None
     """CSV of numbers, gene name first; only for gene_features file."""
     dense_limit: Annotated[int, Field(ge=0)] = 256
-    """MiB up to which the store holds a dense copy as well, which reads faster."""
+    """Largest size in MiB at which the store also holds a dense copy, which is faster to read."""
     split: ExpressionSplit = ExpressionSplit()
     """How cells are divided into train, val and test."""
 

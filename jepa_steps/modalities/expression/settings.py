@@ -15,13 +15,14 @@ class Evaluate(Evaluation):
     """How predictions for held-out perturbations are judged."""
 
     controls: Annotated[int, Field(ge=1)] = 512
-    """Control cells of a context, at most, whose predictions are averaged."""
+    """Largest number of control cells per context whose predictions are averaged."""
     readout_cells: Annotated[int, Field(ge=16)] = 50_000
-    """Training cells, at most, on which the readout from embeddings to expression is fitted."""
+    """Largest number of training cells on which the readout from embeddings to expression is fitted."""
     halvings: Annotated[int, Field(ge=1)] = 20
-    """Random halvings of a perturbation's test cells behind the ceiling."""
+    """Random halvings of a perturbation's test cells, from which the ceiling is estimated."""
     cells: Annotated[int, Field(ge=2)] = 200
-    """Cells of a perturbation, at most, in an energy distance, on 50 principal components."""
+    """Largest number of cells per perturbation in an energy distance, which is measured on 50 principal
+    components."""
 
 
 Dataset = ExpressionDataset

@@ -15,23 +15,23 @@ class ExpressionModel(AttentionSettings):
     """Gene tokenizer and transformer."""
 
     tokenizer: Literal["modules", "mlp"] = "modules"
-    """modules: a token is a linear map of genes that vary together, and sees no other gene. mlp: all
-    genes to all tokens through two hidden layers."""
+    """How genes become tokens. modules: each token is a linear map of a group of genes that vary
+    together; it sees no other gene. mlp: two hidden layers map all genes to all tokens."""
     tokens: Annotated[int, Field(ge=1)] = 64
-    """Tokens of a cell."""
+    """Tokens per cell."""
     hidden: Annotated[int, Field(ge=2)] = 2048
-    """First hidden width of mlp; the second is half of it."""
+    """Width of the first hidden layer of mlp; the second has half of it."""
     linear_path: bool = False
-    """With mlp: add a linear map of all genes to the tokens, so that an embedding can say what principal
-    components say. Tokens of modules are linear maps themselves."""
+    """With mlp: add a linear map of all genes to the tokens, so that embeddings can express what
+    principal components express. Tokens of modules are linear maps anyway."""
     dim: Annotated[int, Field(ge=4, multiple_of=4)] = 256
     """Embedding width D; a multiple of 4 (position codes) and of heads."""
     depth: Annotated[int, Field(ge=0)] = 4
-    """Encoder blocks; 0 with one token, to which a block has nothing to add that mlp has not."""
+    """Transformer blocks of the encoder. Set 0 with a single token: a block then adds nothing to mlp."""
     heads: Annotated[int, Field(ge=1)] = 8
     """Attention heads."""
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
-    """Hidden width of a block's MLP over dim."""
+    """Hidden width of a block's MLP divided by dim."""
 
     @model_validator(mode="after")
     def _linear_path_is_of_mlp(self) -> "ExpressionModel":
@@ -44,15 +44,17 @@ class ExpressionModel(AttentionSettings):
 
 
 class CellPredictor(AttentionSettings):
-    """Predictor of the tokens of perturbed cells, or of hidden genes."""
+    """Predicts the tokens of perturbed cells, or of hidden genes."""
 
     dim: Annotated[int, Field(ge=4, multiple_of=4)] | None = None
-    """Width, of condition tokens, too; a multiple of 4 and of heads. null = half of the encoder's."""
+    """Width of the predictor, and of condition tokens; a multiple of 4 and of heads. null = half of the
+    encoder's."""
     depth: Annotated[int, Field(ge=0)] = 0
-    """Blocks. 0, for task perturbation: a gene shifts all cells alike, and the shifts of a combination
-    add up; better where perturbations are few. masked genes needs some, about half of the encoder's."""
+    """Transformer blocks. With task perturbation, 0 means that a gene shifts all cells by the same
+    amount and that the shifts of a combination add up; this is better where perturbations are few. Task
+    masked genes needs blocks: about half as many as the encoder has."""
     heads: Annotated[int, Field(ge=1)] | None = None
-    """Attention heads. null = the encoder's."""
+    """Attention heads. null = as many as the encoder's."""
 
 
 _OBJECTIVE: dict[str, Any] = {
@@ -69,33 +71,34 @@ class ExpressionJepa(JepaRun):
     encoder: Literal["bio-jepa"]
     """bio-jepa: trained by prediction in embedding space, on cells."""
     task: Literal["perturbation", "masked genes", "thinned counts"] = "perturbation"
-    """perturbation: from a control cell and a perturbation to the perturbed cell. masked genes: from
-    visible modules to hidden ones of the same cell. thinned counts: from one part of a cell's counts to
-    the other part; what both tell is the cell, and what one tells alone is noise."""
+    """What is predicted. perturbation: the perturbed cell from a control cell and the perturbation.
+    masked genes: hidden modules of genes from the visible modules of the same cell. thinned counts: one
+    part of a cell's counts from the other part; what both parts share describes the cell, and what only
+    one part holds is noise."""
     thinning: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Share of each cell's counts that the context sees; the target sees the others. Counts are drawn
-    anew in each epoch. null = both see all counts. Takes counts, or values from which they can be
-    recovered; prepare says whether these can."""
+    """Share of each cell's counts that the context sees; the target sees the others. The counts are
+    drawn again in each epoch. null = both see all counts. Needs counts, or values from which counts can
+    be recovered; prepare prints whether they can."""
     model: ExpressionModel = ExpressionModel()
     """The encoder."""
     predictor: CellPredictor = CellPredictor()
     """The predictor."""
     objective: Objective = Objective(**_OBJECTIVE)
-    """What is minimised; a block without a kind changes this default. ema_target alone collapses here:
-    no cell is measured twice, so a control cannot tell which of the perturbed cells is meant, and what
-    is predicted best is that all are alike."""
+    """What is minimised. If you write this block without a kind, your values change this default.
+    ema_target alone collapses on this task: no cell is measured twice, so a control cell does not
+    determine which perturbed cell is meant, and the loss is lowest when all embeddings are equal."""
     pairing: Literal["random", "mean", "transport"] = "random"
-    """What stands for a perturbed cell before the perturbation, among the controls of its batch and
-    context: one drawn anew in each epoch, their mean, or one drawn by optimal transport (extra
-    transport: POT)."""
+    """Which control stands for a perturbed cell before the perturbation. All candidates are controls of
+    the same batch and context. random: one control, drawn again in each epoch. mean: the mean of the
+    controls. transport: one control, drawn by optimal transport (extra transport: POT)."""
     hidden_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Share of the modules that masked genes hides in each cell."""
+    """Task masked genes: share of the modules that are hidden in each cell."""
     unknown_share: Share = 0.1
-    """Share of the draws in which a perturbed gene is shown as the unknown one, so that an unseen gene
-    without features means the average gene."""
+    """Share of the draws in which a perturbed gene gets the code unknown. An unseen gene without
+    features then gets the effect of an average gene."""
     control_share: Share = 0.2
-    """Share of the draws in which the perturbed cell gives way to a second control and the condition to
-    none, so that no perturbation means no change."""
+    """Share of the draws in which a second control replaces the perturbed cell and the condition is
+    none. The model thereby learns that no perturbation means no change."""
 
     @field_validator("objective", mode="before")
     @classmethod

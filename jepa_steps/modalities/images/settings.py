@@ -22,41 +22,44 @@ class ImageDataset(TableBeside):
     OWN_COLUMNS: ClassVar[tuple[str, ...]] = ("npz",)
 
     source: Literal["digits", "folder", "npz", "idx", "torchvision"]
-    """digits: scikit-learn's 8x8 digits. folder: class folders, or images without labels; train/,
-    val/, test/ at the top are taken as given splits. npz: arrays x_train/y_train/x_test/y_test,
-    train_images/train_labels/..., or images/labels; names or ids, one per image, which a table is
-    matched by. idx: MNIST-family files, .gz too.
-    torchvision: a data set class by name."""
+    """digits: scikit-learn's 8x8 digits. folder: class folders, or images without labels; train/, val/
+    and test/ at the top are given parts. npz: the arrays x_train/y_train/x_test/y_test,
+    train_images/train_labels/..., or images/labels; optionally names or ids, one per image, by which a
+    table is matched. idx: files of the MNIST family, .gz too. torchvision: a data set class by name."""
     path: str
-    """File or folder to read. For the embedded digits, its data card; for torchvision, its root."""
+    """File or folder to read. For digits, which the package contains, its data card; for torchvision,
+    its root."""
     torchvision_class: str | None = None
-    """Class in torchvision.datasets, e.g. CIFAR10; only for source torchvision."""
+    """Class in torchvision.datasets, such as CIFAR10; only for source torchvision."""
     download: bool = False
-    """Let torchvision download what is missing under path."""
+    """Let torchvision download the files that are missing under path."""
     image_size: Annotated[int, Field(ge=2, le=4096)]
-    """Side in pixels: the shorter side is resized to it (bicubic, antialiased), then the centre is
+    """Side in pixels. The shorter side is resized to it (bicubic, antialiased), then the centre is
     cropped."""
     channels: Literal[1, 3] = 3
-    """1 = grey, 3 = RGB. Transparency is composed over white, 16-bit grey is scaled to 8 bit."""
+    """1 = grey, 3 = RGB. Transparency is composed over white; 16-bit grey is scaled to 8 bit."""
     split: Split = Split()
     """How samples are divided into train, val and test."""
     groups: str | None = None
-    """The unit that never crosses splits (donor, scene, recording), for source folder: a regular
-    expression whose one capture group finds it in a file's path below path, e.g. "(donor[0-9]+)_".
-    An npz brings its own as array groups, one per image; group takes a column of the table instead.
-    Split shares then count groups."""
+    """The unit that never crosses parts (donor, scene, recording), for source folder: a regular
+    expression with one capture group that matches in a file's path below path, such as "(donor[0-9]+)_".
+    An npz holds groups as its array groups, one per image. To take groups from a column of the table,
+    set group instead. With groups, the shares of split count groups."""
     on_error: Literal["fail", "skip"] = "fail"
-    """An unreadable image: stop and name it, or leave it out and list it in the manifest."""
+    """What to do with an unreadable image. fail: stop and name it. skip: leave it out and list it in the
+    manifest."""
     max_skipped: Share = 0.001
-    """With on_error skip: the share of files that may be left out before prepare stops anyway."""
+    """With on_error skip: share of the files above which prepare stops anyway."""
     on_copies: Literal["fail", "drop", "keep"] = "fail"
-    """A val or test image whose pixels equal a training image's (or a test image a val image's), which
-    given parts may have: stop, leave it out, or keep it and say so with every result."""
+    """What to do with a val or test image whose pixels equal those of a training image, or a test image
+    that equals a val image. Given parts may have such copies. fail: stop. drop: leave it out. keep: keep
+    it, and say so with every result."""
     max_value: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """The value that is white; null = the full scale of the type, 255 or 65535. A camera of 12 bit that
-    writes 16-bit files needs 4095. Data that stay far below full scale stop prepare."""
+    """Pixel value that is white; null = the full scale of the type, 255 or 65535. A 12-bit camera that
+    writes 16-bit files needs 4095. prepare stops where data stay far below full scale."""
     max_pixels: Annotated[int, Field(gt=0)] = 89_478_485
-    """Images with more pixels are refused before decoding (decompression bombs); Pillow's limit."""
+    """Images with more pixels are refused before decoding (decompression bombs). The default is Pillow's
+    limit."""
 
     @model_validator(mode="after")
     def _torchvision_names_a_class(self) -> "ImageDataset":
@@ -80,15 +83,15 @@ class Model(AttentionSettings):
     """Vision transformer."""
 
     patch_size: Annotated[int, Field(ge=1)]
-    """Side of a patch, pixels; image_size must be a multiple of it."""
+    """Side of a patch in pixels; image_size must be a multiple of it."""
     dim: Annotated[int, Field(ge=4, multiple_of=4)] = 384
     """Embedding width D; a multiple of 4 (position codes) and of heads."""
     depth: Annotated[int, Field(ge=1)] = 12
-    """Encoder blocks."""
+    """Transformer blocks of the encoder."""
     heads: Annotated[int, Field(ge=1)] = 6
-    """Attention heads; width/heads of 32 to 64 is fastest."""
+    """Attention heads; dim/heads of 32 to 64 is fastest."""
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
-    """Hidden width of a block's MLP over dim."""
+    """Hidden width of a block's MLP divided by dim."""
 
 
 class ImageJepa(JepaRun):

@@ -25,13 +25,13 @@ class Evaluate(Evaluation):
     """How forecasts from embeddings are judged."""
 
     horizons: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """Time steps ahead up to which values are forecast, each judged by itself; at most target_length.
-    Empty = target_length."""
+    """Horizons, in time steps ahead. Each is judged separately, over all steps up to it. At most
+    target_length. Empty = target_length alone."""
     period: Annotated[int, Field(ge=1)] | None = None
-    """Time steps of a season, for the forecast that repeats the last one; null = found on the training
-    part, and stated."""
+    """Time steps of a season, for the baseline that repeats the last season. null = found on the
+    training part; the report states it."""
     windows: Annotated[int, Field(ge=16)] = 20_000
-    """Training windows, at most, on which forecasts are fitted, evenly spaced."""
+    """Largest number of training windows on which forecasts are fitted. They are evenly spaced."""
 
 
 Dataset = SeriesDataset

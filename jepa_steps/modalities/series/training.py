@@ -15,33 +15,34 @@ class SeriesModel(AttentionSettings):
     """Tokenizer of time steps, and transformer."""
 
     tokenizer: Literal["convolutions", "patches"] = "convolutions"
-    """convolutions: random kernels of several dilations, whose answers are averaged over a patch of time
-    steps, beside its values. patches: its values alone, through a linear map."""
+    """How time steps become tokens. convolutions: random kernels with several dilations; their outputs
+    are averaged over a patch of time steps, and the patch's values are added beside them. patches: the
+    patch's values alone, through a linear map."""
     patch_length: Annotated[int, Field(ge=1)] | None = None
-    """Time steps of a token; the last token is padded. null = the shortest that gives at most 12 tokens
-    of a sample."""
+    """Time steps per token; the last token is padded. null = the shortest length that gives at most 12
+    tokens per sample."""
     channels: Literal["mixed", "separate"] = "mixed"
-    """mixed: a token holds all channels of its time steps. separate: each channel has tokens of its own,
-    and forecasts are fitted per channel, with the same weights for all."""
+    """mixed: a token holds all channels of its time steps. separate: each channel has its own tokens,
+    and forecasts are fitted per channel, with the same weights for all channels."""
     kernels: Annotated[int, Field(ge=1)] = 512
-    """Convolution kernels, over all dilations, which are not trained; unused by patches."""
+    """Convolution kernels, over all dilations. They are not trained. Unused by patches."""
     dim: Annotated[int, Field(ge=4, multiple_of=4)] = 256
     """Embedding width D; a multiple of 4 (position codes) and of heads."""
     depth: Annotated[int, Field(ge=0)] = 2
-    """Encoder blocks; 0 = the tokenizer alone."""
+    """Transformer blocks of the encoder; 0 = the tokenizer alone."""
     heads: Annotated[int, Field(ge=1)] = 4
     """Attention heads."""
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
-    """Hidden width of a block's MLP over dim."""
+    """Hidden width of a block's MLP divided by dim."""
     final_norm: bool = True
-    """LayerNorm at the end. false: values reach the tokens on a linear path, which forecasts need."""
+    """Apply LayerNorm at the end. false: tokens stay linear in the values, which forecasts need."""
 
 
 class SeriesMasks(Settings):
-    """What is hidden of the tokens of a series, for the tasks masked and future."""
+    """Which tokens of a series are hidden, for the tasks masked and future."""
 
     blocks: Annotated[int, Field(ge=1, le=16)] = 4
-    """Target blocks per sample; with task future, each begins at a horizon of its own."""
+    """Target blocks per sample. With task future, each begins at a different horizon."""
     scale: Range = (0.15, 0.25)
     """Share of the time tokens that a target block covers, [low, high]."""
     past: Range = (0.4, 0.6)
@@ -61,22 +62,24 @@ class SeriesMasks(Settings):
 
 
 class SeriesAugment(Settings):
-    """How a sample is varied for each of two views, with task views."""
+    """How a sample is varied for each of its two views, with task views."""
 
     crop_scale: Range = (0.8, 1.0)
-    """Share of the time steps of a random stretch, which is stretched to the sample's length, [low,
-    high]."""
+    """Share of the time steps that a random stretch keeps, [low, high]. The stretch is resampled to the
+    sample's length."""
     jitter: Annotated[float, Field(ge=0, le=4)] = 1.0
-    """Largest standard deviation of normal noise, as a multiple of the channel's own roughness in the
-    sample, which is that of noise with equal changes from step to step; each view draws its own, from 0
-    on. Noise of one size for all would hide what smooth series are like."""
+    """Largest standard deviation of normal noise, as a multiple of the channel's roughness in the
+    sample. Roughness is the standard deviation of noise that changes as much from step to step as the
+    channel does. Each view draws its own standard deviation, from 0 to this value. Noise of one size for
+    all series would hide the shape of smooth ones."""
     drift: Annotated[float, Field(ge=0, le=2)] = 0.3
-    """Largest size of a slow random curve that is added, straight lines between six normal numbers, in
-    standard deviations of the channel; drawn as jitter is."""
+    """Largest size of a slow random curve that is added, in standard deviations of the channel. The
+    curve consists of straight lines between six normal numbers. Each view draws its own size, from 0 to
+    this value."""
     scaling: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Each channel is multiplied by a factor drawn from exp(normal of this standard deviation)."""
     hidden: Share = 0.0
-    """Share of the time tokens of a view that its encoder does not see."""
+    """Share of a view's time tokens that the encoder does not see."""
 
     @model_validator(mode="after")
     def _ranges(self) -> "SeriesAugment":
@@ -98,19 +101,20 @@ class SeriesJepa(JepaRun):
     encoder: Literal["series-jepa"]
     """series-jepa: trained by prediction in embedding space, on time series."""
     task: Literal["views", "masked", "future"] = "views"
-    """views: two variations of a sample get the same pooled embedding. masked: hidden blocks of time are
-    predicted from the rest. future: later time is predicted from earlier time, at several horizons."""
+    """views: two variations of a sample should get the same pooled embedding. masked: hidden blocks of
+    time are predicted from the rest. future: later time is predicted from earlier time, at several
+    horizons."""
     model: SeriesModel = SeriesModel()
     """The encoder."""
     predictor: Predictor = Predictor()
-    """The predictor; none with task views."""
+    """The predictor; not used by task views."""
     masks: SeriesMasks = SeriesMasks()
-    """What is hidden; unused by task views."""
+    """What is hidden; not used by task views."""
     augment: SeriesAugment = SeriesAugment()
-    """How samples are varied; used by task views alone."""
+    """How samples are varied; used by task views only."""
     objective: Objective = Objective(**_VIEWS)
-    """What is minimised; the default is vicreg at level pooled with task views, and ema_target with the
-    others. A block without a kind changes that default."""
+    """What is minimised. The default is vicreg at level pooled for task views, and ema_target for the
+    other tasks. If you write this block without a kind, your values change that default."""
 
     @model_validator(mode="before")
     @classmethod
@@ -146,15 +150,15 @@ class SeriesJepa(JepaRun):
 
 
 class RandomConvolutions(UntrainedEncoder):
-    """Floor: MiniRocket, proportions of positive values of fixed kernels."""
+    """Floor: MiniRocket, the proportions of positive values of fixed convolution kernels."""
 
     kind: ClassVar[str] = "random convolutions"
 
     encoder: Literal["minirocket"]
-    """minirocket: random convolutions, without training."""
+    """minirocket: random convolutions; nothing is trained."""
     features: Annotated[int, Field(ge=84)] = 9996
-    """Numbers of an embedding, rounded down to a multiple of the 84 kernels; the paper takes 9,996.
-    monitor and rank hold the square of it."""
+    """Width of the embedding, rounded down to a multiple of the 84 kernels; the paper uses 9,996. The
+    steps monitor and rank hold a matrix of this number squared in memory."""
 
 
 class ChannelStatistics(UntrainedEncoder):
@@ -163,7 +167,7 @@ class ChannelStatistics(UntrainedEncoder):
     kind: ClassVar[str] = "channel statistics"
 
     encoder: Literal["statistics"]
-    """statistics: offset and scale of the channels, nothing of their course."""
+    """statistics: offset and scale of each channel; nothing about its course over time."""
 
 
 class UntrainedSeries(UntrainedModel):

@@ -8,12 +8,13 @@ from ...config.base import Settings, Share, Target, Targets, leaves_training_dat
 
 
 class VectorSplit(Settings):
-    """How samples are divided; given parts win over it."""
+    """How samples are divided. Given parts win over it."""
 
     val: Share = 0.2
-    """Share of the samples, or groups, used to choose settings."""
+    """Share of the samples, or groups, that val gets, for choosing settings."""
     test: Share = 0.2
-    """Share of the samples, or groups, used once, to report; ignored where a test part is given."""
+    """Share of the samples, or groups, that test gets, to be used once, for the report. Ignored where a
+    test part is given."""
     seed: int = 0
     """Seed of the shuffle."""
 
@@ -24,44 +25,48 @@ class VectorSplit(Settings):
 
 
 class VectorDataset(Settings):
-    """Embeddings that were made elsewhere, and a table of what each row is. null = find the column by
-    the usual names, and print which; none = do without."""
+    """Embeddings that were made elsewhere, and a table that describes each row. For column names: null =
+    look for a column with a usual name and print which was found; none = use no column."""
 
     embeddings: str
-    """.npy, .npz, .parquet or .h5ad with a row per sample. Three axes (samples, tokens, dimensions) are
-    tokens, whose mean is the embedding."""
+    """.npy, .npz, .parquet or .h5ad with one row per sample. An array with three axes (samples, tokens,
+    dimensions) holds tokens; their mean is the embedding."""
     key: str | None = None
-    """Which array: of an .npz, null = embeddings, X or the only one; of an .h5ad the entry of obsm, null
-    = the only one; of a .parquet a column of lists, null = the only one, or all columns of numbers."""
+    """Which array of the file to read. For an .npz: null = embeddings, X or the only array. For an
+    .h5ad: the entry of obsm; null = the only one. For a .parquet: a column of lists; null = the only
+    one, or all columns of numbers."""
     table: str | None = None
-    """.csv, .tsv (also .gz) or .parquet with a row per sample. null = obs of an .h5ad, the .parquet of
-    the embeddings itself, or none: then there are no labels."""
+    """.csv, .tsv (also .gz) or .parquet with one row per sample. null = obs of an .h5ad, or the .parquet
+    of the embeddings itself. For other files null means no table, and then there are no labels."""
     raw: str | None = None
-    """What the embeddings were made from, as numbers (samples, ...), in the order of the embeddings:
-    for the floors raw and pca. Formats as of embeddings."""
+    """The input from which the embeddings were made, as numbers (samples, ...), in the order of the
+    embeddings. The floors raw and pca use it. Same file formats as embeddings."""
     tokens: str | None = None
-    """Token embeddings (samples, tokens, dimensions) in the order of the embeddings."""
+    """Token embeddings (samples, tokens, dimensions), in the order of the embeddings."""
     ids: str | None = None
-    """Column of the table that names samples as the embeddings are named: id, name, index, file,
-    barcode, or the first column without a name. none: rows are matched by order."""
+    """Column of the table that names the samples as the embeddings do. Usual names: id, name, index,
+    file, barcode, or the first column without a name. none: match rows by order."""
     on_unmatched: Literal["fail", "drop"] = "fail"
-    """Embeddings that no row of the table names: stop and name the first, or leave them out and count
-    them. Rows of the table without an embedding are counted."""
+    """What to do with embeddings that no row of the table names. fail: stop and name the first. drop:
+    leave them out and count them. Rows of the table without an embedding are counted."""
     label: str | None = None
-    """Column of the label, a class. null = the first of targets that is one; without targets label,
-    class, target, cell_type or y."""
+    """Column of the label, a class. null = the first of targets that holds classes. Without targets:
+    label, class, target, cell_type or y."""
     labels: Target = "auto"
-    """classes: labels are names. numbers: they are numbers for a regression probe. auto: numbers where
-    all of them are numbers, and some have fractions or more than 20 differ. prepare prints which."""
+    """classes: labels are names. numbers: labels are numbers, for a regression probe. auto: numbers if
+    all labels are numbers and either some are fractions or more than 20 differ. prepare prints the
+    choice."""
     targets: Targets = {}
-    """Columns that embeddings are asked for, by name with classes, numbers or auto."""
+    """Columns that probes predict from embeddings. Write names with classes, numbers or auto, or a list
+    of names."""
     nuisances: Targets = {}
-    """The same of columns that embeddings should not tell, such as batch. What those of classes tell
-    about the label alone is a floor. Of several the monitor judges the one that explains most."""
+    """Written like targets: columns that embeddings should not encode, such as batch. Nuisances that are
+    classes also give a floor: a probe that predicts the label from them alone. If there are several
+    nuisances, the monitor judges the one that explains most variance."""
     group: str | None = None
-    """Column of the unit that never crosses splits, such as donor."""
+    """Column of the unit that never crosses parts, such as donor."""
     split_column: str | None = None
-    """Column of given parts, train, val or test: split, part or fold."""
+    """Column of given parts: train, val or test. Usual names: split, part or fold."""
     split: VectorSplit = VectorSplit()
     """How samples are divided where no parts are given."""
 

@@ -8,33 +8,33 @@ from ...config import Settings, UntrainedEncoder
 
 
 class GivenEmbeddings(Settings):
-    """The embeddings as they were given. They are judged as those of a trained encoder are."""
+    """The embeddings as they were given, judged like those of a trained encoder."""
 
     kind: ClassVar[str] = "given"
 
     encoder: Literal["given"]
-    """given: nothing is computed."""
+    """given: the embeddings are used as they are."""
     tokens: bool = False
-    """Take the tokens, and their mean as the embedding."""
+    """Use the token embeddings, and their mean as the embedding."""
 
 
 class RandomProjection(UntrainedEncoder):
-    """Floor: the embeddings projected on random directions. Where it serves as well, most of the width
-    is not needed for the question asked."""
+    """Floor: the embeddings projected on random directions. If it scores as well, this question does not
+    need most of the embedding's width."""
 
     kind: ClassVar[str] = "random projection"
 
     encoder: Literal["random-projection"]
-    """random-projection: a random matrix."""
+    """random-projection: multiply the embeddings by a random matrix."""
     dim: Annotated[int, Field(ge=1)]
-    """Directions kept."""
+    """Number of random directions."""
 
 
 class Shuffled(UntrainedEncoder):
-    """Floor: the same embeddings, each given to another sample of its part. A probe of them shows what
-    chance gives with embeddings of this kind."""
+    """Floor: the same embeddings, each given to another sample of its part. Its probes show the chance
+    level for embeddings of this kind."""
 
     kind: ClassVar[str] = "shuffled labels"
 
     encoder: Literal["shuffled"]
-    """shuffled: labels as good as drawn at random."""
+    """shuffled: embeddings are shuffled, so that labels are unrelated to them."""

@@ -25,18 +25,20 @@ from .training import (
 
 
 class Evaluate(Evaluation):
-    """How predicted frames, and what motion adds, are judged."""
+    """How predicted frames, and the contribution of motion, are judged."""
 
     horizons: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """Time tokens ahead at which predicted embeddings are compared with those of the real frames; empty
-    = 1, 2 and 4, as far as clips reach."""
+    """Time tokens ahead at which predicted embeddings are compared with those of the real frames. Empty
+    = 1, 2 and 4, as far as clips are long enough."""
     past: Annotated[int, Field(ge=2)] | None = None
-    """Time tokens that predictions see; null = half of a clip's, at least 2, which linear extrapolation
-    needs."""
+    """Time tokens that predictions see. null = half of a clip's, but at least 2, because linear
+    extrapolation needs 2."""
     clips: Annotated[int, Field(ge=16)] = 4000
-    """Clips of each part, at most, that are embedded for both questions, evenly spaced."""
+    """Largest number of clips per part that are embedded to judge predicted frames and motion. They are
+    evenly spaced."""
     pooling: Annotated[str, Field(pattern=f"^{POOLING}$")] = "mean"
-    """How token embeddings become one for the motion controls; mean, max, concat, slices or lastK."""
+    """How token embeddings become one embedding for the motion controls: mean, max, concat, slices or
+    lastK."""
 
 
 Dataset = VideoDataset

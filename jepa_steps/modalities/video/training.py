@@ -15,30 +15,31 @@ class VideoModel(AttentionSettings):
     """Tokenizer of tubelets, and transformer (V-JEPA)."""
 
     tubelet_length: Annotated[int, Field(ge=1)] = 2
-    """Frames of a tubelet, the block of pixels that becomes a token; clip_length must be a multiple."""
+    """Frames of a tubelet, the block of pixels that becomes one token. clip_length must be a multiple of
+    it."""
     patch_size: Annotated[int, Field(ge=1)]
-    """Height and width of a tubelet in pixels; both sides of image_size must be multiples."""
+    """Height and width of a tubelet in pixels. Both sides of image_size must be multiples of it."""
     dim: Annotated[int, Field(ge=8, multiple_of=4)] = 384
     """Embedding width D; a multiple of 4 (position codes) and of heads."""
     depth: Annotated[int, Field(ge=1)] = 12
-    """Encoder blocks."""
+    """Transformer blocks of the encoder."""
     heads: Annotated[int, Field(ge=1)] = 6
-    """Attention heads; width/heads of 32 to 64 is fastest."""
+    """Attention heads; dim/heads of 32 to 64 is fastest."""
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
-    """Hidden width of a block's MLP over dim."""
+    """Hidden width of a block's MLP divided by dim."""
     attention: Literal["joint", "frame"] = "joint"
-    """joint: a token attends to those of all frames. frame: to those of its own time alone, so that with
-    tubelet_length 1 this is an image encoder applied frame by frame, which cannot compare two frames: a
-    floor for what motion adds."""
+    """joint: a token attends to the tokens of all frames. frame: a token attends only to the tokens of
+    its own time. With tubelet_length 1, this makes an image encoder that is applied frame by frame and
+    cannot compare two frames: a floor that shows what motion adds."""
 
 
 class HiddenBlocks(Settings):
-    """Blocks whose union is hidden."""
+    """Blocks of tokens; their union is hidden."""
 
     blocks: Annotated[int, Field(ge=1, le=16)] = 8
-    """How many."""
+    """Number of blocks."""
     scale: Range = (0.15, 0.15)
-    """Share of height x width that each covers, [low, high]."""
+    """Share of height x width that each block covers, [low, high]."""
     first_blocks: Annotated[int, Field(ge=1, le=16)] | None = None
     """Curriculum: blocks at the first step; null = blocks."""
     first_scale: Range | None = None
@@ -55,25 +56,25 @@ class HiddenBlocks(Settings):
 
 
 class VideoMasks(Settings):
-    """What is hidden of the tokens of a clip. With task masked, batches take turns: in one the union of
-    the short-range blocks is hidden, in the next that of the long-range ones."""
+    """Which tokens of a clip are hidden. With task masked, batches alternate: one hides the union of the
+    short-range blocks, the next hides that of the long-range blocks."""
 
     short: HiddenBlocks = HiddenBlocks()
     """Short-range masks: many small blocks."""
     long: HiddenBlocks | None = HiddenBlocks(blocks=2, scale=(0.7, 0.7))
-    """Long-range masks: few large blocks; null = every batch has short-range masks."""
+    """Long-range masks: few large blocks. null = every batch has short-range masks."""
     time: Range = (1.0, 1.0)
-    """Share of the time that a block covers, [low, high]; below 1, what is hidden can often be read from
-    the frames before and after."""
+    """Share of the time that a block covers, [low, high]. Below 1, hidden content can often be copied
+    from the frames before and after."""
     aspect: Range = (0.75, 1.5)
     """Height/width of a block, [low, high]."""
     min_context: Annotated[float, Field(ge=0, le=0.5)] = 0.05
-    """Layouts that leave a smaller share of the tokens visible are redrawn."""
+    """A layout that leaves a smaller share of the tokens visible is drawn again."""
     past: Range = (0.25, 0.75)
     """With task future: share of the time tokens that the context sees, [low, high]."""
     horizon: Annotated[int, Field(ge=1)] | None = None
-    """With task future: time tokens after the past that are predicted, each by itself; null = all that
-    follow."""
+    """With task future: number of time tokens after the past that are predicted, each separately; null =
+    all of them."""
     first_horizon: Annotated[int, Field(ge=1)] | None = None
     """Curriculum of task future: horizon at the first step; null = horizon."""
     ramp: Share = 0.5
@@ -94,7 +95,7 @@ class VideoJepa(JepaRun):
     encoder: Literal["video-jepa"]
     """video-jepa: trained by prediction in embedding space, on clips."""
     task: Literal["masked", "future"] = "masked"
-    """masked: blocks that are hidden in all frames are predicted from what is seen beside them (V-JEPA).
+    """masked: blocks that are hidden in all frames are predicted from the visible tokens (V-JEPA).
     future: later frames are predicted from earlier ones, at several horizons."""
     model: VideoModel
     """The encoder."""
@@ -103,7 +104,8 @@ class VideoJepa(JepaRun):
     masks: VideoMasks = VideoMasks()
     """What is hidden."""
     augment: Augment = Augment()
-    """How clips are varied, all frames of a clip alike. A flip changes left and right motion."""
+    """How clips are varied. All frames of a clip are varied alike. A flip turns left motion into right
+    motion."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "VideoJepa":
@@ -128,23 +130,23 @@ class UntrainedVideo(UntrainedModel):
 
 
 class MeanFrame(UntrainedEncoder):
-    """Floor: the pixels of the mean frame, in which nothing of the order of frames is left."""
+    """Floor: the pixels of the mean frame. It holds no information on the order of frames."""
 
     kind: ClassVar[str] = "mean frame"
 
     encoder: Literal["mean-frame"]
-    """mean-frame: the mean over time of each pixel."""
+    """mean-frame: the mean of each pixel over time."""
     size: Annotated[int, Field(ge=1)] = 32
-    """Pixels of the shorter side at most; larger frames are averaged down."""
+    """Largest number of pixels of the shorter side; larger frames are averaged down."""
 
 
 class FrameDifferences(UntrainedEncoder):
-    """Floor: differences of pixels from each frame to the next."""
+    """Floor: differences between the pixels of consecutive frames."""
 
     kind: ClassVar[str] = "frame differences"
 
     encoder: Literal["frame-differences"]
-    """frame-differences: every difference of one frame and the one before, and the mean over time of
-    their sizes."""
+    """frame-differences: every difference between a frame and the one before it, and the mean over time
+    of their absolute values."""
     size: Annotated[int, Field(ge=1)] = 16
-    """Pixels of the shorter side at most; larger frames are averaged down."""
+    """Largest number of pixels of the shorter side; larger frames are averaged down."""
