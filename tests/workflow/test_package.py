@@ -1,6 +1,7 @@
 """What pip installs is enough to work with: sdist, wheel, project folder, both doors."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -30,9 +31,10 @@ def python(code: str, *arguments: str, cwd: Path) -> None:
 def wheel(tmp_path_factory) -> Path:
     """The wheel that is built from the sdist that is built from what Git tracks."""
     folder = tmp_path_factory.mktemp("build")
-    archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True)
-    (folder / "checkout").mkdir()
-    subprocess.run(["tar", "x"], cwd=folder / "checkout", input=archive.stdout, check=True)
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in tracked.stdout.splitlines():
+        (folder / "checkout" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / "checkout" / name)
     python(SDIST, str(folder), cwd=folder / "checkout")
     (sdist,) = folder.glob("*.tar.gz")
     with tarfile.open(sdist) as file:
