@@ -132,7 +132,7 @@ def test_every_target_has_a_table_with_its_floor(three):
     page, _ = three
     assert "kind of thing" in page and "3 of them from classes that train does not have" in page
     assert "&lt;b&gt;age" in page and "R² of a ridge regression" in page
-    assert "which embeddings should not tell" in page
+    assert "which embeddings should not encode" in page
     assert "Not probed: no class of test has a training sample" in page
 
 
