@@ -123,7 +123,7 @@ def _targets(found: dict[str, Any]) -> list[str]:
     """A line for each further target."""
     lines = []
     for name, target in (found.get("of_targets") or {}).items():
-        told = " (which embeddings should not tell)" if target["nuisance"] else ""
+        told = " (which embeddings should not encode)" if target["nuisance"] else ""
         if "reason" in target:
             said = f"not probed, {target['reason']}"
         elif target["kind"] == "numbers":

@@ -67,7 +67,7 @@ def test_the_page_is_whole_and_speaks_of_the_folder_asked_for(sound):
     folder, _ = sound
     page = (folder / "out" / "report.html").read_text()
     assert f"{folder / 'out' / 'data'}" in page and ".partial" not in page
-    assert "rows matched by order" in page and "batch, which embeddings should not tell" in page
+    assert "rows matched by order" in page and "batch, which embeddings should not encode" in page
     assert "Healthy and useful" in page and "floor: shuffled labels" in page
     assert sorted(p.name for p in folder.iterdir()) == ["e.npy", "out", "t.csv", "x.npy"]
     again = judge.judge(
@@ -110,7 +110,7 @@ def test_a_nuisance_that_does_not_dominate_is_marked_where_it_is_told(tmp_path):
     arguments = settings(tmp_path, columns, "--targets", "label", "--nuisance", "batch")
     np.save(tmp_path / "e.npy", x)
     said = judge.spoken(judge.judge("vectors", arguments, tmp_path / "out"))
-    (line,) = [line for line in said if line.startswith("  batch (which embeddings should not tell)")]
+    (line,) = [line for line in said if line.startswith("  batch (which embeddings should not encode)")]
     assert line.endswith("the embeddings TELL it") and said[0].startswith("embeddings: Healthy")
 
 

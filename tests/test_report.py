@@ -130,9 +130,9 @@ HOSTILE = (
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_every_target_has_a_table_with_its_floor(three):
     page, _ = three
-    assert "kind of thing" in page and "3 of them of classes that train lacks" in page
+    assert "kind of thing" in page and "3 of them from classes that train does not have" in page
     assert "&lt;b&gt;age" in page and "R² of a ridge regression" in page
-    assert "which embeddings should not tell" in page
+    assert "which embeddings should not encode" in page
     assert "Not probed: no class of test has a training sample" in page
 
 
@@ -207,7 +207,7 @@ def test_a_leak_is_told(step, tmp_path):
     factory.write_experiment(tmp_path, "raw", RAW)
     page = made(step, tmp_path, data, ["raw"], tmp_path / "out")
     assert "2 groups of equal samples stand in more than one part" in " ".join(page.split())
-    assert "a/1.png = b/&lt;2&gt;.png" in page and "No trained experiment" in page
+    assert "a/1.png = b/&lt;2&gt;.png" in page and "no trained experiment" in page
 
 
 def test_a_group_on_both_sides_is_told(step, tmp_path):
@@ -234,7 +234,7 @@ def test_data_without_a_manifest_or_labels_are_reported_without(step, tmp_path):
     code, _, err = step(report, "--results", tmp_path, "--experiments", "a", "--out", tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text()
     assert code == 0, err
-    assert "Not probed: no labels" in page and "there is no labelled floor" in page
+    assert "Not probed: no labels" in page and "its data have no floor with labels" in page
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,6 @@ class Embed(Settings):
     A mask hides one block of 30 to 50 % of the tokens. The masks are the same for every experiment."""
     view_samples: Annotated[int, Field(ge=2)] = 512
     """Training samples that every snapshot embeds under masks. LiDAR needs more samples than the
-    embedding has dimensions; the report marks values that were measured on no more."""
+    embedding has dimensions; the report marks it where there are too few."""
     threads: Annotated[int, Field(ge=1)] = 2
     """CPU threads. This is a setting because the last bits of a sum depend on it."""

@@ -20,8 +20,8 @@ class Predictor(AttentionSettings):
     context: Literal["per_block", "shared"] = "per_block"
     """per_block: for each target block, the context's tokens pass through the predictor again (I-JEPA).
     shared: the context's tokens pass once, without seeing mask tokens, and every target block attends to
-    them. shared is cheaper the more target blocks there are. It is a different function: weights trained
-    with one cannot be used with the other."""
+    them. The more target blocks there are, the cheaper shared is in comparison. The two are different
+    functions: weights trained with one cannot be used with the other."""
 
 
 P = TypeVar("P", bound=AttentionSettings)

@@ -54,8 +54,8 @@ class JepaRun(Settings):
     """Training stops after this many steps in a row that gave NaN or infinity; such steps are
     skipped."""
     diverged: Annotated[float, Field(gt=1)] = 10.0
-    """Training stops when the loss of a log interval exceeds the loss of the first one by this
-    factor."""
+    """Training stops when the loss of a log interval is more than this many times that of the first
+    interval."""
     stop_on: tuple[
         Literal["collapse", "positional collapse", "dimensional collapse", "rank-k collapse"], ...
     ] = ()
@@ -71,7 +71,7 @@ class JepaRun(Settings):
     select: Literal["last", "rank", "knn", "loss"] = "last"
     """Which encoder is exported. last: the last. rank, knn, loss: the one whose validation has the best
     effective rank, kNN accuracy or loss. A validation that looks collapsed is never chosen.
-    best.safetensors holds the best encoder by each of them."""
+    best.safetensors holds the best encoder by each of these three."""
     keep_checkpoints: Annotated[int, Field(ge=1)] = 2
     """Number of resume checkpoints to keep; older ones are deleted."""
     threads: Annotated[int, Field(ge=1)] = 2

@@ -37,7 +37,7 @@ FOLLOWED = {
     "under-trained",
     "worse than untrained",
 }
-UNTRIED = "No test has followed this change: it may not help."
+UNTRIED = "This change has not been tested: it may not help."
 
 
 def diagnose(evidence: Evidence, limits: Limits) -> list[Finding]:

@@ -15,10 +15,10 @@ def collapse(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "collapse",
         "error",
-        f"embeddings spread {e.pooled['relative_spread']:.2g} of their norm around one vector "
+        f"embeddings spread around their mean by {e.pooled['relative_spread']:.2g} of their norm "
         f"(limit {limits.relative_spread:g}, n = {e.pooled['n']}){where}{_overshoot(e)}",
-        "The encoder gives all samples nearly the same embedding. Strengthen what keeps them apart, "
-        "on batches large enough to measure it.",
+        "The encoder gives all samples nearly the same embedding. Strengthen the part of the objective "
+        "that keeps embeddings apart, on batches that are large enough for it.",
         _calmer(e, remedies.more_spread),
     )
 
@@ -34,8 +34,8 @@ def positional_collapse(e: Evidence, limits: Limits) -> Finding | None:
         f"position alone explains {e.tokens['position_share']:.1%} of the token variance (limit "
         f"{limits.position_share:.0%}, n = {e.tokens['samples']} samples, {e.tokens['n']} tokens)"
         f"{where}",
-        "The encoder codes where a token is, not what it shows. Hide less, so that the context can "
-        "predict content, or compare whole views.",
+        "The encoder encodes where a token is, not what it shows. Hide less, so that the content of "
+        "hidden tokens can be predicted from the context, or compare whole views.",
         e.patch(e.remedies.content_over_position),
     )
 
@@ -55,11 +55,11 @@ def temporal_collapse(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "temporal collapse",
         "warning" if pooled else "error",
-        f"{over_time:.2%} of the token variance beside position lies within samples, over time (limit "
-        f"{limits.time_share:.0%}); samples differ by {sample:.0%} of all (n = {e.tokens['samples']} "
-        f"samples, {e.tokens['n']} tokens){e.when}",
-        "The tokens of a sample say the same at all times. A mean of them loses nothing by that; a "
-        "forecast does. Predict hidden time instead of whole views, or hide more of it.",
+        f"{over_time:.2%} of the token variance that position does not explain lies within samples, "
+        f"over time (limit {limits.time_share:.0%}); differences of samples make up {sample:.0%} of all "
+        f"token variance (n = {e.tokens['samples']} samples, {e.tokens['n']} tokens){e.when}",
+        "The tokens of a sample are nearly the same at all times. This does no harm to their mean, but "
+        "it does to forecasts. Predict hidden time instead of comparing whole views, or hide more time.",
         e.patch(e.remedies.equal_over_time),
     )
 
@@ -78,7 +78,8 @@ def rank_k_collapse(e: Evidence, limits: Limits) -> Finding | None:
         "error",
         f"k = {k} of {width} directions hold 99.999 % of the variance (limit "
         f"{limits.subspace_share:.0%} of them, n = {e.ranks['n']}){e.when}{where}{_overshoot(e)}",
-        "Beyond k directions nothing varies. Decorrelate the dimensions, or lower the learning rate.",
+        "Embeddings do not vary beyond k directions. Decorrelate the dimensions, or lower the learning "
+        "rate.",
         _calmer(e, remedies.more_directions),
     )
 
@@ -97,8 +98,8 @@ def dimensional_collapse(e: Evidence, limits: Limits) -> Finding | None:
         "error",
         f"effective rank {rank:.1f} of {width} (limit {limits.rank_share:.0%}, n = {e.ranks['n']}"
         f"{few}){where}{_overshoot(e)}",
-        "A few directions carry everything. Strengthen the covariance term, or let the target move "
-        "faster.",
+        "A few directions carry nearly all variance. Strengthen the covariance term, or let the target "
+        "encoder follow faster.",
         _calmer(e, remedies.more_directions),
     )
 
@@ -111,10 +112,11 @@ def high_correlation(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "high correlation",
         "warning",
-        f"two dimensions correlate by {e.pooled['mean_abs_correlation']:.2f} on average, by "
-        f"{e.pooled['max_abs_correlation']:.2f} at most (limit of the mean {limits.correlation:g}, "
+        f"two dimensions correlate by {e.pooled['mean_abs_correlation']:.2f} on average and by "
+        f"{e.pooled['max_abs_correlation']:.2f} at most (limit of the average {limits.correlation:g}, "
         f"n = {e.pooled['n']}){e.when}{where}",
-        "Dimensions repeat each other. Strengthen the covariance term, or let the target move faster.",
+        "Dimensions repeat each other. Strengthen the covariance term, or let the target encoder follow "
+        "faster.",
         _calmer(e, remedies.more_directions),
     )
 
@@ -131,7 +133,7 @@ def dead_dimensions(e: Evidence, limits: Limits) -> Finding | None:
         f"{dead:.0%} of the dimensions have a std under a tenth of the median (limit "
         f"{limits.dead_share:.0%}, n = {e.pooled['n']}); smallest std {e.pooled['min_std']:.2g}, "
         f"mean {e.pooled['mean_std']:.2g}{where}",
-        "These dimensions tell nothing. Strengthen the variance term, or take a smaller width.",
+        "These dimensions carry no information. Strengthen the variance term, or use a smaller width.",
         e.patch(lambda s: remedies.fewer_dimensions(s, dead)),
     )
 
@@ -145,15 +147,18 @@ def nuisance_dominated(e: Evidence, limits: Limits) -> Finding | None:
     if share is None or share <= most:
         return None
     where = e.occurrences("nuisance_share", lambda v: v > most)
-    beside = "" if label is None else f" among samples of one label, the label {label:.0%} of all"
+    beside = (
+        "" if label is None else f" among samples of one label; the label explains {label:.0%} of all"
+    )
     return Finding(
         "nuisance-dominated embeddings",
         "warning",
-        f"{_named(e.nuisance)} explains {share:.0%} of the variance{beside} (limit "
+        f"{_named(e.nuisance)} explains {share:.0%} of the variance{beside} (limit: the larger of "
         f"{limits.nuisance_share:.0%} and the label's share; corrected for chance, "
         f"n = {e.nuisance['n']}, {e.nuisance['groups']} groups){e.when}{where}",
-        "The embedding tells which group or batch a sample is from before what it is. Augment away what "
-        "groups differ in, or remove it when preparing the data.",
+        "Embeddings encode the group or batch of a sample more strongly than what it is. Use "
+        "augmentation that varies what groups differ in, or remove these differences when preparing the "
+        "data.",
         e.patch(e.remedies.vary_nuisance),
     )
 
@@ -168,12 +173,12 @@ def condition_ignored(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "condition ignored",
         "error",
-        f"the condition explains {predicted or 0.0:.2%} of the variance of predictions and "
-        f"{target:.2%} of the targets' (limit: {limits.condition_ratio:g} of that; "
+        f"the condition explains {predicted or 0.0:.2%} of the variance of the predictions and "
+        f"{target:.2%} of the variance of the targets (limit: {limits.condition_ratio:g} of the latter; "
         f"n = {e.conditions['inputs']} inputs x {e.conditions['conditions']} conditions, "
         f"{e.conditions['targets']} targets){e.when}",
-        "The predictor gives the same answer whatever the condition. Give it at least two condition "
-        "tokens (attention over one is constant) and more depth.",
+        "The predictor predicts nearly the same for every condition. Give it at least two condition "
+        "tokens (attention over a single token is constant) and more depth.",
         e.patch(remedies.deeper_predictor),
     )
 
@@ -188,10 +193,10 @@ def persistence(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "persistence",
         "error",
-        f"predictions lie {predicted:.3f} from the embeddings of the future, the last embedding of the "
-        f"past {repeated:.3f} (limit: {limits.persistence_ratio:g} of that; 0 = equal, 2 = nothing in "
-        f"common; n = {e.persistence['n']} test samples){e.when}",
-        "The predictor does no better than to repeat the present. Give it more depth, and train longer.",
+        f"the distance to the embeddings of the future is {predicted:.3f} from the predictions and "
+        f"{repeated:.3f} from the last embedding of the past (limit: {limits.persistence_ratio:g} of "
+        f"the latter; 0 = equal, 2 = nothing in common; n = {e.persistence['n']} test samples){e.when}",
+        "The predictor is no better than repeating the present. Give it more depth, and train longer.",
         e.patch(remedies.deeper_predictor, lambda s: remedies.longer(s, 2.0)),
     )
 
@@ -206,11 +211,12 @@ def no_motion(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "no motion",
         "warning",
-        f"a probe of whole clips is right in {m['clip']:.1%}, one of single frames in {m['frame']:.1%} "
-        f"(difference {100 * m['difference']:+.1f} points, 95 % interval {100 * m['low']:+.1f} to "
-        f"{100 * m['high']:+.1f}; n = {m['n']} test clips){e.when}",
-        "One frame tells as well what the labels ask: either they need no motion, or the encoder does "
-        "not read it. If they do need it, predict later frames, take longer tubelets, or train longer.",
+        f"a probe of whole clips has an accuracy of {m['clip']:.1%}, a probe of single frames "
+        f"{m['frame']:.1%} (difference {100 * m['difference']:+.1f} points, 95 % interval "
+        f"{100 * m['low']:+.1f} to {100 * m['high']:+.1f}; n = {m['n']} test clips){e.when}",
+        "Single frames predict the labels as well as whole clips. Either the labels do not depend on "
+        "motion, or the encoder does not encode motion. If they do depend on it, predict later frames, "
+        "use longer tubelets, or train longer.",
         e.patch(e.remedies.equal_over_time),
     )
 

@@ -19,10 +19,10 @@ def initial_weights(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "initial weights",
         "error",
-        f"{e.weights['as_initial']} of {e.weights['tensors']} tensors have the mean and spread of a "
-        f"fresh build's, within sampling error (limit {_AS_INITIAL:.0%})",
-        "These weights look as if they had been drawn at random. Look at how the folder was made: a "
-        "conversion that finds no key it knows saves what it started from.",
+        f"{e.weights['as_initial']} of {e.weights['tensors']} tensors have the mean and spread of "
+        f"freshly initialised ones, within sampling error (limit {_AS_INITIAL:.0%})",
+        "These weights look as if they had been drawn at random. Check how the folder was made: a "
+        "conversion that does not recognise any key saves the initial weights.",
         {},
     )
 
@@ -39,10 +39,10 @@ def nan_loss(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "NaN loss",
         "error" if skipped[-1] > 0.01 * steps[-1] else "warning",
-        f"{skipped[-1]:g} batches without a finite loss or gradient were passed over beside "
+        f"{skipped[-1]:g} batches without a finite loss or gradient were skipped, in addition to "
         f"{steps[-1]:g} steps (between steps {places})",
-        "Lower the learning rate and clip harder; with half precision, try float32. If it is always the "
-        "same samples, look at them.",
+        "Lower the learning rate and clip gradients harder. With half precision, try float32. If the "
+        "same samples cause it each time, look at them.",
         e.patch(remedies.slower, remedies.full_precision),
     )
 
@@ -68,13 +68,13 @@ def divergence(e: Evidence, limits: Limits) -> Finding | None:
         "divergence",
         "error",
         f"the loss ends at {end:.3g}, {end / least:.1f} times its minimum {least:.3g} at step {at:g} "
-        f"(limit {limits.divergence:g} times, and {above:.3g}; {len(loss)} rows)",
-        "Lower the learning rate, lengthen the warm-up and clip harder.",
+        f"(limits: {limits.divergence:g} times, and a loss of {above:.3g}; {len(loss)} rows)",
+        "Lower the learning rate, lengthen the warm-up and clip gradients harder.",
         e.patch(remedies.slower),
     )
 
 
-_NONE_KNOWN = "No setting is known to mend this; more steps did not where they were tried."
+_NONE_KNOWN = "No setting is known to mend this; where more steps were tried, they did not help."
 
 
 def no_learning(e: Evidence, limits: Limits) -> Finding | None:
@@ -89,13 +89,13 @@ def no_learning(e: Evidence, limits: Limits) -> Finding | None:
         return None
     patch = e.patch(e.calmer) if e.calmer else {}
     evidence = (
-        f"loss {max(loss[:3]):.3g} in the first rows, {_end(loss):.3g} in the last (limit: "
+        f"the loss is {max(loss[:3]):.3g} in the first rows and {_end(loss):.3g} in the last (limit: "
         f"a drop of {limits.loss_drop:.0%}; {len(loss)} rows, {e.history['step'][-1]:g} steps)"
     )
-    advice = "The loss stays where it began. " + (
-        "Steps overshoot: lower the learning rate."
+    advice = "The loss does not fall. " + (
+        "Steps are too large: lower the learning rate."
         if patch
-        else f"{_NONE_KNOWN} Look at the learning rate, the samples and what is hidden."
+        else f"{_NONE_KNOWN} Check the learning rate, the samples and what is hidden."
     )
     return Finding("no learning", "warning", evidence, advice, patch)
 
@@ -107,7 +107,7 @@ def _no_gain(e: Evidence, first: float, last: float) -> Finding | None:
         return None
     patch = e.patch(e.calmer or e.remedies.two_views)
     if not patch:
-        fix = f"{_NONE_KNOWN} Check that what is predicted belongs to its context's sample."
+        fix = f"{_NONE_KNOWN} Check that targets and contexts come from the same samples."
     else:
         fix = "Lower the learning rate." if e.calmer else "Compare two views instead of tokens."
     n = f"(standard error of the difference {error:.3f}, n = {e.probe_n})"
@@ -139,10 +139,11 @@ def overfitting(e: Evidence, limits: Limits) -> Finding | None:
     return Finding(
         "overfitting",
         "warning",
-        f"validation over training loss {early:.2f} up to step {steps[third - 1]:g} and {late:.2f} from "
-        f"step {steps[-third]:g} on (limit {limits.overfitting:g} times; {len(ratio)} validations)",
-        "The encoder learns the training samples by heart. Decay weights more, vary samples more, "
-        "or take an earlier encoder with select.",
+        f"validation loss divided by training loss is {early:.2f} up to step {steps[third - 1]:g} and "
+        f"{late:.2f} from step {steps[-third]:g} on (limit {limits.overfitting:g} times; {len(ratio)} "
+        "validations)",
+        "The encoder memorises the training samples. Use more weight decay or stronger augmentation, or "
+        "export an earlier encoder with select.",
         e.patch(e.remedies.more_regularisation),
     )
 
@@ -168,8 +169,8 @@ def small_batch(e: Evidence, limits: Limits) -> Finding | None:
         "warning",
         f"{s.objective.kind} measures variance and covariance over {s.batch_size} samples (limit "
         f"{limits.batch}); a std measured on them is off by {1 / math.sqrt(2 * (s.batch_size - 1)):.0%}",
-        "The terms that keep embeddings apart see noise. Take a larger batch, with accumulate where it "
-        "does not fit.",
+        "The terms that keep embeddings apart are mostly noise on so few samples. Use a larger batch; "
+        "if it does not fit into memory, set accumulate.",
         e.patch(remedies.more_samples),
     )
 
@@ -182,10 +183,10 @@ def under_trained(e: Evidence, limits: Limits) -> Finding | None:
     epochs = e.history["epoch"][-1] if "epoch" in e.history else math.inf
     reasons, factor = [], 2.0
     if steps < limits.steps:
-        reasons.append(f"{steps:g} steps (limit {limits.steps})")
+        reasons.append(f"training took {steps:g} steps (limit {limits.steps})")
         factor = 2 * limits.steps / steps
     if epochs < 1:
-        reasons.append(f"{epochs:.2g} of one pass over the samples")
+        reasons.append(f"training made {epochs:.2g} passes over the samples (limit: 1)")
         factor = max(factor, 2 / epochs)
     initial = _initial_share(s) if s is not None else 0.0
     if initial > limits.initial_share:

@@ -52,7 +52,7 @@ def training(e: dict[str, Any]) -> Facts:
         ("final loss", number(e["monitor"]["final_loss"])),
         ("throughput", f"{number(dig(t, 'this_run', 'samples_per_second'), ',.0f')} samples/s"),
         ("precision", t["precision"]),
-        ("batches passed over", number(t.get("skipped"), "d")),
+        ("skipped batches", number(t.get("skipped"), "d")),
     ]
 
 
@@ -88,7 +88,7 @@ def embeddings(e: dict[str, Any]) -> Facts:
     group = dig(e, "monitor", "nuisance", "group_share")
     what = dig(e, "monitor", "nuisance", "name") or "group"
     facts = [
-        ("relative spread", dig(pooled, "relative_spread"), ".2f", "0 = all equal, 1 = no common part"),
+        ("relative spread", dig(pooled, "relative_spread"), ".2f", "0 = all equal, 1 = mean is zero"),
         ("dead dimensions", dig(pooled, "dead_share"), ".0%", ""),
         ("correlation, mean", dig(pooled, "mean_abs_correlation"), ".2f", "between two dimensions"),
         ("correlations above .9", dig(pooled, "high_correlation_share"), ".1%", "of all pairs"),

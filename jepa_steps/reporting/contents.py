@@ -17,23 +17,25 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
         Drawing(
             "monitor/{}/losses.svg",
             "Loss",
-            "Loss and its parts over optimizer steps. With a moving-average target it may rise after "
-            "the first drop: the target moves away as it learns.",
+            "Loss and its parts over optimizer steps. With a moving-average target the loss may rise "
+            "after its first drop, because the target changes as it learns.",
         ),
         Drawing(
             "monitor/{}/rates.svg",
             "Schedules",
-            "Learning rate, weight decay and, where there are any, EMA momentum and size of the masks.",
+            "Learning rate, weight decay and, if used, EMA momentum and size of the masks, over "
+            "optimizer steps.",
         ),
         Drawing(
             "monitor/{}/norms.svg",
             "Norms",
-            "Gradient norm and how often it is clipped, weight norm, length of a step over weight norm.",
+            "Gradient norm, share of steps with a clipped gradient, weight norm, and length of a step "
+            "divided by the weight norm.",
         ),
         Drawing(
             "monitor/{}/throughput.svg",
             "Throughput",
-            "Samples per second, model FLOP utilisation, share of the time spent drawing batches.",
+            "Samples per second, model FLOP utilisation, and share of the time spent drawing batches.",
         ),
         Drawing("monitor/{}/masks.svg"),
         Drawing("monitor/{}/samples.svg"),
@@ -42,35 +44,36 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
         Drawing(
             "monitor/{}/std.svg",
             "Spread by dimension",
-            "Standard deviations of the pooled embedding's dimensions; a bar at 0 is dead dimensions.",
+            "Standard deviations of the pooled embedding's dimensions. A bar at 0 shows dead "
+            "dimensions.",
         ),
         Drawing(
             "probe/{}/components.svg",
             "Two principal components",
-            "Test embeddings, standardised, by class and, where the data have groups, by group.",
+            "Standardised test embeddings, coloured by class and, if the data have groups, by group.",
         ),
         Drawing("monitor/{}/neighbours.svg"),
         Drawing(
             "rank/{}/correlation.svg",
             "Correlation of dimensions",
-            "Off the diagonal, 0 is best: dimensions that do not repeat each other.",
+            "Off the diagonal, 0 is best: those dimensions do not repeat each other.",
         ),
     ),
     "ranks": (
         Drawing(
             "monitor/{}/over_training.svg",
             "Rank over training",
-            "Ranks, spread and a probe on val of the same samples at every snapshot.",
+            "Ranks, spread and accuracy of a probe on val, at every snapshot on the same samples.",
         ),
         Drawing(
             "monitor/{}/spectra.svg",
             "Spectra over training",
-            "Singular values of the same samples at every snapshot.",
+            "Singular values of the embeddings of the same samples at every snapshot.",
         ),
         Drawing(
             "rank/{}/spectrum.svg",
             "Spectrum",
-            "Singular values of the centred embeddings over their root mean square.",
+            "Singular values of the centred embeddings, divided by their root mean square.",
         ),
     ),
     "evaluation": (Drawing("evaluate/{}/evaluation.svg"),),
@@ -78,7 +81,7 @@ FIGURES: dict[str, tuple[Drawing, ...]] = {
         Drawing(
             "probe/{}/confusion.svg",
             "Confusion",
-            "Linear probe on the test part; rows are the true classes.",
+            "Classes predicted by the linear probe on the test part. Rows are the true classes.",
         ),
     ),
 }

@@ -33,17 +33,17 @@ def ranks(e: dict[str, Any]) -> dict[str, Any]:
         rows.append(("white noise", [*cells, "–"], f"{noise['n']:,} × {noise['dim']}", "ok", None))
     lidar, what = rank.get("lidar") or {}, e["embed"].get("views") or "views"
     views = f"of at most {lidar.get('max')}, {lidar.get('n')} × {lidar.get('q')} {what}"
-    views += "; few: no more than dimensions" if lidar.get("trust") == "few" else ""
+    views += "; few samples: not more than dimensions" if lidar.get("trust") == "few" else ""
     level = f"white noise {number(noise.get('uniformity'), '.2f')}"
     prediction = e["monitor"].get("prediction") or {}
     others = number(prediction.get("shuffled"), ".3g")
-    floor = f"from targets on val; from other samples' {others}; 0 = equal"
+    floor = f"squared distance to targets on val; to other samples' targets {others}; 0 = equal"
     facts = [
         ("LiDAR", lidar.get("lidar"), views),
         ("uniformity", dig(rank, "pooled", "uniformity"), level),
-        ("alignment", rank.get("alignment"), f"of {what}; 0 = all equal"),
+        ("alignment", rank.get("alignment"), f"squared distance between {what} of a sample; 0 = equal"),
         ("alignment of predictions", prediction.get("alignment"), floor),
-        ("log mean exp similarity", dig(rank, "pooled", "log_mean_exp_similarity"), "1 = one point"),
+        ("log mean exp similarity", dig(rank, "pooled", "log_mean_exp_similarity"), "1 = all equal"),
         ("self-cluster", dig(rank, "pooled", "self_cluster"), "0 = spread evenly"),
         ("SIGReg ratio", dig(rank, "pooled", "sigreg_ratio"), "1 = a normal distribution"),
     ]

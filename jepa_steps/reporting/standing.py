@@ -8,11 +8,11 @@ import numpy as np
 from ..metrics.comparison import FEWEST_GROUPS, holm, how_many, paired, verdict
 from .grouping import Row, listed
 
-MEASURES = {"logistic": "all labels", "few10": "10 labels a class"}
+MEASURES = {"logistic": "all labels", "few10": "10 labels per class"}
 # Floors that every probe step measures beside its embeddings: no experiments of their own.
 GUESSES = {
     "majority": "always the same guess",
-    "covariates": "what is known beside the sample's values; above it, what these add",
+    "covariates": "a probe of known columns alone; scores above it show what the sample's values add",
 }
 # Floors at chance level, that experiments of their own measure.
 SHUFFLED = "shuffled labels"

@@ -23,7 +23,7 @@ _COMPARED = {
 
 
 def summary_row(row: Row) -> dict[str, Any]:
-    """One flat row: means over seeds; intervals of the linear probe and of 10 labels a class."""
+    """One flat row: means over seeds; intervals of the linear probe and of 10 labels per class."""
     verdicts = list(dict.fromkeys(e["monitor"]["verdict"] for e in row.members))
     values: dict[str, Any] = {
         "experiment": row.name,
@@ -151,9 +151,9 @@ def intervals(rows: list[Row]) -> list[str]:
         )
     measures = " and ".join(MEASURES.values())
     lines.append(
-        f"beats / ties / below, with {measures}: paired on the same test samples; the 95 % interval of "
-        "the difference (in points) excludes 0, and the p value, adjusted by Holm's method over all "
-        "comparisons of this report, is below 0.05; ties where neither holds. undecided: only one of "
+        f"Comparisons, with {measures}, are paired on the same test samples. beats / below: the 95 % "
+        "interval of the difference (in points) excludes 0, and the p value is below 0.05 after Holm's "
+        "adjustment over all comparisons of this report. ties: neither holds. undecided: only one of "
         f"the two holds, or test has fewer than {FEWEST_GROUPS} groups."
     )
     return lines

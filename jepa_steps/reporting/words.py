@@ -12,27 +12,30 @@ from .targets import told
 
 PLAIN = {
     "collapse": "Every sample gets nearly the same embedding: the encoder ignores its input.",
-    "positional collapse": "Tokens tell where they are, not what they show.",
-    "temporal collapse": "The tokens of a sample say the same at all times.",
-    "rank-k collapse": "Embeddings vary in a handful of directions; the rest of their width is empty.",
-    "dimensional collapse": "A few directions carry nearly everything; most of the width is unused.",
-    "high correlation": "Dimensions repeat each other, so the embedding holds less than its width.",
-    "dead dimensions": "Some dimensions never change and say nothing.",
-    "nuisance-dominated embeddings": "Embeddings tell which batch a sample is from, not what it is.",
-    "condition ignored": "Predictions are the same whatever the condition.",
-    "no motion": "A clip tells no more than one of its frames.",
+    "positional collapse": "Tokens encode their position, not what they show.",
+    "temporal collapse": "The tokens of a sample are nearly the same at all times.",
+    "rank-k collapse": "Embeddings vary in only a few directions; the rest of their width is empty.",
+    "dimensional collapse": "A few directions carry nearly all variance; most of the width is unused.",
+    "high correlation": "Dimensions repeat each other, so embeddings hold less than their width allows.",
+    "dead dimensions": "Some dimensions hardly vary and carry no information.",
+    "nuisance-dominated embeddings": "Embeddings encode the group or batch of a sample more strongly "
+    "than what it is.",
+    "condition ignored": "Predictions are nearly the same for every condition.",
+    "no motion": "A probe of whole clips scores no better than a probe of single frames.",
     "persistence": "Predictions of the future are no better than repeating the present.",
-    "initial weights": "These weights look as if nobody had trained them.",
-    "NaN loss": "Some batches gave no usable loss and were passed over.",
-    "divergence": "Training became unstable and ended worse than it had been.",
+    "initial weights": "These weights look as if they had never been trained.",
+    "NaN loss": "Some batches gave no finite loss or gradient and were skipped.",
+    "divergence": "Training became unstable: the loss ended far above its minimum.",
     "no learning": "Training did not make the embeddings better.",
-    "worse than untrained": "Training made the embeddings worse than they were before it.",
-    "overfitting": "The encoder learns its training samples by heart.",
-    "small batch": "Batches are too small for what the objective measures over them.",
+    "worse than untrained": "Training made the embeddings worse than they were before training.",
+    "overfitting": "The encoder memorises its training samples.",
+    "small batch": "Batches are too small for the statistics that the objective computes over them.",
     "under-trained": "Training stopped before the encoder had settled.",
 }
+_SOUND = "The checks found no fault in the embeddings"
 _NO_RAW = (
-    "There is no floor of what they were made from, so nothing says whether they are better than that."
+    "There is no floor on the data that they were made from, so this report cannot show whether they "
+    "are better than those data."
 )
 _LEVEL = {"error": "bad", "warning": "warn"}
 
@@ -110,23 +113,22 @@ def _by_numbers(row: Row) -> tuple[str, str, str] | None:
     }
     if not numbers:
         return None
-    sound = "Embeddings show none of the faults that are looked for"
     values = listed([f"{name} (R² {found['r2']:.2f})" for name, found in numbers.items()])
     if any(map(told, numbers.values())):
-        return "good", "Healthy", f"{sound}. Regressions: {values}; always the mean has 0."
+        return "good", "Healthy", f"{_SOUND}. Regressions: {values}. Always guessing the mean scores 0."
     title = "Healthy, but no better than the mean"
-    return "warn", title, f"{sound}, yet always guessing the mean is as good for {values}."
+    return "warn", title, f"{_SOUND}, but always guessing the mean scores as well for {values}."
 
 
 def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     """No fault was found; whether the encoder is of use is for the floors to say."""
-    sound = "Embeddings show none of the faults that are looked for"
     if not standings:
-        return "good", "Healthy", f"{sound}. There is no labelled floor to compare it with."
+        return "good", "Healthy", f"{_SOUND}. There is no floor with labels to compare them with."
     kinds = {s["kind"] for s in standings}
     if kinds <= set(GUESSES):
-        only = listed(list(dict.fromkeys(s["floor"] for s in standings)))
-        return "warn", "Healthy", f"{sound}. There is no floor but {only}."
+        only = list(dict.fromkeys(s["floor"] for s in standings))
+        text = f"only floor{'s are' if len(only) > 1 else ' is'} {listed(only)}"
+        return "warn", "Healthy", f"{_SOUND}. The {text}."
     by_floor: dict[str, dict[str, str]] = {}
     for s in standings:
         by_floor.setdefault(s["floor"], {})[s["measure"]] = s["says"]
@@ -136,29 +138,29 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
         if "below" in verdicts.values()
     ]
     if below:
-        return "warn", "Healthy, but worse than a floor", f"{sound}, yet {listed(below)}."
+        return "warn", "Healthy, but worse than a floor", f"{_SOUND}, but {listed(below)}."
     unbeaten = {f: set(verdicts.values()) for f, verdicts in by_floor.items()}
     unbeaten = {floor: says for floor, says in unbeaten.items() if "beats" not in says}
     ties = [floor for floor, says in unbeaten.items() if "ties" in says]
     open_ = [floor for floor, says in unbeaten.items() if says == {"undecided"}]
-    told = f"whether they are better than {listed(open_)} is undecided{_few(standings)}"
+    told = f"it is undecided whether they are better than {listed(open_)}{_few(standings)}"
     if ties:
         also = f", and {told}" if open_ else ""
         title = "Healthy, but no better than a floor"
         return (
             "warn",
             title,
-            f"{sound}, yet {listed(ties)} {'serve' if len(ties) > 1 else 'serves'} as well{also}.",
+            f"{_SOUND}, but {listed(ties)} {'score' if len(ties) > 1 else 'scores'} as well{also}.",
         )
     if open_:
-        return "warn", "Healthy; use undecided", f"{sound}, but {told}."
+        return "warn", "Healthy; use undecided", f"{_SOUND}, but {told}."
     full, few = MEASURES.values()
     only_few = [f for f, verdicts in by_floor.items() if verdicts.get(full) in ("ties", "undecided")]
-    but = f"; {listed(only_few)} only with {few}" if only_few else ""
+    but = f"; it beats {listed(only_few)} only with {few}" if only_few else ""
     if kinds <= {*GUESSES, SHUFFLED}:
-        text = f"{sound}, and a linear probe on them beats {listed(list(by_floor))}{but}."
+        text = f"{_SOUND}, and a linear probe on them beats {listed(list(by_floor))}{but}."
         return "good", "Healthy, and better than chance", f"{text} {_NO_RAW}"
-    return "good", "Healthy and useful", f"{sound}, and a linear probe on them beats every floor{but}."
+    return "good", "Healthy and useful", f"{_SOUND}, and a linear probe on them beats every floor{but}."
 
 
 def _few(standings: list[dict[str, Any]]) -> str:
@@ -168,18 +170,19 @@ def _few(standings: list[dict[str, Any]]) -> str:
 def _where_below(floor: str, verdicts: dict[str, str]) -> str:
     worse = " and ".join(measure for measure, one in verdicts.items() if one == "below")
     better = " and ".join(measure for measure, one in verdicts.items() if one == "beats")
-    return f"{floor} serves better with {worse}" + (f", worse with {better}" if better else "")
+    return f"{floor} scores better with {worse}" + (f" and worse with {better}" if better else "")
 
 
 def _with_predictions(level: str, sentence: str, predicted: dict[str, Any]) -> tuple[str, str]:
     """What is predicted counts, too: no metric in which a simple baseline is beaten is a warning."""
     says = [v["says"] for v in predicted["verdicts"]]
     beats, below = says.count("beats"), says.count("below")
-    text = f"Of {len(says)} metrics of {predicted['units']} it beats the best baseline in {beats}"
-    open_ = f", and {says.count('undecided')} are undecided" if "undecided" in says else ""
+    text = f"Of {len(says)} metrics on {predicted['units']}, its predictions beat the best baseline in"
+    undecided = says.count("undecided")
+    open_ = f"; {undecided} {'is' if undecided == 1 else 'are'} undecided" if undecided else ""
     return (
         level if beats and not below else "warn",
-        f"{sentence} {text}, is below it in {below}{open_}.",
+        f"{sentence} {text} {beats} and are below it in {below}{open_}.",
     )
 
 
@@ -190,9 +193,9 @@ def _vitals(row: Row) -> list[dict[str, Any]]:
     rank, dim = dig(e, "rank", "pooled", "centred", "effective_rank"), dig(e, "rank", "pooled", "dim")
     position = None if one_token(e) else dig(e, "monitor", "tokens", "position_share")
     found = [
-        ("spread", spread, "{:.2f}", "0 = all embeddings equal, 1 = no common part"),
-        ("effective rank", rank, f"{{:.1f}} of {dim}", "directions in use"),
-        ("position share", position, "{:.0%}", "100 % = tokens tell where they are, nothing else"),
+        ("spread", spread, "{:.2f}", "0 = all embeddings equal, 1 = their mean is zero"),
+        ("effective rank", rank, f"{{:.1f}} of {dim}", "directions in use, of the width"),
+        ("position share", position, "{:.0%}", "100 % = tokens encode their position only"),
     ]
     return [
         {"name": name, "value": form.format(value), "means": means}

@@ -81,7 +81,7 @@ def test_trained_rows_meet_each_other_once_on_the_same_data_and_not_in_the_cards
     between = [s for s in found if s["kind"] == "jepa"]
     assert {(s["row"].name, s["floor"], s["measure"]) for s in between} == {
         ("a", "b", "all labels"),
-        ("a", "b", "10 labels a class"),
+        ("a", "b", "10 labels per class"),
     }
     assert between[0]["says"] == "beats" and between[0]["points"] == pytest.approx(
         100 * (rows[0].correct("logistic")[0].mean() - rows[1].correct("logistic")[0].mean())

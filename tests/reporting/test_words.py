@@ -76,15 +76,15 @@ def standings(row, says):
     ("says", "level", "title", "words_of"),
     [
         ({"raw": "beats beats", "pca": "beats ties"}, "good", "Healthy and useful", "beats every floor."),
-        ({"raw": "ties beats", "pca": "beats beats"}, "good", "Healthy and useful", "; raw only with 10 labels"),
-        ({"raw": "ties ties", "pca": "beats beats"}, "warn", "Healthy, but no better than a floor", "yet raw serves as"),
+        ({"raw": "ties beats", "pca": "beats beats"}, "good", "Healthy and useful", "; it beats raw only with 10 labels"),
+        ({"raw": "ties ties", "pca": "beats beats"}, "warn", "Healthy, but no better than a floor", "but raw scores as well"),
         ({"raw": "ties ties", "pca": "ties ties"}, "warn", "Healthy, but no better than a floor", "raw and pca"),
-        ({"raw": "below beats", "pca": "ties ties"}, "warn", "Healthy, but worse than a floor", "yet raw serves better with all labels, worse with 10 labels a class."),
-        ({"raw": "beats below"}, "warn", "Healthy, but worse than a floor", "yet raw serves better with 10 labels a class, worse with all"),
-        ({"raw": "undecided undecided", "pca": "beats beats"}, "warn", "Healthy; use undecided", "better than raw is undecided (1 test batch)."),
-        ({"raw": "undecided undecided", "pca": "ties ties"}, "warn", "Healthy, but no better than a floor", "yet pca serves as well, and whether they are better than raw"),
-        ({"raw": "undecided beats"}, "good", "Healthy and useful", "; raw only with 10 labels"),
-        ({}, "good", "Healthy", "no labelled floor"),
+        ({"raw": "below beats", "pca": "ties ties"}, "warn", "Healthy, but worse than a floor", "but raw scores better with all labels and worse with 10 labels per class."),
+        ({"raw": "beats below"}, "warn", "Healthy, but worse than a floor", "but raw scores better with 10 labels per class and worse with all"),
+        ({"raw": "undecided undecided", "pca": "beats beats"}, "warn", "Healthy; use undecided", "it is undecided whether they are better than raw (1 test batch)."),
+        ({"raw": "undecided undecided", "pca": "ties ties"}, "warn", "Healthy, but no better than a floor", "but pca scores as well, and it is undecided whether they are better than raw"),
+        ({"raw": "undecided beats"}, "good", "Healthy and useful", "; it beats raw only with 10 labels"),
+        ({}, "good", "Healthy", "no floor with labels"),
     ],
 )  # fmt: skip
 def test_healthy_is_not_yet_useful(says, level, title, words_of):
@@ -102,7 +102,7 @@ def test_beating_shuffled_labels_is_better_than_chance_and_no_more():
         assert (card["level"], card["title"]) == ("good", "Healthy, and better than chance")
         assert (
             "beats majority and shuffled" in card["sentence"]
-            and "no floor of what they" in card["sentence"]
+            and "no floor on the data" in card["sentence"]
         )
     said = standings(row, {"raw": "beats beats", "half": "ties ties"})
     alike = [{**s, "kind": "random projection" if s["floor"] == "half" else "raw"} for s in said]
@@ -113,7 +113,7 @@ def test_beating_shuffled_labels_is_better_than_chance_and_no_more():
 def test_beating_the_majority_alone_is_no_sign_of_use():
     row = trained("healthy")
     card = words.card(row, [{**s, "kind": "majority"} for s in standings(row, {"majority": "beats"})])
-    assert (card["level"], card["title"]) == ("warn", "Healthy") and "no floor but majority" in card[
+    assert (card["level"], card["title"]) == ("warn", "Healthy") and "only floor is majority" in card[
         "sentence"
     ]
 

@@ -57,11 +57,12 @@ class VectorDataset(Settings):
     all labels are numbers and either some are fractions or more than 20 differ. prepare prints the
     choice."""
     targets: Targets = {}
-    """Columns that probes predict from embeddings, by name, each with classes, numbers or auto."""
+    """Columns that probes predict from embeddings. Write names with classes, numbers or auto, or a list
+    of names."""
     nuisances: Targets = {}
-    """Written like targets: columns that embeddings should not encode, such as batch. A probe of the
-    label from those of classes alone serves as a floor. If there are several, the monitor judges the one
-    that explains most variance."""
+    """Written like targets: columns that embeddings should not encode, such as batch. Nuisances that are
+    classes also give a floor: a probe that predicts the label from them alone. If there are several
+    nuisances, the monitor judges the one that explains most variance."""
     group: str | None = None
     """Column of the unit that never crosses parts, such as donor."""
     split_column: str | None = None
