@@ -98,10 +98,7 @@ def test_a_leak_of_a_nuisance_is_named(tmp_path):
     ]
     assert (card["level"], card["title"]) == ("warn", "Nuisance-dominated embeddings")
     assert "'batch' explains" in card["findings"][0]["evidence"]
-    assert (
-        "told: above every guess that is the same for all"
-        in (tmp_path / "out" / "report.html").read_text()
-    )
+    assert "encoded: above every constant guess" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_a_nuisance_that_does_not_dominate_is_marked_where_it_is_told(tmp_path):
@@ -111,7 +108,7 @@ def test_a_nuisance_that_does_not_dominate_is_marked_where_it_is_told(tmp_path):
     np.save(tmp_path / "e.npy", x)
     said = judge.spoken(judge.judge("vectors", arguments, tmp_path / "out"))
     (line,) = [line for line in said if line.startswith("  batch (which embeddings should not encode)")]
-    assert line.endswith("the embeddings TELL it") and said[0].startswith("embeddings: Healthy")
+    assert line.endswith("the embeddings ENCODE it") and said[0].startswith("embeddings: Healthy")
 
 
 def test_shuffled_labels_are_no_better_than_chance(tmp_path):
@@ -159,7 +156,7 @@ def test_it_says_where_rows_are_too_few_for_a_rank(tmp_path):
     columns = table(120)
     np.save(tmp_path / "e.npy", embeddings(columns, dim=64))
     said = judge.spoken(judge.judge("vectors", settings(tmp_path, columns), tmp_path / "out"))
-    assert any(line.startswith("  no rank, so no look for dimensional collapse: ") for line in said)
+    assert any(line.startswith("  no rank, so dimensional collapse was not checked: ") for line in said)
 
 
 def test_no_label_leaves_monitor_and_rank(tmp_path):
