@@ -1,15 +1,15 @@
 """All commands under one name: ``jepa-steps COMMAND`` or ``python -m jepa_steps COMMAND``.
 
-    init       a project folder: workflow, config, what DVC needs
-    judge      embeddings that were made anywhere: one command, one report
-    export     an encoder that was trained here, for transformers, timm or ONNX
+    init       write a project folder: workflow, config, what DVC needs
+    judge      judge embeddings that were made anywhere: one command, one report
+    export     write an encoder that was trained here for transformers, timm or ONNX
     preset     print a training block to paste into a config
     check      validate a config
-    settings   every setting, its default and reason
+    settings   print every setting with its default and reason
     adopt      accept files that DVC or Git restored
-    prepare, train, embed, evaluate, monitor, rank, probe, report    the steps
+    prepare, train, embed, evaluate, monitor, rank, probe, report    run one step
 
-``jepa-steps COMMAND --help`` says more.
+``jepa-steps COMMAND --help`` describes a command.
 """
 
 import runpy

@@ -2,9 +2,9 @@
 
     dvc pull && python -m jepa_steps.adopt
 
-After dvc pull, dvc checkout, git checkout or dvc exp apply, files carry new times and Snakemake has
-no record of how they came about, so it would train everything again. If DVC says that the files
-match dvc.lock, this records them as made with the present settings. It refuses otherwise.
+After dvc pull, dvc checkout, git checkout or dvc exp apply, files have new times, and Snakemake has
+no record of how they were made. It would train everything again. If DVC confirms that the files
+match dvc.lock, this command records them as made with the present settings. Otherwise it refuses.
 """
 
 import logging

@@ -37,7 +37,7 @@ def take(cards: list[str], count: int, wait: bool) -> list[str]:
             return []
         if not said:
             free = f"{len(held)} of {len(cards)} GPUs are free"
-            print(f"launch: {free}, {count} asked for; waiting for other trainings", flush=True)
+            print(f"launch: {free}, {count} requested; waiting for other trainings", flush=True)
             said = True
         time.sleep(BETWEEN)
 

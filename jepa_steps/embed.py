@@ -4,10 +4,10 @@
     python -m jepa_steps.embed --encoder results/train/mine --images photos --out photos.npy
 
 The first form writes embeddings.npy (one row per sample, in the order of splits.csv),
-poolings.safetensors (the same under other poolings), bounded samples for statistics: tokens.npy,
-snapshots.npy (embeddings over training) and views.npy (several views of the same thing, over training:
-an image under context masks, cells of one condition); and embed.json. The second writes one row per new
-sample, and their names beside it as .csv.
+poolings.safetensors (the same with other poolings) and embed.json. For statistics it also writes, for a
+limited number of samples, tokens.npy, snapshots.npy (embeddings by every snapshot of training) and
+views.npy (several views of the same thing by every snapshot: an image under context masks, cells of one
+condition). The second form writes one row per new sample, and a .csv with their names beside it.
 """
 
 import os
@@ -134,7 +134,7 @@ def _poolings(encoder: Encoder, settings: Embed, online: bool) -> list[str]:
         width = encoder.tokens * encoder.module.dim
         if {"concat", _ONLINE + "concat"} & set(names) and width > _WIDEST:
             raise InputError(
-                f"embed.poolings: concat gives {width} values a sample, expected at most {_WIDEST}; "
+                f"embed.poolings: concat gives {width} values per sample, expected at most {_WIDEST}; "
                 "leave it out"
             )
     return names

@@ -1,13 +1,13 @@
-"""Judge what an experiment predicts of held-out data, next to predictions without a model.
+"""Judge an experiment's predictions of held-out data, compared with baselines that use no model.
 
     python -m jepa_steps.evaluate --train results/train/mine --data data/screen \\
         --out results/evaluate/mine
 
-Writes evaluation.json (every metric of the model, of every baseline and of what can be reached at best,
-the computed verdicts, what the condition explains), scores.csv (one row per method and thing predicted),
-predictions.npy (the model's, in the order of its rows) and evaluation.svg. Experiments that predict
-nothing get an evaluation.json that says so. --export also writes predicted and real samples as other
-tools read them: of cells, predictions.h5ad and real.h5ad for cell-eval.
+Writes evaluation.json (every metric of the model, of every baseline and of the ceiling, the verdicts,
+and the variance that the condition explains), scores.csv (one row per method and predicted thing),
+predictions.npy (the model's predictions, in the order of scores.csv) and evaluation.svg. For experiments
+that predict nothing, evaluation.json states this. --export also writes predicted and real samples in the
+format of other tools: for cells, predictions.h5ad and real.h5ad for cell-eval.
 """
 
 from pathlib import Path
@@ -67,13 +67,13 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("--train", type=Path, required=True, help="folder written by train")
     p.add_argument("--data", type=Path, required=True, help="folder written by prepare")
     p.add_argument("--out", type=Path, required=True, help="folder for the results")
-    p.add_argument("--export", type=Path, help="folder for predictions as other tools read them")
+    p.add_argument("--export", type=Path, help="folder for predictions in the format of other tools")
     args = p.parse_args(argv)
     result = evaluate(args.train, args.data, read_spec(args.spec), args.out, args.export)
     if result["task"] is None:
         print(f"{args.out}: not evaluated, {result['reason']}")
         return
-    leak = " (leaky split: a look-up of training could win)" if result["leaky"] else ""
+    leak = " (leaky split: a look-up table of training could win)" if result["leaky"] else ""
     print(f"{args.out}: {result['held_out']} of test{leak}")
     for row in result["verdicts"]:
         print(

@@ -1,4 +1,4 @@
-"""Give an encoder that was trained here to another library.
+"""Write an encoder that was trained here in the format of another library.
 
     jepa-steps export --encoder results/train/mine --to transformers --out mine-ijepa
     jepa-steps export --encoder results/train/mine --to timm --out mine-timm
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     """The command line; see the top of this file or ``--help``."""
     p = parser(__doc__)
     p.add_argument("--encoder", type=Path, required=True, help="folder written by train")
-    p.add_argument("--to", choices=_FORMATS, required=True, help="the library that shall load it")
+    p.add_argument("--to", choices=_FORMATS, required=True, help="library that will load it")
     p.add_argument("--out", type=Path, required=True, help="folder to write")
     args = p.parse_args(argv)
     export(args.encoder, args.to, args.out)

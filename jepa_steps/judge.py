@@ -3,11 +3,11 @@
     jepa-steps judge --embeddings e.npy --table t.csv --targets label age --group donor \\
         --nuisance batch --raw x.npy --out report
 
-Prepares them, measures collapse and ranks, probes the label and further targets next to the floors that
-there are (majority class, what the nuisances alone tell, shuffled labels, a random projection, raw input
-and its principal components), and writes the whole page: report.html, summary.csv, summary.md, and below
-data/ and results/ all that the steps write. No config is needed. What is guessed is printed. Bad input
-stops it with one line, and nothing is left behind. docs/judge.md
+Prepares the embeddings, checks them for collapse, measures ranks, and probes the label and further
+targets. Every score is compared with the available floors: majority class, a probe of the nuisances
+alone, shuffled labels, a random projection, raw input and its principal components. Writes report.html,
+summary.csv and summary.md; all files of the steps are in data/ and results/. No config is needed. Every
+guess is printed. Bad input stops it with one line, and leaves nothing behind. See docs/judge.md.
 """
 
 import contextlib
@@ -109,7 +109,7 @@ def spoken(page: Page) -> list[str]:
         lines += [f"  {f['severity']}: {f['name']}: {f['evidence']}" for f in card["findings"]]
         pooled = row.members[0]["rank"]["pooled"]
         if pooled["trust"] == "refused":
-            lines.append(f"  no rank, so no look for dimensional collapse: {pooled['reason']}")
+            lines.append(f"  no rank, so dimensional collapse was not checked: {pooled['reason']}")
         for measure, found in card["standings"].items():
             lines += [
                 f"  {measure}: {s['says']}{s['why']} {s['floor']} by {s['points']:+.1f} points"
@@ -123,16 +123,16 @@ def _targets(found: dict[str, Any]) -> list[str]:
     """A line for each further target."""
     lines = []
     for name, target in (found.get("of_targets") or {}).items():
-        told = " (which embeddings should not tell)" if target["nuisance"] else ""
+        told = " (which embeddings should not encode)" if target["nuisance"] else ""
         if "reason" in target:
             said = f"not probed, {target['reason']}"
         elif target["kind"] == "numbers":
-            said = f"R² {target['r2']:.2f}, always the mean 0"
+            said = f"R² {target['r2']:.2f} (always guessing the mean: 0)"
         else:
             accuracy, majority = (target[p]["accuracy"] for p in ("logistic", "majority"))
-            said = f"linear probe {accuracy:.1%}, majority class {majority:.1%}"
+            said = f"linear probe {accuracy:.1%} (majority class {majority:.1%})"
         if target["nuisance"] and targets.told(target):
-            said += "; the embeddings TELL it"
+            said += "; the embeddings ENCODE it"
         lines.append(f"  {name}{told}: {said}")
     return lines
 

@@ -2,10 +2,10 @@
 
     python -m jepa_steps.launch --nodes 2 --gpus 4 --cpus 8 -- --spec ... --data ... --out ...
 
-What follows "--" goes to jepa_steps.train. In a Slurm job: srun, one process per GPU (without GPUs one
-per node) on the nodes of the job. Elsewhere: GPUs of this machine that no other training holds, at most
-as many as asked for, one process each by torchrun; one plain process where there is no choice. Where too
-few of them are free, it waits.
+Arguments after "--" go to jepa_steps.train. In a Slurm job, srun starts one process per GPU (without
+GPUs, one per node) on the nodes of the job. Elsewhere, torchrun starts one process per GPU of this
+machine, on GPUs that no other training holds and on no more than requested. If only one process is
+possible, it is started without torchrun. If too few GPUs are free, it waits.
 """
 
 import os
@@ -56,7 +56,7 @@ def local_command(args: Namespace) -> tuple[list[str], dict[str, str]]:
     if asked > 1:
         _usable(asked)
     if count < asked:
-        print(f"launch: {asked} GPUs asked for, {count} here; the batch stays the same", flush=True)
+        print(f"launch: {asked} GPUs requested, {count} here; the batch stays the same", flush=True)
     chosen = take(cards, count, wait=asked > 0)
     held = {"CUDA_VISIBLE_DEVICES": ",".join(chosen)} if chosen else {}
     print(f"launch: on GPU {', '.join(chosen) or cards[0]} of {len(cards)}", flush=True)
@@ -86,9 +86,9 @@ def main(argv: list[str] | None = None) -> None:
     """The command line; see the top of this file or ``--help``."""
     p = parser(__doc__)
     p.add_argument("--nodes", type=int, default=1, help="nodes of a cluster")
-    p.add_argument("--gpus", type=int, default=0, help="GPUs a node")
-    p.add_argument("--cpus", type=int, default=1, help="CPUs of one process")
-    p.add_argument("arguments", nargs="+", metavar="-- ARGUMENT", help="what jepa_steps.train takes")
+    p.add_argument("--gpus", type=int, default=0, help="GPUs per node")
+    p.add_argument("--cpus", type=int, default=1, help="CPUs per process")
+    p.add_argument("arguments", nargs="+", metavar="-- ARGUMENT", help="arguments of jepa_steps.train")
     args = p.parse_args(argv)
     if args.nodes < 1 or args.gpus < 0:
         raise InputError(f"--nodes {args.nodes} --gpus {args.gpus}: expected 1 or more, and 0 or more")

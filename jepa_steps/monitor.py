@@ -3,12 +3,12 @@
     python -m jepa_steps.monitor --embed results/embed/mine --data data/digits \\
         --train results/train/mine --out results/monitor/mine
 
-With --evaluation, the evaluation.json of a predictor, it also says whether predictions depend on the
-condition, or do better than to repeat the present.
+With --evaluation, the evaluation.json of a predictor, it also checks whether predictions depend on the
+condition, and whether they are better than repeating the present.
 
 Writes monitor.json (a named verdict with evidence and a remedy to paste, statistics of pooled
 embeddings and of tokens, shares of variance that labels and named groups explain, and how well
-label-free criteria order the snapshots), snapshots.csv (statistics over training) and figures.
+label-free criteria rank the snapshots), snapshots.csv (statistics over training) and figures.
 """
 
 from dataclasses import dataclass

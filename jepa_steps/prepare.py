@@ -1,14 +1,14 @@
-"""Prepare a data set: read once, split, measure, audit, hash.
+"""Prepare a data set: read it once, divide it into parts, measure it, audit it, hash it.
 
     python -m jepa_steps.prepare images --out data/photos \\
         --spec '{"source": "folder", "path": "photos", "image_size": 96}'
     python -m jepa_steps.prepare expression --out data/screen \\
         --spec '{"source": "h5ad", "path": "screen.h5ad"}'
 
-Writes the prepared store of its kind of data, splits.csv (which part each sample is in, its label and
-its group) and manifest.json (counts, statistics of the training part, leak audit, hashes), and says
-what it found. Input that cannot be used stops it with one line, and nothing is left behind; so does a
-split that leaks, unless the settings allow it.
+Writes the prepared store of its kind of data, splits.csv (each sample's part, label and group) and
+manifest.json (counts, statistics of the training part, leak audit, hashes), and prints what it found. It
+stops with one line, and leaves nothing behind, if the input cannot be used. A split that leaks stops it
+as well, unless the settings allow the leak.
 """
 
 import os
@@ -25,7 +25,9 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("modality", choices=MODALITIES, help="kind of data")
     add_spec(p, "MODALITY.NAME")
     p.add_argument("--out", type=Path, required=True, help="folder for the prepared data set")
-    p.add_argument("--workers", type=int, default=os.cpu_count(), help="processes that decode, at most")
+    p.add_argument(
+        "--workers", type=int, default=os.cpu_count(), help="largest number of processes that decode"
+    )
     args = p.parse_args(argv)
     dataset = parse_dataset(*read_spec(args.spec), args.modality)
     step = part(args.modality, "prepare")

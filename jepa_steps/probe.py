@@ -1,14 +1,13 @@
-"""Probe frozen embeddings with labels: linear, neighbours, few labels, with intervals.
+"""Predict labels from frozen embeddings: linear, nearest-neighbour and few-label probes, with intervals.
 
     python -m jepa_steps.probe --embeddings results/embed/mine/embeddings.npy \\
         --splits data/digits/splits.csv --out results/probe/mine
 
-Pooling and C are chosen on val, the probe refitted on train + val, test used once; intervals resample
-the test groups. Writes probe.json, classes.csv (per class), predictions.csv (per test sample),
-targets.csv (the same of what else the data set asks for), the probe itself (probe.safetensors, for
-metrics.probes.load_probe) and figures. --poolings offers more
-poolings, --tokens feeds the attentive probe. Of data without labels the further targets alone are
-probed, on embeddings.npy.
+Pooling and C are chosen on val, the probe is refitted on train + val, and test is used once. Intervals
+resample the test groups. Writes probe.json, classes.csv (per class), predictions.csv (per test sample),
+targets.csv (predictions of the data set's other targets), the probe itself (probe.safetensors, for
+metrics.probes.load_probe) and figures. --poolings adds poolings to choose from; the attentive probe
+needs --tokens. Without labels, only the other targets are predicted, from embeddings.npy.
 """
 
 from collections.abc import Iterator
@@ -253,7 +252,7 @@ def main(argv: list[str] | None = None) -> None:
     p = parser(__doc__)
     add_spec(p, "experiments.NAME.probe")
     p.add_argument("--embeddings", type=Path, required=True, help=".npy, float (rows, dimensions)")
-    p.add_argument("--splits", type=Path, required=True, help="splits.csv with a row an embedding")
+    p.add_argument("--splits", type=Path, required=True, help="splits.csv with one row per embedding")
     p.add_argument("--poolings", type=Path, help=".safetensors, other poolings of the same rows")
     p.add_argument("--tokens", type=Path, help=".npy, float (samples, tokens, dimensions), by embed")
     p.add_argument("--out", type=Path, required=True, help="folder for the results")
@@ -277,13 +276,11 @@ def _spoken(result: dict[str, Any], out: Path) -> list[str]:
     if result["without_label"]:
         lines.append(f"  {result['without_label']} samples without a label are left out")
     if n_across := result["groups_across_parts"]:
-        lines.append(
-            f"  LEAK: {n_across} groups stand in several parts; scores on test may be memory of them"
-        )
+        lines.append(f"  LEAK: {n_across} groups are in several parts; test scores may be too high")
     if new := result["new_classes"]:
         lines.append(
-            f"  {sum(new.values())} of {n} test samples are of classes that train lacks: "
-            f"{', '.join(new)}; no probe can be right there"
+            f"  {sum(new.values())} of {n} test samples are from classes that train does not have: "
+            f"{', '.join(new)}; no probe can predict these"
         )
     return lines
 

@@ -1,14 +1,15 @@
-"""Rank analysis of an embedding matrix; needs nothing but an .npy file of rows.
+"""Rank analysis of an embedding matrix. It needs only an .npy file of rows.
 
     python -m jepa_steps.rank --embeddings embeddings.npy --out results/rank/mine
     python -m jepa_steps.rank --embeddings embeddings.npy --splits data/digits/splits.csv \\
         --tokens results/embed/mine/tokens.npy --views results/embed/mine/views.npy --out ...
 
-Writes rank.json, spectrum.csv (singular values), spectrum.svg and correlation.svg. rank.json has of
-pooled embeddings, tokens and tokens less their position's mean: effective rank, RankMe and others,
-centred and raw (none where rows are fewer than 4 per dimension), uniformity, self-clustering, SIGReg
-ratio; of views LiDAR and alignment; and what white noise of the same size would give. With --splits
-only the training part is used, as in the workflow; embed.json beside the tokens says which those are.
+Writes rank.json, spectrum.csv (singular values), spectrum.svg and correlation.svg. For pooled
+embeddings, tokens, and tokens minus the mean of their position, rank.json holds effective rank, RankMe
+and other ranks, centred and raw (none for fewer than 4 rows per dimension), uniformity, self-clustering
+and SIGReg ratio. For views it holds LiDAR and alignment. For comparison it holds the values of white
+noise of the same size. With --splits only the training part is used, as in the workflow; embed.json
+beside the tokens states which samples the tokens are from.
 """
 
 from pathlib import Path

@@ -1,12 +1,12 @@
-"""One page that says how good each experiment is, next to its floors.
+"""One page that compares each experiment with its floors, and states what is wrong with it.
 
     python -m jepa_steps.report --data data/digits --experiments digits-jepa digits-raw \\
         --out results/report
 
 Reads results/{train,embed,evaluate,monitor,rank,probe}/<experiment>/ and the manifests of the prepared
-data; writes report.html (self-contained, no outside requests, no script), summary.csv and summary.md,
-the figures of the comparison, and for DVC history.csv and metrics/, a file of few numbers for each
-experiment.
+data. Writes report.html (self-contained, no outside requests, no script), summary.csv and summary.md,
+and the figures of the comparison. For DVC it writes history.csv and metrics/ (a file with a few numbers
+per experiment).
 """
 
 from collections.abc import Collection

@@ -1,14 +1,14 @@
-"""Train an encoder on prepared data, take one that is given, or build one of the floors.
+"""Train an encoder on prepared data, load a given one, or build a floor.
 
     python -m jepa_steps.train --spec train.yaml --data data/digits --out results/train/mine
     torchrun --nproc-per-node 2 -m jepa_steps.train ...        several processes, same result
 
-Writes encoder.safetensors and encoder.json (all that loading needs), snapshots.safetensors and
-best.safetensors (encoders along the way), jepa.safetensors (the whole module at the last step, with the
-predictor), metrics.csv, validation.csv, timing.csv and summary.json.
-Resume checkpoints and TensorBoard events live under --checkpoints, in a folder named by a digest of
-data, settings and code: after a crash or SIGTERM (exit code 75) the same command goes on where it
-stopped. In a Slurm job SIGUSR2 saves and queues the job again, SIGTERM saves and waits for the end.
+Writes encoder.safetensors and encoder.json (enough to load the encoder), snapshots.safetensors and
+best.safetensors (encoders during training), jepa.safetensors (the whole module at the last step, with
+the predictor), metrics.csv, validation.csv, timing.csv and summary.json.
+Resume checkpoints and TensorBoard events are under --checkpoints, in a folder named by a digest of data,
+settings and code. After a crash or SIGTERM (exit code 75) the same command continues where it stopped.
+In a Slurm job, SIGUSR2 saves a checkpoint and queues the job again; SIGTERM saves and waits for the end.
 """
 
 import hashlib
@@ -178,13 +178,16 @@ def main(argv: list[str] | None = None) -> None:
     p.add_argument("--data", type=Path, required=True, help="folder written by prepare")
     p.add_argument("--out", type=Path, required=True, help="folder for the results")
     p.add_argument(
-        "--checkpoints", type=Path, default=Path("checkpoints"), help="where runs can be resumed"
+        "--checkpoints",
+        type=Path,
+        default=Path("checkpoints"),
+        help="folder of checkpoints, from which runs resume",
     )
     p.add_argument(
         "--local-disk",
         default="",
         metavar="DIR",
-        help="copy the data there first; $NAMES are filled in",
+        help="folder to which the data are copied first; $NAMES are filled in",
     )
     p.add_argument(
         "--loggers",

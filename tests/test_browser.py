@@ -103,7 +103,7 @@ def test_nothing_is_asked_of_others_and_nothing_is_complained_of(driver, page):
 def test_every_section_and_figure_is_shown(driver, page):
     opened(driver, page, 1400, unfold=True)
     shown = "return [...document.querySelectorAll('h2')].map(e => e.textContent)"
-    heads = ["Verdicts", "How good, next to the floors", "Experiments", "Provenance"]
+    heads = ["Verdicts", "Scores compared with floors", "Experiments", "Provenance"]
     assert driver.execute_script(shown) == heads
     sizes = "return [...document.images].map(i => [i.complete, i.naturalWidth])"
     images = driver.execute_script(sizes)

@@ -106,7 +106,7 @@ def test_too_wide_a_concatenation_is_refused(store, monkeypatch, embedded):
     out, _ = embedded(TINY)
     monkeypatch.setattr(embed, "_WIDEST", 100)
     with pytest.raises(
-        embed.InputError, match=r"concat gives 512 values a sample, expected at most 100"
+        embed.InputError, match=r"concat gives 512 values per sample, expected at most 100"
     ):
         embed.write_embeddings(out / "e.npy", load_encoder(out), store, Embed(poolings=("concat",)))
 

@@ -107,8 +107,8 @@ def test_a_nuisance_that_does_not_dominate_is_marked_where_it_is_told(tmp_path):
     arguments = settings(tmp_path, columns, "--targets", "label", "--nuisance", "batch")
     np.save(tmp_path / "e.npy", x)
     said = judge.spoken(judge.judge("vectors", arguments, tmp_path / "out"))
-    (line,) = [line for line in said if line.startswith("  batch (which embeddings should not tell)")]
-    assert line.endswith("the embeddings TELL it") and said[0].startswith("embeddings: Healthy")
+    (line,) = [line for line in said if line.startswith("  batch (which embeddings should not encode)")]
+    assert line.endswith("the embeddings ENCODE it") and said[0].startswith("embeddings: Healthy")
 
 
 def test_shuffled_labels_are_no_better_than_chance(tmp_path):
@@ -156,7 +156,7 @@ def test_it_says_where_rows_are_too_few_for_a_rank(tmp_path):
     columns = table(120)
     np.save(tmp_path / "e.npy", embeddings(columns, dim=64))
     said = judge.spoken(judge.judge("vectors", settings(tmp_path, columns), tmp_path / "out"))
-    assert any(line.startswith("  no rank, so no look for dimensional collapse: ") for line in said)
+    assert any(line.startswith("  no rank, so dimensional collapse was not checked: ") for line in said)
 
 
 def test_no_label_leaves_monitor_and_rank(tmp_path):

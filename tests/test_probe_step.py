@@ -247,7 +247,7 @@ def test_what_a_probe_cannot_use_is_said_beside_its_floor(step, folder, capsys):
                           "--splits", folder / "splits.csv", "--out", folder / "o")  # fmt: skip
     assert code == 0 and "linear probe 0.9000 [" in out and "majority class 0.3" in out
     assert "30 test samples" in out and "5 samples without a label are left out" in out
-    assert "3 of 30 test samples are of classes that train lacks: 7" in out
+    assert "3 of 30 test samples are from classes that train does not have: 7" in out
 
 
 def test_groups_in_several_parts_are_a_leak_and_no_question_is_not_probed(step, folder):

@@ -206,8 +206,8 @@ def test_a_leak_is_told(step, tmp_path):
     data = factory.write_data(tmp_path / "data", leaks=2)
     factory.write_experiment(tmp_path, "raw", RAW)
     page = made(step, tmp_path, data, ["raw"], tmp_path / "out")
-    assert "2 groups of equal samples stand in more than one part" in " ".join(page.split())
-    assert "a/1.png = b/&lt;2&gt;.png" in page and "There is no trained experiment" in page
+    assert "2 groups of equal samples are in more than one part" in " ".join(page.split())
+    assert "a/1.png = b/&lt;2&gt;.png" in page and "no trained experiment" in page
 
 
 def test_a_group_on_both_sides_is_told(step, tmp_path):
@@ -221,7 +221,7 @@ def test_a_group_on_both_sides_is_told(step, tmp_path):
     (data / "manifest.json").write_text(json.dumps(manifest))
     factory.write_experiment(tmp_path, "raw", RAW)
     page = made(step, tmp_path, data, ["raw"], tmp_path / "out")
-    assert "1 of the groups stand" in page and "No leak found" not in page
+    assert "1 of the groups is in" in page and "No leak found" not in page
     assert "9 (7 train, 1 val, 2 test)" in page
 
 

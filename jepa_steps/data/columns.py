@@ -71,7 +71,7 @@ def describe_column(name: str, texts: list[str], kind: Kind, field: str, flag: s
     lacking = f", unknown of {unknown}" if unknown else ""
     names = kind == "numbers" and all(float(text).is_integer() for text in texts if text)
     hint = f"; set classes{flag} if these are names" if names else ""
-    told = "" if field != "nuisances" else ", which embeddings should not tell"
+    told = "" if field != "nuisances" else ", which embeddings should not encode"
     return f"{name}: {kind}, {len(set(texts) - {''})} different{lacking}{told}{hint}"
 
 

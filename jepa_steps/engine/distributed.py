@@ -79,7 +79,7 @@ def world() -> Iterator[World]:
     if cuda and local >= torch.cuda.device_count():
         raise InputError(
             f"{local + 1} processes on this machine but {torch.cuda.device_count()} GPUs; "
-            "start one process a GPU"
+            "start one process per GPU"
         )
     device = torch.device("cuda", local) if cuda else torch.device("cpu")
     if cuda:
@@ -110,7 +110,7 @@ def usable_gpu(asked: int) -> bool:
         why = "see nvidia-smi" if torch.version.cuda else "it is built for CPUs alone"
         if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
             why = "CUDA_VISIBLE_DEVICES hides them"
-        none = f"resources.gpus: {asked} asked for, but torch {torch.__version__} can use none ({why})"
+        none = f"resources.gpus: {asked} requested, but torch {torch.__version__} can use none ({why})"
         if os.environ.get(ON_CPU) != "1":
             raise InputError(
                 f"{none}; install a torch for your CUDA (README), set resources.gpus: 0, or {ON_CPU}=1 "

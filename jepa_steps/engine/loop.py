@@ -222,7 +222,7 @@ class Trainer:
             starts.check()
         cost = step_cost(self.jepa, self.task.batch(0, 0), s, self.precision, self.world)
         if main:
-            print(f"a step takes about {cost.memory_bytes / 2**20:,.0f} MiB a process", flush=True)
+            print(f"a step needs about {cost.memory_bytes / 2**20:,.0f} MiB per process", flush=True)
         speed, pace_of_start = Speed(cost, s.batch_size, self.world, self.step), Pace(s, cost, self.step)
         # A finished run has nothing more to tell.
         told = loggers if self.step < s.steps else None

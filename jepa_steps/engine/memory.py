@@ -77,8 +77,9 @@ def explained(train: JepaRun, needed: int, ranks: int) -> Iterator[None]:
         samples = train.batch_size // ranks // train.accumulate
         shard = ", train.shard: true" if ranks > 1 and not train.shard else ""
         raise InputError(
-            f"out of memory at {samples} samples a forward pass (batch_size {train.batch_size}, "
-            f"{ranks} process(es), accumulate {train.accumulate}; predicted {needed / 2**20:,.0f} MiB a "
-            f"process): set train.accumulate: {2 * train.accumulate}, train.recompute: true{shard}, or "
+            f"out of memory at {samples} samples per forward pass (batch_size {train.batch_size}, "
+            f"{ranks} process(es), accumulate {train.accumulate}; predicted {needed / 2**20:,.0f} MiB "
+            f"per process): set train.accumulate: {2 * train.accumulate}, train.recompute: true{shard}, "
+            "or "
             f"a smaller train.batch_size ({str(error).splitlines()[0][:160]})"
         ) from None

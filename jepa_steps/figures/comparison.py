@@ -10,7 +10,7 @@ FLOOR = "#6e6e6e"
 _MOST = 8  # curves with a colour of their own
 
 Score = dict[str, float | None] | None
-Curve = tuple[str, bool, dict[int, Score]]  # name, trained, score by labels a class
+Curve = tuple[str, bool, dict[int, Score]]  # name, trained, score by labels per class
 
 
 def comparison(rows: list[tuple[str, bool, Score, Score]]) -> Figure:
@@ -51,7 +51,7 @@ def _ends(score: Score) -> tuple[float, float, float]:
 
 
 def few_labels(panels: list[list[Curve]]) -> Figure:
-    """Accuracy over labels a class, a panel a data set; floors grey and dashed.
+    """Accuracy over labels per class, a panel a data set; floors grey and dashed.
 
     From the ninth trained experiment of a panel on, curves are thin and share one entry of the legend.
     """
@@ -79,7 +79,7 @@ def _few_labels(ax: Axes, curves: list[Curve]) -> None:
             style |= {"color": FLOOR, "ls": "--", "lw": 1, "mfc": "white"}
         error = [(value - low).clip(0), (high - value).clip(0)]
         ax.errorbar(k, value, error, capsize=2, elinewidth=0.8, label=literal(name), **style)
-    ax.set(xlabel="labels a class", ylabel="test accuracy, %", xscale="log")
+    ax.set(xlabel="labels per class", ylabel="test accuracy, %", xscale="log")
     ticks = sorted({n for _, _, points in curves for n in points})
     ax.set_xticks(ticks, [str(n) for n in ticks])
     ax.minorticks_off()

@@ -113,7 +113,7 @@ def over_training(rows: list[dict[str, Any]]) -> Figure:
             _stages(panels[0], rows, name, **style)
     panels[0].set(ylabel=f"rank (n = {rows[0]['n']})", ylim=(0, None))
     if rows[0]["trust"] == "refused":
-        panels[0].set_title("no ranks: fewer than 4 rows a dimension", fontsize=8)
+        panels[0].set_title("no ranks: fewer than 4 rows per dimension", fontsize=8)
     if measured:
         panels[0].legend()
     _stages(panels[1], rows, "relative_spread", color=COLOURS[3], marker=MARKERS[3])

@@ -56,8 +56,8 @@ def temporal_collapse(e: Evidence, limits: Limits) -> Finding | None:
         "temporal collapse",
         "warning" if pooled else "error",
         f"{over_time:.2%} of the token variance that position does not explain lies within samples, "
-        f"over time (limit {limits.time_share:.0%}); differences between samples make up {sample:.0%} "
-        f"of all token variance (n = {e.tokens['samples']} samples, {e.tokens['n']} tokens){e.when}",
+        f"over time (limit {limits.time_share:.0%}); differences of samples make up {sample:.0%} of all "
+        f"token variance (n = {e.tokens['samples']} samples, {e.tokens['n']} tokens){e.when}",
         "The tokens of a sample are nearly the same at all times. This does no harm to their mean, but "
         "it does to forecasts. Predict hidden time instead of comparing whole views, or hide more time.",
         e.patch(e.remedies.equal_over_time),

@@ -138,7 +138,7 @@ def centred_summary(sigma: np.ndarray, n: int) -> dict[str, Any]:
 def refusal(n: int, dim: int) -> str:
     """Why there is no rank of n rows of ``dim`` dimensions."""
     return (
-        f"{n} rows of {dim} dimensions: a rank of fewer than {FEW} rows a dimension measures the "
+        f"{n} rows of {dim} dimensions: a rank from fewer than {FEW} rows per dimension measures the "
         f"number of rows; {FEW * dim} are needed"
     )
 

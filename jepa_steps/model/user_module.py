@@ -143,7 +143,7 @@ def describe(train: ModuleEncoder, x: Tensor) -> dict[str, Any]:
         InputError: it fails on the batch, or gives something else than numbers for each sample.
     """
     what = train.path or train.function
-    print(f"encoder: module runs {what}, code that is not of this project", flush=True)
+    print(f"encoder: module runs {what}, code from outside this project", flush=True)
     bytes_ = len(read_program(Path(train.path))) if train.path else 0
     module = load(train, bytes_)
     try:

@@ -126,8 +126,9 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
         return "good", "Healthy", f"{_SOUND}. There is no floor with labels to compare them with."
     kinds = {s["kind"] for s in standings}
     if kinds <= set(GUESSES):
-        only = listed(list(dict.fromkeys(s["floor"] for s in standings)))
-        return "warn", "Healthy", f"{_SOUND}. The only floor is {only}."
+        only = list(dict.fromkeys(s["floor"] for s in standings))
+        text = f"only floor{'s are' if len(only) > 1 else ' is'} {listed(only)}"
+        return "warn", "Healthy", f"{_SOUND}. The {text}."
     by_floor: dict[str, dict[str, str]] = {}
     for s in standings:
         by_floor.setdefault(s["floor"], {})[s["measure"]] = s["says"]

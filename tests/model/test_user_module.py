@@ -63,7 +63,7 @@ def built(block: dict, store, out: Path):
 def test_a_program_gives_what_its_module_gives(form, store, tmp_path, capsys):
     path = program(tmp_path / "m.pt2", form)
     encoder = built({"path": str(path)}, store, tmp_path / "train")
-    assert f"module runs {path}, code that is not of this project" in capsys.readouterr().out
+    assert f"module runs {path}, code from outside this project" in capsys.readouterr().out
     path.unlink()  # the results hold it
     encoder = load_encoder(tmp_path / "train")
     pixels = store.samples(store.rows("test")[:3])

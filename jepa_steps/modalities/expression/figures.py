@@ -22,7 +22,7 @@ def pictures(
 def _hidden(train: object) -> str:
     if not isinstance(train, ExpressionJepa):
         return "not trained: nothing is hidden"
-    thinned = train.thinning and f"{train.thinning:.0%} of the counts are context, the others target"
+    thinned = train.thinning and f"{train.thinning:.0%} of the counts are context, the rest target"
     if train.task == "thinned counts":
         return thinned
     hidden = "nothing is hidden: the perturbed cell is predicted"
@@ -44,7 +44,7 @@ _NAMES = {
     "pca_shifts": "the same shifts of principal components",
     "untrained_shifts": "the same shifts, untrained encoder",
     "look_up": "look-up of the training mean",
-    "ridge": "ridge, an indicator a gene",
+    "ridge": "ridge, one indicator per gene",
     "ridge_features": "ridge on features of genes",
     "batch_only": "batch alone",
     "shuffled_labels": "additive, labels shuffled",

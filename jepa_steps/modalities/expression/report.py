@@ -23,8 +23,9 @@ METRICS = {
 
 PICTURES: dict[str, tuple[str, str]] = {}
 LEAK = (
-    "cells are split at random, so every perturbation of test was seen in training. What is said of "
-    "predicted perturbations is no forecast; probes hold for new cells of the same screen"
+    "cells are split at random, so training saw every perturbation of test. Scores of predicted "
+    "perturbations therefore measure recall, not prediction. Probe scores hold for new cells of the "
+    "same screen"
 )
 
 
@@ -38,20 +39,20 @@ def evaluation(found: dict[str, Any]) -> Evaluated:
     return {
         "title": "Predicted perturbations",
         "units": "held-out perturbations",
-        "leak": "every perturbation of test was seen in training",
+        "leak": "training saw every perturbation of test",
         "figure": (
             "Predicted effects",
-            "Every held-out perturbation as a dot, the mean as a ring; the model in colour, "
-            "baselines grey, replicates of the same perturbation (the ceiling) as a dashed line.",
+            "Dots: held-out perturbations. Rings: their mean. Colour: the model. Grey: baselines. "
+            "Dashed line: the ceiling, replicates of the same perturbation.",
         ),
-        "note": "This experiment: shifts of its embeddings refitted in closed form with the "
-        "encoder frozen, read out to expression by ridge. L2 and E-distance: lower is better. "
-        "Discrimination and centroid accuracy: .5 is chance. Ceiling: replicates of the same "
+        "note": "This experiment: with the encoder frozen, shifts of its embeddings are refitted in "
+        "closed form, and ridge regression maps them to expression. L2 and E-distance: lower is "
+        "better. Discrimination and centroid accuracy: .5 is chance. Ceiling: replicates of the same "
         "perturbation, corrected to the mean of all cells where a formula exists.",
         "tables": [
             {
-                "caption": "Every method: mean over held-out perturbations, each in each of its "
-                "contexts, where the metric is defined; 95 % interval",
+                "caption": "Every method: mean and 95 % interval over held-out perturbations, each "
+                "counted once per context, where the metric is defined",
                 "columns": [METRICS[m] for m in shown],
                 "rows": [
                     (title(method), [_cell(values.get(m), asked_for) for m in shown])
@@ -103,7 +104,7 @@ def _why(row: dict[str, Any]) -> str:
     """What too little a comparison stands on, and what its interval is over then."""
     if row["units"] >= FEWEST_GROUPS:
         return ""
-    over = ", interval over the cells of these" if row["low"] is not None else ""
+    over = ", interval over their cells" if row["low"] is not None else ""
     return f" ({how_many(row['units'], 'perturbation')}{over})"
 
 
@@ -127,7 +128,7 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
         ],
         "leaks": [LEAK] * manifest["leaky"],
         "examples": [],
-        "notes": [f"no genes, and left out: {kind} ({n})" for kind, n in manifest["no_genes"].items()],
-        "audited": "no cell, no control and no unit of the split stands in more than one part",
+        "notes": [f"left out, not a gene: {kind} ({n})" for kind, n in manifest["no_genes"].items()],
+        "audited": "no cell, no control and no unit of the split is in more than one part",
         "classes": [],
     }

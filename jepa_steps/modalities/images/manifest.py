@@ -113,6 +113,6 @@ def spoken(manifest: dict[str, Any]) -> list[str]:
         found.append(f"left out: {len(skipped)} unreadable images, e.g. {skipped[0]}")
     if leaks:
         found.append(
-            f"LEAK: {leaks} images stand in several parts (on_copies keep); scores on test are too good"
+            f"LEAK: {leaks} images are in several parts (on_copies keep); test scores are too high"
         )
     return found

@@ -13,16 +13,16 @@ PICTURES = {
     "masks": (
         "Masks",
         "Context (blue), targets (orange) and tokens in neither, in the first, the middle and the last "
-        "batch; blocks x share of the tokens.",
+        "batch. Labels: blocks x share of the tokens.",
     ),
     "samples": (
         "Masks on images",
-        "What the encoder sees of six training images in the last batch, and what it predicts.",
+        "Six training images of the last batch: what the encoder sees, and which tokens are predicted.",
     ),
     "neighbours": (
         "Nearest neighbours",
-        "Test images, evenly spaced, and the five nearest training images by cosine; ≠ marks "
-        "another class.",
+        "Evenly spaced test images and, for each, the five nearest training images by cosine "
+        "similarity; ≠ marks another class.",
     ),
 }
 
@@ -52,7 +52,7 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
             *(note for note in manifest.get("notes", []) if " lacks " in note),
             *manifest.get("annotations", {"notes": []})["notes"],
         ],
-        "audited": "no sample and no group stands in more than one part",
+        "audited": "no sample and no group is in more than one part",
         "classes": table,
     }
 
@@ -60,16 +60,22 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
 def _leaks(copies: int, torn: int) -> list[str]:
     found = []
     if copies:
-        some = "groups of equal samples stand" if copies > 1 else "group of equal samples stands"
-        found.append(f"{copies} {some} in more than one part, so test scores are too good")
+        some = "groups of equal samples are" if copies > 1 else "group of equal samples is"
+        found.append(f"{copies} {some} in more than one part, so test scores are too high")
     if torn:
-        found.append(f"{torn} of the groups stand in more than one part, so test scores are too good")
+        found.append(
+            f"{torn} of the groups {_are(torn)} in more than one part, so test scores are too high"
+        )
     return found
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"
 
 
 def _groups(groups: dict[str, Any] | None, unit: str) -> str:
     if groups is None:
-        return "none: every sample on its own"
+        return "none: every sample is its own group"
     each = ", ".join(f"{n:,} {part}" for part, n in groups["per_split"].items())
     of = "" if unit == "group" else f" of {unit}"
     return f"{groups['number']:,}{of} ({each})"

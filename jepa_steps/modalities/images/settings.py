@@ -185,7 +185,7 @@ def check(dataset: ImageDataset, train: Settings) -> None:
         if size % patch or size // patch < 2:
             raise ValueError(
                 f"train.model.patch_size: found {patch}, expected a divisor of image_size {size} that "
-                "leaves at least 2 patches a side"
+                "leaves at least 2 patches per side"
             )
     if isinstance(train, ImageJepa) and train.augment.saturation and dataset.channels != 3:
         raise ValueError(

@@ -90,8 +90,8 @@ def _result(found: Forecasts, store: SeriesStore, data: Path, settings: Evaluate
     counts = ", ".join(how_many(len(np.unique(c)), unit) for c, unit in units.values())
     resampled = (settings.bootstrap, settings.seed)
     interval = (
-        f"95 % bootstrap over what rises and falls together in test, by horizon: {counts}; "
-        f"{settings.bootstrap} resamples; verdicts corrected for their number by Holm"
+        f"95 % bootstrap over groups of dependent test windows, by horizon: {counts}; "
+        f"{settings.bootstrap} resamples; p values adjusted for the number of verdicts by Holm's method"
     )
     return {
         "task": "future",

@@ -44,7 +44,7 @@ def prepare(dataset: SeriesDataset, out: Path, workers: int) -> dict[str, Any]:
             segments = _without(leaks, segments, found, dataset, path)
             notes.append(f"left out: {len(leaks)} series that share time steps with an earlier part")
         if torn := steps_in_several_parts(segments):
-            raise InputError(f"{path}: {torn} time steps stand in more than one part, expected none")
+            raise InputError(f"{path}: {torn} time steps are in more than one part, expected none")
         np.save(folder / "segments.npy", segments)
         mean, std = channel_statistics(values, segments)
         windows = _windows(segments, dataset, path)

@@ -13,18 +13,18 @@ PICTURES = {
     "masks": (
         "Masks",
         "Context (blue), targets (orange) and tokens in neither, in the first, the middle and the last "
-        "batch; one line per training sample, time to the right.",
+        "batch. One line per training sample; time runs to the right.",
     ),
     "samples": (
         "What is predicted",
-        "Six training samples: with task masked or future, what the encoder sees (blue) and what it "
-        "predicts (orange); with task views, the two variations that get the same embedding. Up to four "
-        "channels are drawn.",
+        "Six training samples. Task masked or future: what the encoder sees (blue) and what is "
+        "predicted (orange). Task views: the two variations that should get the same embedding. Up to "
+        "four channels are drawn.",
     ),
     "neighbours": (
         "Nearest neighbours",
-        "Test samples, evenly spaced, and the four nearest training samples by cosine; ≠ marks another "
-        "class. Gaps in a curve are missing values.",
+        "Evenly spaced test samples and, for each, the four nearest training samples by cosine "
+        "similarity; ≠ marks another class. Gaps in a curve are missing values.",
     ),
 }
 
@@ -54,7 +54,7 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
     shared = manifest["shared"]["series"]
     leak = (
         f"{shared} series of val and test share time steps with an earlier part, so test scores are too "
-        "good"
+        "high"
     )
     return {
         "facts": facts,
@@ -68,16 +68,16 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
 
 def _audited(dataset: dict[str, Any]) -> str:
     if dataset["split"]["kind"] == "series":
-        return "no series, no group and no 24 equal time steps in a row stand in more than one part"
+        return "no series, no group and no 24 equal time steps in a row are in more than one part"
     purge = dataset["split"]["purge"]
     if purge is None:
         purge = dataset["context_length"] + dataset["target_length"] - 1
-    return f"no time step stands in more than one part; {purge} were left out on each side of each cut"
+    return f"no time step is in more than one part; {purge} were left out on each side of each cut"
 
 
 def _groups(groups: dict[str, Any] | None) -> str:
     if groups is None:
-        return "none: every series on its own"
+        return "none: every series is its own group"
     each = ", ".join(f"{n:,} {part}" for part, n in groups["per_split"].items())
     return f"{groups['number']:,} ({each})"
 
@@ -91,13 +91,13 @@ def evaluation(found: dict[str, Any]) -> Evaluated:
         ("held out", found["held_out"]),
         ("fitted on", f"{found['train_windows']:,} training windows"),
         ("season", f"{found['period']} steps, {given}" if found["period"] > 1 else "none found"),
-        ("features", f"{chosen['features']} of tokens, {chosen['width']} numbers"),
+        ("features", f"{chosen['features']} of tokens, {chosen['width']} values"),
     ]
     if latent := found.get("persistence"):
         facts.append(
             (
                 "latent error",
-                f"{latent['predicted']:.2f}, {latent['repeated']:.2f} by repeating the last token",
+                f"{latent['predicted']:.2f}; repeating the last token: {latent['repeated']:.2f}",
             )
         )
     return {
@@ -118,8 +118,8 @@ def evaluation(found: dict[str, Any]) -> Evaluated:
                 ],
             }
         ],
-        "note": "Every ridge regression predicts the change against the last value; its strength was "
-        "chosen on val.",
+        "note": "Every ridge regression predicts the change from the last value. Its regularisation "
+        "strength was chosen on val.",
         "interval": found["interval"],
         "facts": facts,
         "figure": (

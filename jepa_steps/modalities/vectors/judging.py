@@ -9,24 +9,32 @@ _WIDEST_RAW = 4096  # values of a sample up to which raw input and its component
 
 def add_options(p: argparse.ArgumentParser) -> None:
     """The arguments that say what is judged; as the settings ``vectors.NAME`` in docs/settings.md."""
-    p.add_argument("--embeddings", required=True, help=".npy, .npz, .parquet or .h5ad, a row per sample")
-    p.add_argument("--table", help=".csv, .tsv or .parquet, a row per sample; .h5ad has obs")
-    p.add_argument("--targets", nargs="+", default=[], metavar="COLUMN", help="what is asked for")
     p.add_argument(
-        "--classes", nargs="+", default=[], metavar="COLUMN", help="targets whose numbers are names"
+        "--embeddings", required=True, help=".npy, .npz, .parquet or .h5ad, one row per sample"
     )
-    p.add_argument("--group", metavar="COLUMN", help="what never crosses parts, such as donor")
-    p.add_argument("--nuisance", nargs="+", default=[], metavar="COLUMN", help="what should not be told")
+    p.add_argument("--table", help=".csv, .tsv or .parquet, one row per sample; an .h5ad has obs")
+    p.add_argument("--targets", nargs="+", default=[], metavar="COLUMN", help="columns to predict")
+    p.add_argument(
+        "--classes", nargs="+", default=[], metavar="COLUMN", help="targets whose numbers name classes"
+    )
+    p.add_argument("--group", metavar="COLUMN", help="unit that never crosses parts, such as donor")
+    p.add_argument(
+        "--nuisance",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="columns that embeddings should not encode, such as batch",
+    )
     p.add_argument("--tokens", help="token embeddings (samples, tokens, dimensions)")
-    p.add_argument("--raw", help="what embeddings were made from, as numbers, for raw and PCA floors")
-    p.add_argument("--key", help="which array of an .npz, obsm of an .h5ad, or column of lists")
-    p.add_argument("--ids", metavar="COLUMN", help="names of samples in the table, or none")
-    p.add_argument("--split", metavar="COLUMN", help="given parts (train, val, test), or none")
+    p.add_argument("--raw", help="numbers that embeddings were made from, for the raw and PCA floors")
+    p.add_argument("--key", help="array of an .npz, entry of obsm of an .h5ad, or column of lists")
+    p.add_argument("--ids", metavar="COLUMN", help="column with names of samples in the table, or none")
+    p.add_argument("--split", metavar="COLUMN", help="column with train, val or test, or none")
     p.add_argument(
         "--unmatched",
         choices=("fail", "drop"),
         default="fail",
-        help="embeddings without a row in the table",
+        help="what to do with embeddings that have no row in the table",
     )
 
 
@@ -53,7 +61,7 @@ def experiments(manifest: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], li
     if tokens["number"] and not tokens["mean"]:
         found["tokens"] = {"encoder": "given", "tokens": True}
     if not manifest["classes"] and not manifest["columns"]["targets"]:
-        return found, ["no floors: there is nothing to probe for"]
+        return found, ["no floors: there is no target to predict"]
     if width >= 2 * _PROJECTED:
         dim = width // _PROJECTED
         found["random-projection"] = {"encoder": "random-projection", "dim": dim}
@@ -62,7 +70,7 @@ def experiments(manifest: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], li
     if not values:
         return found, ["no floors of raw input: give --raw to compare with it and with its PCA"]
     if values > _WIDEST_RAW:
-        why = f"{values:,} values a sample are more than {_WIDEST_RAW:,}; give their PCA as --raw"
+        why = f"{values:,} values per sample are more than {_WIDEST_RAW:,}; give their PCA as --raw"
         return found, [f"no floors of raw input: {why}"]
     most = min(width, values, manifest["counts"]["train"]["samples"] - 1)
     return found | {"raw": {"encoder": "raw"}, "pca": {"encoder": "pca", "dim": most}}, []

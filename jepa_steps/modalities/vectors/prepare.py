@@ -203,7 +203,7 @@ def _count_groups(groups: np.ndarray | None, split: np.ndarray, dataset: VectorD
         return None
     codes = np.unique(groups, return_inverse=True)[1]
     if across_splits(codes, split):
-        raise InputError("groups stand in several parts; this is a fault of the program")
+        raise InputError("groups are in several parts; this is a bug of this program")
     each = {name: len(np.unique(codes[split == c])) for c, name in enumerate(SPLITS)}
     return {"column": dataset.group, "number": int(codes.max()) + 1, "per_split": each}
 
@@ -216,7 +216,8 @@ def _warnings(manifest: dict[str, Any], asked: Asked) -> list[str]:
     if n := manifest["equal_rows"]:
         found.append(
             f"{count(n, 'embedding', 'embeddings')} of val and test equal one of training to the "
-            "last bit: copies of samples, whose scores are memory, or a collapse"
+            "last bit: either samples are copies, and test scores are too high, or embeddings have "
+            "collapsed"
         )
     per_class = np.sum([part["per_class"] for part in manifest["counts"].values()], 0)
     if few := [c for c, n in zip(asked.classes, per_class, strict=True) if n < 3]:

@@ -18,7 +18,7 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
         ("parts", ", ".join(f"{counts[p]['samples']:,} {p}" for p in SPLITS)),
         ("dimensions", f"{manifest['width']:,} ({manifest['type']})"),
         ("label", f"{manifest['label']}, {len(classes)} classes" if classes else "none"),
-        ("groups", "none: every sample on its own"),
+        ("groups", "none: every sample is its own group"),
     ]
     if groups is not None:
         each = ", ".join(f"{n:,} {part}" for part, n in groups["per_split"].items())
@@ -26,7 +26,7 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
     if tokens["number"]:
         facts.append(("tokens", f"{tokens['number']} of {tokens['width']} dimensions"))
     if manifest["raw"]:
-        facts.append(("raw input", f"{manifest['raw']:,} values a sample"))
+        facts.append(("raw input", f"{manifest['raw']:,} values per sample"))
     if manifest["left_out"]:
         facts.append(("left out", "see the notes"))
     table = []
@@ -34,8 +34,8 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
         table = [(c, [counts[p]["per_class"][i] for p in SPLITS]) for i, c in enumerate(classes)]
     copies = manifest["equal_rows"]
     leak = (
-        f"{copies:,} embeddings of val and test equal one of training to the last bit: copies of "
-        "samples, so that test scores are too good, or a collapse"
+        f"{copies:,} embeddings of val and test equal one of training to the last bit: either samples "
+        "are copies, and test scores are too high, or embeddings have collapsed"
     )
     return {
         "facts": facts,
@@ -50,8 +50,8 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
 def _audited(manifest: dict[str, Any]) -> str:
     found = []
     if manifest["groups"] is not None:
-        found.append(f"no {manifest['groups']['column']} stands in more than one part")
+        found.append(f"no {manifest['groups']['column']} is in more than one part")
     if not manifest["equal_rows"]:
         found.append("no embedding of val or test equals one of training")
-    what = " and ".join(found) or "nothing beside the notes below was looked at"
-    return f"{what}; what the encoder was trained on is not known here"
+    what = " and ".join(found) or "nothing was checked besides the notes below"
+    return f"{what}; it is not known which samples the encoder was trained on"

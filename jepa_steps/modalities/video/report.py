@@ -12,19 +12,19 @@ _CLASSES = 30  # more are summed up
 PICTURES = {
     "masks": (
         "Masks",
-        "Context (blue), targets (orange) and tokens in neither (grey), of three clips in two batches "
-        "each at the beginning, in the middle and at the end of training; times side by side, at most "
-        "eight.",
+        "Context (blue), targets (orange) and tokens in neither (grey). Three clips from each of two "
+        "batches at the beginning, in the middle and at the end of training. Times are shown side by "
+        "side, at most eight.",
     ),
     "samples": (
         "Masks on clips",
-        "Three training clips in the last batch: a frame of each time, at most eight, what the encoder "
-        "sees of them, and what it predicts.",
+        "Three training clips of the last batch: one frame per time (at most eight), what the encoder "
+        "sees, and which tokens are predicted.",
     ),
     "neighbours": (
         "Nearest neighbours",
-        "Test clips, evenly spaced, and the four nearest training clips by cosine, each by its first, "
-        "middle and last frame; ≠ marks another class.",
+        "Evenly spaced test clips and, for each, the four nearest training clips by cosine similarity. "
+        "Each clip is shown by its first, middle and last frame; ≠ marks another class.",
     ),
 }
 
@@ -62,7 +62,7 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
         "leaks": _leaks(copies["across_splits"], (manifest["groups"] or {}).get("across_splits", 0)),
         "examples": copies["examples"][:5],
         "notes": manifest["notes"],
-        "audited": "no video, no group and no clip of more than one colour stands in more than one part",
+        "audited": "no video, no group and no clip of more than one colour is in more than one part",
         "classes": table,
     }
 
@@ -71,11 +71,11 @@ def _rate(manifest: dict[str, Any]) -> str:
     """How many frames a second has, where that is known."""
     rate, found = manifest["settings"]["frame_rate"], manifest["rates"]
     if rate is not None:
-        return f"{rate:g} a second"
+        return f"{rate:g} per second"
     if found is None:
         return "without times"
     span = f"{found['lowest']:g}" + f" to {found['highest']:g}" * (found["highest"] > found["lowest"])
-    return f"as stored ({span} a second)"
+    return f"as stored ({span} per second)"
 
 
 def _leaks(videos: int, torn: int) -> list[str]:
@@ -83,16 +83,17 @@ def _leaks(videos: int, torn: int) -> list[str]:
     if videos:
         found.append(
             f"{videos} videos of val and test have a clip equal to one of an earlier part, so test "
-            "scores are too good"
+            "scores are too high"
         )
     if torn:
-        found.append(f"{torn} of the groups stand in more than one part, so test scores are too good")
+        some = "is" if torn == 1 else "are"
+        found.append(f"{torn} of the groups {some} in more than one part, so test scores are too high")
     return found
 
 
 def _groups(groups: dict[str, Any] | None) -> str:
     if groups is None:
-        return "none: every video on its own"
+        return "none: every video is its own group"
     each = ", ".join(f"{n:,} {part}" for part, n in groups["per_split"].items())
     return f"{groups['number']:,} ({each})"
 
@@ -121,7 +122,7 @@ def _future_table(found: dict[str, Any]) -> Table:
     columns = [f"error {h}" for h in found["horizons"]]
     return {
         "caption": "Squared error of the predicted embeddings of later frames, from "
-        f"{found['past']} times of past; 1 = as far off as a constant; lower is better",
+        f"{found['past']} past times. 1 = as large as for a constant prediction; lower is better",
         "columns": [_column(column) for column in columns],
         "rows": [
             (title(name), [_cell(lines[column], ".3f") for column in columns])
@@ -134,7 +135,7 @@ def _controls_table(judged: dict[str, Any]) -> Table:
     names = list(next(iter(judged.values()))["scores"])
     return {
         "caption": "Test accuracy of a ridge classifier on the embeddings of whole clips, and of clips "
-        "changed so that motion is missing",
+        "that were changed to remove motion",
         "columns": list(judged),
         "rows": [
             (_CONTROLS[name], [_accuracy(found["scores"][name]) for found in judged.values()])
@@ -144,16 +145,16 @@ def _controls_table(judged: dict[str, Any]) -> Table:
 
 
 _ERRORS = (
-    "Error of predicted embeddings by times ahead, beside predictions without a model (1 = a constant)."
+    "Error of predicted embeddings by times ahead, with baselines that use no model (1 = a constant)."
 )
 _ACCURACIES = (
-    "Test accuracy of the probe on whole clips and on changed ones, by target, with 95 % intervals."
+    "Test accuracy of probes on whole clips and on changed clips, by target, with 95 % intervals."
 )
 _CONTROLS = {
     "clip": "whole clips",
     "one_frame": "middle frame, repeated",
     "shuffled": "frames shuffled",
-    "backwards": "backwards, by the probe of whole clips",
+    "backwards": "played backwards, probe of whole clips",
     "majority": "majority class",
 }
 
@@ -163,10 +164,9 @@ def _note(controls: dict[str, Any] | str) -> str:
         return f"No motion controls: {controls}."
     left_out = "; ".join(f"{n}: {f['reason']}" for n, f in controls.items() if "reason" in f)
     return (
-        "Probes of the middle frame and of shuffled frames are fitted anew on clips so changed; their "
-        "strength is chosen on val. Targets of numbers have no motion controls."
-        + f" Not judged: {left_out}."
-        * bool(left_out)
+        "Probes of the middle frame and of shuffled frames are fitted on clips changed in that way. "
+        "Their regularisation strength is chosen on val. Targets that are numbers have no motion "
+        "controls." + f" Not judged: {left_out}." * bool(left_out)
     )
 
 
@@ -180,7 +180,7 @@ def _evaluation_facts(found: dict[str, Any], judged: dict[str, Any]) -> list[tup
         facts.append(
             (
                 "latent error",
-                f"{latent['predicted']:.2f}, {latent['repeated']:.2f} by repeating the last frame",
+                f"{latent['predicted']:.2f}; repeating the last frame: {latent['repeated']:.2f}",
             )
         )
     return facts

@@ -34,7 +34,7 @@ def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[
         check_name(file)
         frames = list(read_frames(file, look, Told()))
         if len(frames) < length:
-            at = f" at {rate:g} a second" if rate else ""
+            at = f" at {rate:g} per second" if rate else ""
             raise InputError(
                 f"{file}: found {len(frames)} frames{at}, expected at least {length}, a clip as the "
                 "encoder takes it; leave the file out"

@@ -74,7 +74,7 @@ def spoken(
 
 def _looks(weights: dict[str, int]) -> str:
     alike, tensors = weights["as_initial"], weights["tensors"]
-    return f"{alike} of {tensors} tensors have the mean and spread of a fresh, untrained build's"
+    return f"{alike} of {tensors} tensors have the mean and spread of freshly initialised ones"
 
 
 def build(description: dict[str, Any], seed: int, frames: int = 0) -> PublishedEncoder:

@@ -67,7 +67,7 @@ def test_label_targets_nuisances_groups_and_parts(folder, tmp_path):
     assert not set(donors[store.split == 0]) & set(donors[store.split > 0])
     assert not set(donors[store.split == 1]) & set(donors[store.split == 2])
     assert "rows matched by path: column 'path' of the table, 240 samples" in said
-    assert "scanner: classes, 3 different, which embeddings should not tell" in said
+    assert "scanner: classes, 3 different, which embeddings should not encode" in said
     assert "columns of the table that are not used: 'part'" in said
     assert f"groups: column 'donor', {len(set(donors))} that stay in one part each" in said
 

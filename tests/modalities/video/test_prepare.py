@@ -108,7 +108,7 @@ def test_every_frame_without_a_rate_and_the_rates_that_were_found(tmp_path):
     store = prepared("folder", tmp_path / "v", tmp_path / "out")
     assert len(store.frames) == 54
     assert store.manifest["rates"] == {"lowest": 5.0, "highest": 25.0, "variable": 1}
-    assert "frame rates found: 5 to 25 a second; 1 of 9 videos vary" in store.manifest["notes"]
+    assert "frame rates found: 5 to 25 per second; 1 of 9 videos vary" in store.manifest["notes"]
 
 
 CORNERS = np.zeros((32, 48, 3), np.uint8)
@@ -331,7 +331,7 @@ def test_new_videos_look_as_those_of_the_store(videos, tmp_path):
         np.flatnonzero(np.diff(store.windows.segment(np.arange(len(store))), prepend=-1))
     )
     assert names[0] == "a/0.mp4" and np.array_equal(clips(0, len(names)), first)
-    with pytest.raises(InputError, match=r"found 7 frames at 20 a second, expected at least 9"):
+    with pytest.raises(InputError, match=r"found 7 frames at 20 per second, expected at least 9"):
         read(videos, description | {"clip_length": 9})[1](0, 1)
 
 
@@ -463,7 +463,7 @@ def test_rates_of_videos_that_were_read_in_part_say_so(tmp_path):
     part = prepared("folder", tmp_path / "v", tmp_path / "part", max_frames=5).manifest
     assert whole["rates"]["variable"] == 8 and whole["rates"]["highest"] < 10
     assert part["rates"] == {"lowest": 25.0, "highest": 25.0, "variable": 0}
-    told = "frame rates found: 25 a second; 0 of 8 videos vary (of the part that was read)"
+    told = "frame rates found: 25 per second; 0 of 8 videos vary (of the part that was read)"
     assert told in part["notes"] and not any("that was read" in note for note in whole["notes"])
 
 

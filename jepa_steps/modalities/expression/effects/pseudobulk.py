@@ -124,7 +124,7 @@ def training_table(
     if len({len(conditions), len(contexts), expression.shape[0]}) > 1:
         raise InputError(
             f"found {expression.shape[0]} cells, {len(conditions)} conditions and {len(contexts)} "
-            "contexts; expected one of each a cell"
+            "contexts; expected one of each per cell"
         )
     keys = [(condition(*c), str(k)) for c, k in zip(conditions, contexts, strict=True)]
     names = sorted(set(keys))

@@ -98,7 +98,7 @@ def fit_shifts(
     if len({len(latents), len(conditions), len(contexts)}) > 1 or not np.isfinite(latents).all():
         raise InputError(
             f"shifts: found {len(latents)} latents, {len(conditions)} conditions and {len(contexts)} "
-            "contexts; expected one of each a cell, and finite latents"
+            "contexts; expected one of each per cell, and finite latents"
         )
     keys = [(condition(*c), str(k)) for c, k in zip(conditions, contexts, strict=True)]
     names = sorted(set(keys))

@@ -64,21 +64,21 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
     noted = [f"note: {manifest['note']}"] if manifest["note"] else []
     if manifest["no_genes"]:
         what = _few([f"{kind} ({n})" for kind, n in manifest["no_genes"].items()])
-        noted.append(f"left out of the matrix, since they are no genes: {what}")
+        noted.append(f"left out of the matrix, because they are not genes: {what}")
     if found["other_labels"]:
         noted.append(
             f"perturbations are read from {found['keys']['perturbation']}, although there is "
             f"{_few(found['other_labels'])}, too; keys.perturbation chooses"
         )
     if manifest["targets"]:
-        noted.append(f"asked of embeddings, too: {', '.join(manifest['targets'])}")
+        noted.append(f"probes also predict: {', '.join(manifest['targets'])}")
     if found["doses"]:
         noted.append(f"doses: {found['doses']}")
     if alike := manifest["alike"]:
         given = manifest["settings"]["label_pattern"]
         noted.append(
             f"{len(alike)} perturbations may have the target of another, e.g. {alike[0][0]} and "
-            f"{alike[0][1]}; told apart here: "
+            f"{alike[0][1]}; treated as different: "
             + ("correct label_pattern if they are one" if given else remedy(alike))
         )
     return [
@@ -107,7 +107,7 @@ def counts_known(values: dict[str, Any]) -> str:
     return {
         "given": "",
         "recovered": f", counts recovered from them{off}",
-        "none": ", which tell no counts",
+        "none": ", from which counts cannot be recovered",
     }[found["kind"]]
 
 

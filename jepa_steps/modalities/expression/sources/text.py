@@ -87,7 +87,9 @@ def open_csv(path: Path, dataset: ExpressionDataset) -> ExpressionSource:
     try:
         first, *header = next(csv_rows(path))
     except StopIteration:
-        raise InputError(f"{path}: found an empty file, expected a header and one row a cell") from None
+        raise InputError(
+            f"{path}: found an empty file, expected a header and one row per cell"
+        ) from None
     usual = {name.casefold() for name in annotation_keys(dataset)}
     _check_header(first, header, usual, path)
     annotations = [name for name in header if name.casefold() in usual]

@@ -103,7 +103,7 @@ def spoken(manifest: dict[str, Any]) -> list[str]:
     if shared := manifest["shared"]["series"]:
         found.append(
             f"LEAK: {shared} series of val and test share time steps with an earlier part (on_shared "
-            "keep); scores on test are too good"
+            "keep); test scores are too high"
         )
     return found
 

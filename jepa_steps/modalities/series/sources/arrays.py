@@ -67,7 +67,7 @@ def open_arrays(path: Path, dataset: SeriesDataset) -> SeriesSource:
         parts = _parts(arrays, path, further, notes)
         channels = _channel_names(arrays.pop("channels", None), parts, path)
         if arrays:
-            notes.append(f"{path.name}: left out: arrays {listed(sorted(arrays))}, not asked for")
+            notes.append(f"{path.name}: left out: arrays {listed(sorted(arrays))}, not used")
     else:
         raise InputError(f"{path}: expected a name that ends in .npy or .npz")
     series = chain.from_iterable(_read(part, path, notes) for part in parts)

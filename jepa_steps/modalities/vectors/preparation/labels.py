@@ -81,7 +81,7 @@ def _wanted(table: Table, dataset: VectorDataset, notes: list[str]) -> Iterator[
         if found and len({text for text in table.columns[found[0]] if text}) > 1:
             yield "label", found[0], dataset.labels
         else:
-            notes.append("label: found no column that is one; only what needs no label is said")
+            notes.append("label: found no such column; only measures without labels are given")
     for name, kind in dataset.targets.items():
         if name != dataset.label:
             yield "targets", name, kind

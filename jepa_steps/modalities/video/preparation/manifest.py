@@ -149,7 +149,7 @@ def spoken(manifest: dict[str, Any]) -> list[str]:
     if leaks := manifest["duplicates"]["across_splits"]:
         found.append(
             f"LEAK: {leaks} videos of val and test have a clip equal to one of an earlier part "
-            "(on_copies keep); scores on test are too good"
+            "(on_copies keep); test scores are too high"
         )
     return found
 

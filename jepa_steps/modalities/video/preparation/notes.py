@@ -29,7 +29,9 @@ def notes_on(found: Stored, headers: list[Header], clips: Clips) -> list[str]:
         low, high = rates["lowest"], rates["highest"]
         span = f"{low:g} to {high:g}" if high > low else f"{low:g}"
         part = " (of the part that was read)" if any(one.part for one in told) else ""
-        notes.append(f"frame rates found: {span} a second; {rates['variable']} of {n} videos vary{part}")
+        notes.append(
+            f"frame rates found: {span} per second; {rates['variable']} of {n} videos vary{part}"
+        )
     note(*named("again"), "have frames further apart than 1 / frame_rate, which repeat")
     note(*named("lacks"), "have fewer frames than their headers tell")
     note(*named("damaged"), "have frames that are marked as damaged")

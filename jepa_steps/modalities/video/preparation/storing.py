@@ -103,7 +103,7 @@ def _leave_out(
 
 def _refuse_or_drop(found: Stored, video: Video, frames: int, dataset: VideoDataset) -> None:
     length, rate = dataset.clip_length, dataset.frame_rate
-    reason = f"{video.name}: {frames} frames{f' at {rate:g} a second' if rate else ''}"
+    reason = f"{video.name}: {frames} frames{f' at {rate:g} per second' if rate else ''}"
     if dataset.on_short == "fail":
         raise InputError(
             f"{dataset.path}: {reason}, fewer than clip_length {length}; set on_short: drop or repeat, "
@@ -162,7 +162,7 @@ def _decoded(videos: list[Video], look: Look, folder: Path, workers: int) -> Ite
         yield from in_order(_decode, tasks, 1 if here else workers)
     except BrokenProcessPool:
         raise InputError(
-            "a process that decodes videos was killed, for want of memory or by a damaged file; run "
+            "a process that decodes videos was killed, because memory ran out or a file is damaged; run "
             "with --workers 1 to see at which video"
         ) from None
 
