@@ -13,7 +13,7 @@ PAGES = sorted([*DOCS.rglob("*.md"), *(ROOT / name for name in ("README.md", "CO
 RUN = [DOCS / "index.md", DOCS / "start.md", *sorted((DOCS / "tutorials").glob("*.md"))]
 _BLOCK = re.compile(r"^( *)```(\S*)(?: title=\"(.*)\")?\n(.*?)^\1```$", re.M | re.S)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-_COMMAND = re.compile(r"(?:python3? -m jepa_steps|jepa-steps)[. ]")
+_COMMAND = re.compile(r"(?:-m jepa_steps|jepa-steps)[. ]")
 
 
 def name(page: Path) -> str:
@@ -56,7 +56,7 @@ def commands(page: Path) -> Iterator[list[str]]:
     """Words of each command of the package, the command's name first."""
     text = page.read_text().replace("\\\n", " ")
     code = [block.text.replace("\\\n", " ") for block in blocks(page)]
-    code += re.findall(r"`([^`\n]+)`", _BLOCK.sub("", text))
+    code += [found.replace("\n", " ") for found in re.findall(r"`([^`]+)`", _BLOCK.sub("", text))]
     for line in "\n".join(code).splitlines():
         for piece in _COMMAND.split(line.partition(" #")[0])[1:]:
             end = re.search(r"\s(&&|\||2?>|;)|[\"`]", piece)
