@@ -157,7 +157,10 @@ def test_a_random_split_is_evaluated_and_called_leaky(step, tmp_path, cells):
     names = ("--experiments", "a", "b", "--out", tmp_path / "report")
     assert step(report, "--results", tmp_path, "--data", cells, *names)[0] == 0
     page = (tmp_path / "report" / "report.html").read_text()
-    assert "Leak in the data:</strong> cells are split at random" in page and "Not a forecast" in page
+    assert (
+        "Leak in the data:</strong> cells are split at random" in page
+        and "Recall, not prediction" in page
+    )
     assert "the same shifts without an encoder" in page and "p0+p1" in page
     assert "Masks on images" not in page
 
