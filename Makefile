@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow faults cluster cluster-faults lint report-zip bench clean
+.PHONY: help setup run test test-slow faults cluster cluster-faults lint report-zip bench site clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,10 @@ bench: setup ## the benchmarks that fit a workstation; figures in benchmarks/RES
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	for name in masks augmentation overhead train_step; do python benchmarks/$$name.py; done
 	python benchmarks/gpu.py || python benchmarks/gpu.py --smoke
+
+site: setup ## the documentation as pages: site/index.html
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict  # not --quiet, which drops the warnings that strict counts
 
 clean: ## remove results, not data or checkpoints
 	rm -rf results logs

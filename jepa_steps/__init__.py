@@ -4,7 +4,7 @@ from .threads import wait_briefly_beside_others
 
 wait_briefly_beside_others()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["load_encoder", "results"]
 
 

@@ -1,5 +1,6 @@
 """All commands under one name: ``jepa-steps COMMAND`` or ``python -m jepa_steps COMMAND``.
 
+    init       write a project folder: workflow, config, what DVC needs
     judge      judge embeddings that were made anywhere: one command, one report
     export     write an encoder that was trained here for transformers, timm or ONNX
     preset     print a training block to paste into a config
@@ -17,6 +18,7 @@ import sys
 # Commands of jepa_steps.config, which takes them as its first argument.
 _OF_THE_CONFIG = ("preset", "check", "settings", "schema")
 _MODULES = (
+    "init",
     "judge",
     "export",
     "adopt",

@@ -232,8 +232,9 @@ def _write_scores(folder: Path, probed: Probed, predicted: np.ndarray, rows: np.
     """classes.csv and figures of the linear probe: predicted labels (m,) and test embeddings (m, D)."""
     table, test, y = probed.splits, probed.parts[2], probed.labels[2]
     write_csv(folder / "classes.csv", _CLASSES, per_class(y, predicted))
-    save(probing.confusion(y, predicted), folder / "confusion.svg")
     names = y if table.names is None else table.names[test]
+    of_classes = {int(code): str(name) for code, name in zip(y, names, strict=True)}
+    save(probing.confusion(y, predicted, of_classes), folder / "confusion.svg")
     save(probing.components(rows, names, _nuisance(table, test)), folder / "components.svg")
 
 

@@ -26,7 +26,6 @@ if __name__ == "__main__":
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from .cli import add_spec, parser, read_spec, run
 from .config import JepaRun, ModuleEncoder, PcaEncoder, PretrainedEncoder, Settings, resolved
@@ -43,8 +42,8 @@ from .errors import InputError
 from .files import sha256, staged, write_json
 from .modalities import open_store, part
 from .modalities.contract import Store
-from .model import pretrained, user_module
-from .model.export import build, describe
+from .model import user_module
+from .model.export import build, describe, load_published
 from .model.floors import principal_components
 from .model.start import check_inputs, start
 from .provenance import code_digest, facts
@@ -73,7 +72,9 @@ def train_jepa(
                 parallel.release(trainer.model)
             if w.main:
                 if not (folder / "summary.json").exists():
-                    write_json(folder / "summary.json", {**summary, **facts(_gpus())})
+                    notes = [trainer.started] if train.init else []
+                    summary |= {"notes": notes, **facts(_gpus())}
+                    write_json(folder / "summary.json", summary)
                 _collect(trainer, {"jepa": whole, "encoder": weights}, description, folder, out)
 
 
@@ -121,15 +122,16 @@ def build_encoder(train: Settings, store: Store, out: Path) -> None:
         mean, components = _fit_pca(store, description, train.dim)
         module.mean.copy_(torch.from_numpy(mean))
         module.components.copy_(torch.from_numpy(components))
-    if isinstance(train, ModuleEncoder):
-        module.module.load_state_dict(
-            user_module.load(train, description["module"]["bytes"]).state_dict()
-        )
     if isinstance(train, PretrainedEncoder):
-        description["weights"] = _load_published(train, store, description, module)
-    if getattr(train, "init", None):
+        description["weights"], notes = load_published(train, store, description, module)
+    elif isinstance(train, ModuleEncoder):
+        notes = user_module.load_own(train, description["module"], module)
+    elif getattr(train, "init", None):
         check_inputs(description, train.init)
-        start(module, train)
+        notes = [start(module, train)]
+    else:
+        notes = []
+    print("".join(f"{note}\n" for note in notes), end="", flush=True)
     with staged(out) as temporary:
         save_file(parallel.weights(module), temporary / "encoder.safetensors")
         for name in ("jepa", "snapshots", "best"):
@@ -139,26 +141,10 @@ def build_encoder(train: Settings, store: Store, out: Path) -> None:
         (temporary / "validation.csv").write_text("step,val_loss\n")
         timing = "step,samples_per_second,mfu,data_share,peak_memory_bytes\n"
         (temporary / "timing.csv").write_text(timing)
-        count = sum(t.numel() for t in module.state_dict().values())
+        count = sum(t.numel() for t in module.state_dict().values() if t.is_floating_point())
         summary = {"steps": 0, "parameters": {"encoder": count}, "run": starts.total(0)}
+        summary["notes"] = notes
         write_json(temporary / "summary.json", {**summary, **facts(_gpus())})
-
-
-def _load_published(
-    train: PretrainedEncoder, store: Store, description: dict[str, Any], module: nn.Module
-) -> dict[str, int]:
-    """Put the weights of a folder into its module, try it on one sample, and say what was found."""
-    published, one = description["pretrained"], store.samples(store.rows("train")[:1])
-    weights, looks = pretrained.load(Path(train.path), published, description.get("clip_length", 0))
-    module.load_state_dict(weights)
-    inputs = part(description["modality"], "encoder").inputs(description)
-    with torch.no_grad():
-        found = module.eval()(inputs(one))
-    if not found.isfinite().all():
-        raise InputError(f"train.path: {train.path}: gives values that are not finite for a sample")
-    lines = pretrained.spoken(published, looks, module, list(one.shape[-3:]))
-    print("\n".join(lines), flush=True)
-    return looks
 
 
 def _fit_pca(store: Store, description: dict[str, Any], dim: int):

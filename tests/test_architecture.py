@@ -23,6 +23,7 @@ STEPS = (
     "probe",
     "report",
     "adopt",
+    "init",
     "launch",
     "judge",
     "export",

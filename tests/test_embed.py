@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
-from support import TINY
+from support import TINY, parse_training
 
 from jepa_steps import embed, train
 from jepa_steps.config import Embed
 from jepa_steps.data.masks import MultiBlockMasks
+from jepa_steps.errors import InputError
 from jepa_steps.modalities.images.views import _MASKS
 from jepa_steps.model.export import load_encoder
 
@@ -108,3 +109,10 @@ def test_too_wide_a_concatenation_is_refused(store, monkeypatch, embedded):
         embed.InputError, match=r"concat gives 512 values per sample, expected at most 100"
     ):
         embed.write_embeddings(out / "e.npy", load_encoder(out), store, Embed(poolings=("concat",)))
+
+
+def test_no_samples_are_one_line(store, tmp_path):
+    settings = parse_training({"encoder": "untrained", "model": TINY["model"]})
+    train.build_encoder(settings, store, tmp_path)
+    with pytest.raises(InputError, match=r"found none, \(0, 8, 8, 1\), expected at least one"):
+        load_encoder(tmp_path).embed(np.zeros((0, 8, 8, 1), np.uint8))

@@ -73,7 +73,7 @@ class Trainer:
         self.task = part(modality, "task").task(train, store, world)
         self.jepa = self.task.jepa
         if train.init:
-            start(self.jepa.encoder, train)
+            self.started = start(self.jepa.encoder, train)
             if self.jepa.target_encoder is not None:
                 self.jepa.target_encoder.load_state_dict(self.jepa.encoder.state_dict())
         self.model = parallel.parallel(self.jepa, train, world, self.precision.name)

@@ -5,12 +5,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..metrics.scores import confusion_matrix
-from .style import COLOURS, MARKERS, message, new
+from .style import COLOURS, MARKERS, literal, message, new
 
 
-def confusion(y: np.ndarray, predicted: np.ndarray) -> Figure:
-    """Confusion matrix of the linear probe, rows normalised; numbers up to 12 classes."""
-    _, matrix = confusion_matrix(y, predicted)
+def confusion(y: np.ndarray, predicted: np.ndarray, names: dict[int, str] | None = None) -> Figure:
+    """Confusion matrix of the linear probe, rows normalised; counts and names up to 12 classes.
+
+    Args:
+        names: of the classes; their numbers where they have none.
+    """
+    classes, matrix = confusion_matrix(y, predicted)
     share = matrix / matrix.sum(1, keepdims=True).clip(min=1)
     figure, (axes,) = new(3.8, 3.4)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -18,6 +22,10 @@ def confusion(y: np.ndarray, predicted: np.ndarray) -> Figure:
     axes.set(xlabel="predicted class", ylabel="class")
     if len(matrix) <= 12:
         axes.set(xticks=range(len(matrix)), yticks=range(len(matrix)))
+        texts = [literal((names or {}).get(int(c), str(c)), 12) for c in classes]
+        axes.set_yticklabels(texts)
+        upright = max(map(len, texts)) <= 3
+        axes.set_xticklabels(texts, rotation=0 if upright else 45, ha="center" if upright else "right")
         for i, j in np.argwhere(matrix > 0):
             colour = "white" if share[i, j] > 0.5 else "black"
             axes.text(j, i, matrix[i, j], ha="center", va="center", fontsize=7, color=colour)

@@ -19,7 +19,7 @@ def probe_targets(
     rows: np.ndarray, table: Splits, parts: list[np.ndarray], settings: Settings
 ) -> tuple[dict[str, Any], list[list[object]]]:
     """Scores by target, and a line of targets.csv for each test sample of a target of classes: its name,
-    that of the class predicted with all labels, and the share of draws of 10 labels a class that are
+    that of the class predicted with all labels, and the share of draws of 10 labels per class that are
     right.
 
     Of classes the scores are those of the label's probes, and ``best_constant``, the accuracy of the

@@ -78,6 +78,26 @@ def describe(train: Settings, store: Store) -> dict[str, Any]:
     }
 
 
+def load_published(
+    train: PretrainedEncoder, store: Store, description: dict[str, Any], module: nn.Module
+) -> tuple[dict[str, int], list[str]]:
+    """Put the weights of a folder into its module and try it on one sample; whether they look initial,
+    and lines on what was found.
+
+    Raises:
+        InputError: weights that do not fit, or give values that are not finite.
+    """
+    published, one = description["pretrained"], store.samples(store.rows("train")[:1])
+    weights, looks = pretrained.load(Path(train.path), published, description.get("clip_length", 0))
+    module.load_state_dict(weights)
+    inputs = part(description["modality"], "encoder").inputs(description)
+    with torch.no_grad():
+        found = module.eval()(inputs(one))
+    if not found.isfinite().all():
+        raise InputError(f"train.path: {train.path}: gives values that are not finite for a sample")
+    return looks, pretrained.spoken(published, looks, module, list(one.shape[-3:]))
+
+
 class Encoder:
     """A loaded encoder with the preprocessing it was trained with.
 
@@ -109,7 +129,11 @@ class Encoder:
         self.maskable = self.tokens > 1 and getattr(self.module, "maskable", True)
 
     def encode(self, samples: np.ndarray | Tensor, keep: np.ndarray | None = None) -> Tensor:
-        """Token embeddings float32 (B, N, D); of the tokens int64 ``keep`` (B, K) alone, (B, K, D)."""
+        """Token embeddings float32 (B, N, D); of the tokens int64 ``keep`` (B, K) alone, (B, K, D).
+
+        Raises:
+            InputError: no samples, or samples of another shape or type.
+        """
         kept = [] if keep is None else [keep]
         return fitting(self._tokens, samples, *kept)["tokens"]
 
@@ -118,9 +142,14 @@ class Encoder:
         """Whether there is a token that sums up the sample."""
         return getattr(self.module, "class_token", False)
 
+    def _prepared(self, samples: np.ndarray | Tensor) -> Tensor:
+        if len(samples) == 0:
+            raise InputError(f"samples: found none, {tuple(samples.shape)}, expected at least one")
+        return self.preprocess(samples)
+
     @torch.no_grad()
     def _tokens(self, samples: np.ndarray | Tensor, *keep: np.ndarray) -> dict[str, Tensor]:
-        x = self.preprocess(samples)
+        x = self._prepared(samples)
         return {"tokens": self.module(x, *(moved(part, self._device) for part in keep)).float()}
 
     def embed(self, samples: np.ndarray | Tensor, pooling: str = "mean") -> Tensor:
@@ -150,7 +179,7 @@ class Encoder:
     def _poolings(self, samples: np.ndarray | Tensor, names: list[str]) -> dict[str, Tensor]:
         if "class" in names and not self.class_token:
             raise InputError("embed.pooling: found class, expected mean or max: there is no class token")
-        x = self.preprocess(samples)
+        x = self._prepared(samples)
         last = {name: int(name[4:]) for name in names if name.startswith("last")}
         layers = self.module.layers(x, max(last.values())) if last else [self.module(x)]
         tokens = layers[-1]

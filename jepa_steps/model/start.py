@@ -22,9 +22,12 @@ class Train(Protocol):
     model: Any
 
 
-def start(encoder: TokenEncoder, train: Train) -> None:
+def start(encoder: TokenEncoder, train: Train) -> str:
     """Put the weights of ``train.init`` into an encoder, and its position codes, which are part of the
     weights from then on; for another grid they are interpolated.
+
+    Returns:
+        a line on what was taken.
 
     Raises:
         InputError: a folder of another kind, or weights of another architecture.
@@ -42,6 +45,9 @@ def start(encoder: TokenEncoder, train: Train) -> None:
                 "give train.model the architecture of the start"
             )
     encoder.load_state_dict(weights)
+    old, new = (" x ".join(map(str, g)) for g in (grid, encoder.grid))
+    other = "" if old == new else f"; position codes interpolated from a grid of {old} to {new}"
+    return f"begins from {folder}{other}"
 
 
 def _read(folder: Path, train: Train) -> tuple[dict[str, Tensor], Tensor, tuple[int, ...]]:

@@ -173,6 +173,12 @@ def load(train: ModuleEncoder, size: int) -> nn.Module:
     return program
 
 
+def load_own(train: ModuleEncoder, description: dict[str, Any], encoder: UserModule) -> list[str]:
+    """Put the module's own weights into what ``build`` gave; a line on what ran."""
+    encoder.module.load_state_dict(load(train, description["bytes"]).state_dict())
+    return [f"ran {train.path or train.function}, code that is not of this project"]
+
+
 def build(train: ModuleEncoder, description: dict[str, Any]) -> UserModule:
     """The module as ``encoder.json`` describes it; a program comes with the weights."""
     inner = call(train.function) if train.function else Program(description["bytes"])

@@ -55,6 +55,7 @@ def render(page: Page, results: Path, folder: Path) -> str:
             {
                 **e,
                 "judged": e["kind"] in JUDGED,
+                "notes": _notes(e, page.floors),
                 "figures": _figures(e, results),
                 "level": words.level(e["monitor"]["findings"]),
             }
@@ -65,6 +66,18 @@ def render(page: Page, results: Path, folder: Path) -> str:
         comparison=data_uri(folder / "comparison.svg"),
         few_labels=data_uri(folder / "few_labels.svg"),
     )
+
+
+def _notes(e: dict[str, Any], floors: list[Row]) -> list[str]:
+    """What training said of weights that were there before it."""
+    notes, init = list(e["training"].get("notes") or []), e["train"].get("init")
+    started = {floor.members[0]["train"].get("init") for floor in floors if floor.kind == "start"}
+    if init and e["kind"] in JUDGED and init not in started:
+        notes.append(
+            "the report lacks the floor that says what training added: an untrained encoder with the "
+            "same init"
+        )
+    return notes
 
 
 def _by_data(page: Page) -> list[dict[str, Any]]:

@@ -189,6 +189,8 @@ def test_shipped_configs_are_valid_and_written_out_in_full(file: Path):
             full = config.resolved(dataset).get(block) if block else config.resolved(dataset)
             if isinstance(full, dict):
                 assert set(full) == set(written), f"{name}.{block}"
+    if file.stem == "digits":  # the short one to start from
+        return
     for name, experiment in loaded.experiments.items():
         written = text["experiments"][name]
         for block in ("train", "embed", "monitor", "rank", "probe"):

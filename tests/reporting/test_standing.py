@@ -99,3 +99,23 @@ def test_what_is_known_without_the_expression_is_a_floor():
     found = {s["kind"]: s for s in standings(rows, against)}
     gain = 100 * (one["correct"]["logistic"].mean() - 0.4)
     assert found["covariates"]["points"] == pytest.approx(gain)
+
+
+def test_a_start_is_the_floor_of_the_runs_that_begin_from_it_alone():
+    def with_train(one, **train):
+        for e in one.members:
+            e["train"] = train
+        return one
+
+    rows = [
+        with_train(row("a", "jepa", 0.9), init="x"),
+        with_train(row("b", "jepa", 0.9)),
+        with_train(row("w", "pretrained", 0.9), path="dino"),
+        with_train(row("start", "start", 0.6), init="x"),
+        with_train(row("fresh", "untrained", 0.6), path="dino"),
+    ]
+    found = {
+        (s["row"].name, s["floor"]) for s in standings(rows, floors(rows)) if s["kind"] != "majority"
+    }
+    against = {pair for pair in found if pair[1] in ("start of training", "untrained encoder")}
+    assert against == {("a", "start of training"), ("w", "untrained encoder")}

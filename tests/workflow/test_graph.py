@@ -290,6 +290,33 @@ def test_the_commands_at_the_top_of_a_config_plan(name, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_start_that_is_an_experiment_is_trained_first_and_other_weights_are_inputs(tmp_path):
+    model = {"patch_size": 2, "dim": 32, "depth": 1, "heads": 1}
+    digits = {"source": "digits", "path": "config/cards/digits.md", "image_size": 8, "channels": 1}
+    trains = {
+        "further": {"encoder": "jepa", "init": "results/train/first", "model": model},
+        "first": {"encoder": "jepa", "model": model},
+        "published": {"encoder": "pretrained", "path": "weights"},
+    }
+    experiments = {name: {"dataset": "digits", "train": train} for name, train in trains.items()}
+    (tmp_path / "config.yaml").write_text(
+        yaml.safe_dump({"images": {"digits": digits}, "experiments": experiments})
+    )
+    options = ("-n", "-s", str(ROOT / "Snakefile"), "--configfile", "config.yaml")
+    shutil.copytree(ROOT / "config" / "cards", tmp_path / "config" / "cards")
+    missing = snakemake(*options, cwd=tmp_path, check=False)
+    assert "experiments.published.train: found no weights in weights below" in missing
+    (tmp_path / "weights").mkdir()
+    for name in ("config.json", "model.safetensors", "pytorch_model.bin"):
+        (tmp_path / "weights" / name).touch()
+    wanted = [f"results/train/{name}/encoder.json" for name in trains]
+    plan = snakemake(*options, "--", *wanted, cwd=tmp_path)
+    jobs = re.findall(r"input: (.*)\n(?:.*\n)*?    wildcards: experiment=(\w+)", plan)
+    inputs = {name: files for files, name in jobs}
+    assert "results/train/first/encoder.safetensors" in inputs["further"]
+    assert "weights/model.safetensors" in inputs["published"] and ".bin" not in inputs["published"]
+
+
 def test_lint_finds_nothing_but_the_missing_container():
     """The environment is the pinned .venv; there is no image of the project to name."""
     found = set(re.findall(r"^    \* (.*?):?$", snakemake("--lint", check=False), re.M))

@@ -11,6 +11,7 @@ from jepa_steps.config import reading
 from jepa_steps.config.experiments import Config
 from jepa_steps.config.training import given_path
 from jepa_steps.errors import InputError
+from jepa_steps.init import check_version
 from jepa_steps.modalities import MODALITIES, part
 from jepa_steps.provenance import code_digest, source_digest
 from jepa_steps.reporting.contents import read_files
@@ -19,6 +20,7 @@ from jepa_steps.reporting.contents import read_files
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; set -euo pipefail; ')
 config_files = " + ".join(map(str, workflow.configfiles)) or "config"
 try:
+    check_version(Path(workflow.basedir))
     for file in workflow.configfiles:
         # Of two keys of one name Snakemake takes the last, without a word.
         reading.refuse_repeated_keys(Path(file))
@@ -172,7 +174,9 @@ def weights(wildcards):
     folder = Path(path)
     if folder.parent == Path("results/train") and folder.name in config["experiments"]:
         return [f"{path}/encoder.json", f"{path}/encoder.safetensors"]
-    files = [file for file in folder.glob("*") if file.suffix in (".json", ".safetensors")]
+    files = [
+        file for file in folder.glob("*") if file.suffix in (".json", ".safetensors")
+    ]
     found = [path] if folder.is_file() else sorted(map(str, files))
     if not found:
         raise WorkflowError(

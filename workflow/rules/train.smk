@@ -19,8 +19,8 @@ rule train:
         "logs/train/{experiment}.log",
     benchmark:
         "benchmarks/snakemake/train/{experiment}.tsv"
-    threads: threads_of("train")
     priority: 1  # the longest job first: what judges an encoder fits into the gaps
+    threads: threads_of("train")
     resources:
         mem_mb=growing(lambda w: machines(w).mem_mb),
         runtime=growing(lambda w: machines(w).runtime),

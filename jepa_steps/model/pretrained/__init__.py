@@ -64,17 +64,17 @@ def spoken(
     same = (size if isinstance(size, tuple) else (size, size)) == tuple(stored[:2])
     if size and not same:
         lines.append(
-            f"  the data hold {stored[0]} x {stored[1]} pixels, which are resized once more; "
+            f"the data hold {stored[0]} x {stored[1]} pixels, which are resized once more; "
             f"image_size {size if isinstance(size, int) else list(size)} in the data set would avoid it"
         )
     if stored[2] < len(preprocessing.mean):
-        lines.append(f"  grey pixels are repeated {len(preprocessing.mean)} times")
+        lines.append(f"grey pixels are repeated {len(preprocessing.mean)} times")
     return [*lines, _looks(weights)]
 
 
 def _looks(weights: dict[str, int]) -> str:
     alike, tensors = weights["as_initial"], weights["tensors"]
-    return f"  {alike} of {tensors} tensors have the mean and spread of freshly initialised ones"
+    return f"{alike} of {tensors} tensors have the mean and spread of freshly initialised ones"
 
 
 def build(description: dict[str, Any], seed: int, frames: int = 0) -> PublishedEncoder:
