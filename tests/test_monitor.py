@@ -57,7 +57,7 @@ def test_no_rank_of_few_rows_is_published(monitored, tmp_path):
     assert {row["trust"] for row in rows} == {"refused"}
     assert {"effective_rank", "rankme"}.isdisjoint(result["selection"])
     assert result["selection"]["no_rank"] == f"{rows[0]['n']} rows of 32 dimensions: " + (
-        "a rank of fewer than 4 rows a dimension measures the number of rows; 128 are needed"
+        "a rank from fewer than 4 rows per dimension measures the number of rows; 128 are needed"
     )
     assert "no ranks: fewer than 4 rows" in (tmp_path / "monitor100/over_training.svg").read_text()
 

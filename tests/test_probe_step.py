@@ -257,7 +257,7 @@ def test_groups_in_several_parts_are_a_leak_and_no_question_is_not_probed(step, 
                  "--out", folder / "o")  # fmt: skip
     split = np.repeat([0, 1, 2], 30)
     write_splits(folder / "splits.csv", split, labels, ["x"] * 90, np.arange(90) % 7)
-    assert "LEAK: 7 groups stand in several parts" in step(probe, *arguments)[1]
+    assert "LEAK: 7 groups are in several parts" in step(probe, *arguments)[1]
     write_splits(folder / "splits.csv", split, labels, ["x"] * 90, split * 10 + np.arange(90) % 10)
     assert "LEAK" not in step(probe, *arguments)[1]
     write_splits(folder / "splits.csv", split, np.where(split == 2, 9, labels), ["x"] * 90, None)

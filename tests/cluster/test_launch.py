@@ -92,7 +92,7 @@ def test_trainings_of_one_machine_share_no_card(monkeypatch, tmp_path, capsys):
     waiting.start()
     time.sleep(0.2)
     assert waiting.is_alive()
-    assert "0 of 4 GPUs are free, 1 asked for" in capsys.readouterr().out
+    assert "0 of 4 GPUs are free, 1 requested" in capsys.readouterr().out
 
 
 def test_a_card_is_free_again_when_its_process_has_ended(tmp_path):
@@ -123,7 +123,7 @@ def test_a_card_stays_held_by_what_the_process_becomes(tmp_path):
 
 
 def test_gpus_asked_for_that_cannot_be_used_are_an_error(monkeypatch, capsys):
-    with pytest.raises(InputError, match=r"resources.gpus: 2 asked for, but torch .* can use none"):
+    with pytest.raises(InputError, match=r"resources.gpus: 2 requested, but torch .* can use none"):
         distributed.usable_gpu(2)
     monkeypatch.setenv(distributed.ON_CPU, "1")
     assert not distributed.usable_gpu(2)
@@ -139,7 +139,7 @@ def test_launch_stops_before_several_processes_find_no_gpu(monkeypatch, tmp_path
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     monkeypatch.delenv(distributed.ON_CPU, raising=False)
-    with pytest.raises(InputError, match="2 asked for, but torch"):
+    with pytest.raises(InputError, match="2 requested, but torch"):
         executed(monkeypatch, "--gpus", "2")
     with pytest.raises(InputError, match="--nodes 1 --gpus -1: expected"):
         executed(monkeypatch, "--gpus", "-1")

@@ -397,7 +397,7 @@ def test_npz_with_everything(tmp_path):
     )  # fmt: skip
     source, found = read("arrays", tmp_path / "x.npz", targets={"age": "numbers"}, nuisances=["site"])
     assert source.channels == ("u", "v") and source.notes == [
-        "x.npz: left out: arrays 'extra', not asked for"
+        "x.npz: left out: arrays 'extra', not used"
     ]
     for one, values, steps in zip(found, x, (4, 2, 1), strict=True):
         np.testing.assert_array_equal(one.values, values[:steps].astype(np.float32))

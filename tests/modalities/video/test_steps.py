@@ -107,7 +107,7 @@ def test_from_clips_to_a_verdict_and_a_page(step, tmp_path, moving):
     arguments = ("--results", tmp_path, "--data", moving, "--experiments", "a", "--out", tmp_path / "r")
     assert step(report, *arguments)[0] == 0
     page = (tmp_path / "r" / "report.html").read_text()
-    for text in ("SEMI-SYNTHETIC", "Motion controls", "backwards, by the probe", "frames shuffled"):
+    for text in ("SEMI-SYNTHETIC", "Motion controls", "played backwards, probe", "frames shuffled"):
         assert text in page
 
 

@@ -44,7 +44,7 @@ def test_guides_and_antibodies_are_left_out_counted_and_said(tmp_path):
         stores[name] = {f.name: f.read_bytes() for f in out.iterdir() if f.name != "manifest.json"}
         assert stores[name] == stores["genes.h5ad"]
     assert manifest["no_genes"] == {"Antibody Capture": 1, "CRISPR Guide Capture": 2}
-    said = "no genes: Antibody Capture (1), CRISPR Guide Capture (2)"
+    said = "not genes: Antibody Capture (1), CRISPR Guide Capture (2)"
     assert any(said in line for line in summary(manifest, out))
 
 
