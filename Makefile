@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow faults cluster cluster-faults lint report-zip bench site clean
+.PHONY: help setup run test test-slow faults cluster cluster-faults lint report-zip bench site pages clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ bench: setup ## the benchmarks that fit a workstation; figures in benchmarks/RES
 site: setup ## the documentation as pages: site/index.html
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict  # not --quiet, which drops the warnings that strict counts
+
+pages: setup ## run the start page and the tutorials as they stand (ten minutes)
+	@pytest -m pages -n 2
 
 clean: ## remove results, not data or checkpoints
 	rm -rf results logs

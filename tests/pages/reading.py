@@ -13,7 +13,7 @@ PAGES = sorted([*DOCS.rglob("*.md"), *(ROOT / name for name in ("README.md", "CO
 RUN = [DOCS / "index.md", DOCS / "start.md", *sorted((DOCS / "tutorials").glob("*.md"))]
 _BLOCK = re.compile(r"^( *)```(\S*)(?: title=\"(.*)\")?\n(.*?)^\1```$", re.M | re.S)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-_COMMAND = re.compile(r"(?:-m jepa_steps|jepa-steps)[. ]")
+_COMMAND = re.compile(r"(?<![/\w])(?:-m jepa_steps|jepa-steps)[. ]")
 
 
 def name(page: Path) -> str:

@@ -10,8 +10,6 @@ import pytest
 from pages.reading import RUN, Block, blocks, name
 from support import ROOT
 
-pytestmark = pytest.mark.slow
-
 CHECKOUT = ("Snakefile", "workflow", "jepa_steps", "config", "profiles")
 BIN = Path(sys.executable).parent
 ENV = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
@@ -45,7 +43,12 @@ def shown(line: str, said: list[str]) -> bool:
     return any(re.search(pattern, other) for other in said)
 
 
-@pytest.mark.parametrize("page", RUN, ids=name)
+def marked(page: Path) -> "pytest.param":
+    """The shortest tutorial in every slow run; the others, minutes each, on demand: make pages."""
+    return pytest.param(page, marks=pytest.mark.slow if page.stem == "embeddings" else pytest.mark.pages)
+
+
+@pytest.mark.parametrize("page", map(marked, RUN), ids=map(name, RUN))
 def test_a_page_runs_and_prints_what_it_shows(page, tmp_path):
     for part in CHECKOUT:
         (tmp_path / part).symlink_to(ROOT / part)
@@ -60,6 +63,7 @@ def test_a_page_runs_and_prints_what_it_shows(page, tmp_path):
                 assert shown(line, said), f"{name(page)}: not printed: {line}\n" + "\n".join(said)
 
 
+@pytest.mark.slow
 def test_the_site_is_built_strictly_and_asks_nothing_of_other_servers(tmp_path):
     if not (BIN / "mkdocs").exists():
         pytest.skip("no mkdocs: pip install '.[docs]'")
