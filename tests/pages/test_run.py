@@ -48,7 +48,7 @@ def marked(page: Path) -> "pytest.param":
     return pytest.param(page, marks=pytest.mark.slow if page.stem == "embeddings" else pytest.mark.pages)
 
 
-@pytest.mark.parametrize("page", map(marked, RUN), ids=map(name, RUN))
+@pytest.mark.parametrize("page", [*map(marked, RUN)], ids=[*map(name, RUN)])
 def test_a_page_runs_and_prints_what_it_shows(page, tmp_path):
     for part in CHECKOUT:
         (tmp_path / part).symlink_to(ROOT / part)
