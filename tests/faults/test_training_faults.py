@@ -126,9 +126,7 @@ def held(process: subprocess.Popen) -> bool:
     return all(blocked >> number - 1 & 1 for number in signals.NUMBERS)
 
 
-@pytest.mark.parametrize(
-    ("number", "after"), list(zip(signals.NUMBERS * 2, (0, 0.3, 1, 2), strict=True))
-)
+@pytest.mark.parametrize(("number", "after"), list(zip(signals.NUMBERS, (0, 1), strict=True)))
 def test_a_signal_while_the_imports_go_on_is_not_lost(tmp_path, digits, number, after):
     process = start(tmp_path, digits, {**TINY, "steps": 100_000})
     began = time.time()
