@@ -49,6 +49,7 @@ TRANSFORMERS = {
     "SwinModel": (SWIN | {"window_size": 4}, 0, (8, 8)),
     "Swinv2Model": (SWIN | {"window_size": 4}, 0, (8, 8)),
     "ConvNextModel": (CONVOLUTIONS, 0, (1, 1)),
+    "ConvNextV2Model": (CONVOLUTIONS, 0, (1, 1)),
     "ResNetModel": (CONVOLUTIONS | {"embedding_size": 8}, 0, (1, 1)),
 }
 CLIPS = {

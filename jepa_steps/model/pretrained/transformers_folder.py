@@ -50,7 +50,7 @@ _PATCHES: dict[str, int | Special] = {
 _OF_CLIPS: dict[str, int | Special] = {"VJEPA2Model": 0, "VideoMAEModel": 0, "VivitModel": 1}
 # Where tokens are merged by two per axis from stage to stage.
 _MERGED = ("SwinModel", "Swinv2Model")
-_FEATURE_MAPS = ("ConvNextModel", "ConvNextV2Model", "ResNetModel", "RegNetModel")
+_FEATURE_MAPS = ("ConvNextModel", "ConvNextV2Model", "ResNetModel")
 
 
 def library() -> ModuleType:
