@@ -86,13 +86,17 @@ def build(description: dict[str, Any], seed: int, frames: int = 0) -> PublishedE
     Raises:
         InputError: a config that does not build.
     """
-    library = _LIBRARIES[description["library"]]
+    library, preprocessing = _LIBRARIES[description["library"]], of_plain(description["preprocessing"])
     with seeded(seed):
         try:
-            return library.build(description, of_plain(description["preprocessing"]), frames)
+            return library.build(description, preprocessing, frames)
         except (RuntimeError, ValueError, TypeError, AssertionError) as error:
             first = " ".join(str(error).split())[:300]
-            raise InputError(f"{description['class']}: cannot be applied: {first}") from None
+            size = " x ".join(map(str, preprocessing.taken or ()))
+            raise InputError(
+                f"train.path: {description['class']} cannot be applied to the {size} pixels that the "
+                f"folder's preprocessing gives: {first}"
+            ) from None
 
 
 def load(
