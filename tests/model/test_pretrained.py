@@ -197,6 +197,16 @@ def test_last_layers_and_the_class_token_are_the_librarys(transformers, tmp_path
     assert torch.allclose(encoder.summary(x), given.last_hidden_state[:, 0], atol=1e-6)
 
 
+def test_a_shorter_side_alone_is_a_size(transformers, tmp_path):
+    saved(transformers, "ViTModel", SMALL, tmp_path)
+    write_preprocessing(tmp_path, size={"shortest_edge": 32})
+    encoder, preprocessing, _ = loaded(tmp_path)
+    larger = PIXELS.repeat(2, axis=1).repeat(2, axis=2)
+    assert (
+        preprocessing(larger).shape == (3, 3, 32, 32) and encoder(preprocessing(larger)).shape[1] == 16
+    )
+
+
 PROCESSORS = {
     "ViTImageProcessor": {"size": {"height": 24, "width": 24}},
     "BitImageProcessor": {"size": {"shortest_edge": 41}, "crop_size": {"height": 32, "width": 32}},
@@ -285,6 +295,7 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda f: write_preprocessing(f, size={"height": 64, "width": 64}),
         r"cannot be applied to the 64 x 64 pixels that the folder's preprocessing gives",
     ),
+    "no size": (lambda f: write_preprocessing(f, do_resize=False), "expected a size of images"),
     "no config": (lambda f: (f / "config.json").unlink(), "found no config.json"),
     "broken config": (lambda f: (f / "config.json").write_text("{"), r"config\.json: cannot be read"),
     "code of its own": (edited(auto_map={"AutoModel": "x.Y"}), "is code of its own and is not run"),

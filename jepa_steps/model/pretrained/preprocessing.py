@@ -44,8 +44,8 @@ class Preprocessing:
 
     @property
     def taken(self) -> tuple[int, int] | None:
-        """(h, w) that the encoder gets; None where it depends on the image."""
-        return self.crop or self.size
+        """(h, w) that the encoder gets of square images; None where their own size is kept."""
+        return self.crop or self.size or ((self.side, self.side) if self.side else None)
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -120,6 +120,8 @@ def of_transformers(folder: Path) -> Preprocessing:
             f"{path}: found {', '.join(sorted(others))}, expected none but {', '.join(sorted(_KNOWN))}"
         )
     side, size, crop = _sizes(found, path)
+    if not (side or size or crop):
+        raise InputError(f"{path}: do_resize: found false without a crop, expected a size of images")
     scale = float(found.get("rescale_factor", 1 / 255)) if found.get("do_rescale", True) else 1.0
     mean, std = _statistics(found, path) if found.get("do_normalize", True) else ((0.0,) * 3, (1.0,) * 3)
     return Preprocessing(side, size, crop, _filter(found, path), scale, mean, std, "floor")
