@@ -311,8 +311,10 @@ def test_a_start_that_is_an_experiment_is_trained_first_and_other_weights_are_in
         (tmp_path / "weights" / name).touch()
     wanted = [f"results/train/{name}/encoder.json" for name in trains]
     plan = snakemake(*options, "--", *wanted, cwd=tmp_path)
-    jobs = re.findall(r"input: (.*)\n(?:.*\n)*?    wildcards: experiment=(\w+)", plan)
-    inputs = {name: files for files, name in jobs}
+    inputs = {}
+    for block in re.split(r"\n(?=rule train:)", plan)[1:]:
+        (files,), (name,) = (re.findall(p, block)[:1] for p in (r"input: (.*)", r"experiment=(\w+)"))
+        inputs[name] = files
     assert "results/train/first/encoder.safetensors" in inputs["further"]
     assert "weights/model.safetensors" in inputs["published"] and ".bin" not in inputs["published"]
 
