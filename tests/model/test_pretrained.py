@@ -296,6 +296,11 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
         r"cannot be applied to the 64 x 64 pixels that the folder's preprocessing gives",
     ),
     "no size": (lambda f: write_preprocessing(f, do_resize=False), "expected a size of images"),
+    "statistics of two lengths": (
+        lambda f: write_preprocessing(f, image_std=[0.5, 0.5]),
+        "one per channel, image_std above 0",
+    ),
+    "no scale": (lambda f: write_preprocessing(f, rescale_factor=None), "rescale_factor: found None"),
     "no config": (lambda f: (f / "config.json").unlink(), "found no config.json"),
     "broken config": (lambda f: (f / "config.json").write_text("{"), r"config\.json: cannot be read"),
     "code of its own": (edited(auto_map={"AutoModel": "x.Y"}), "is code of its own and is not run"),

@@ -122,7 +122,9 @@ def of_transformers(folder: Path) -> Preprocessing:
     side, size, crop = _sizes(found, path)
     if not (side or size or crop):
         raise InputError(f"{path}: do_resize: found false without a crop, expected a size of images")
-    scale = float(found.get("rescale_factor", 1 / 255)) if found.get("do_rescale", True) else 1.0
+    scale = found.get("rescale_factor", 1 / 255) if found.get("do_rescale", True) else 1.0
+    if not isinstance(scale, int | float):
+        raise InputError(f"{path}: rescale_factor: found {scale!r}, expected a number")
     mean, std = _statistics(found, path) if found.get("do_normalize", True) else ((0.0,) * 3, (1.0,) * 3)
     return Preprocessing(side, size, crop, _filter(found, path), scale, mean, std, "floor")
 
@@ -166,7 +168,12 @@ def _statistics(found: dict[str, Any], path: Path) -> tuple[tuple[float, ...], t
     try:
         mean, std = (tuple(map(float, found[name])) for name in ("image_mean", "image_std"))
     except (KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: found no image_mean and image_std, expected numbers") from None
+        mean, std = (), ()
+    if not mean or len(mean) != len(std) or min(std) <= 0:
+        raise InputError(
+            f"{path}: found image_mean {found.get('image_mean')} and image_std {found.get('image_std')}"
+            ", expected lists of numbers, one per channel, image_std above 0"
+        )
     return mean, std
 
 
