@@ -8,7 +8,6 @@ Writes a folder. transformers: IJepaModel.from_pretrained(FOLDER). timm: timm.cr
 "local-dir:FOLDER", pretrained=True). onnx: encoder.onnx, which takes uint8 pixels.
 """
 
-import contextlib
 from pathlib import Path
 
 from .cli import parser, run
@@ -33,15 +32,8 @@ def export(folder: Path, form: str, out: Path) -> None:
         raise InputError(f"{folder}: found an encoder of {modality}, expected one of {', '.join(_WITH)}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"--out: found {out} with other contents, expected a new or empty folder")
-    new = not out.exists()
-    try:
-        with staged(out) as temporary:
-            part(modality, "exchange").FORMATS[form](encoder, temporary)
-    except BaseException:
-        if new:
-            with contextlib.suppress(OSError):
-                out.rmdir()
-        raise
+    with staged(out) as temporary:
+        part(modality, "exchange").FORMATS[form](encoder, temporary)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -11,7 +11,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,7 +20,9 @@ from .errors import InputError
 
 @contextmanager
 def staged(out: Path) -> Iterator[Path]:
-    """A temporary folder beside ``out``; what it holds moves into ``out`` only when all is written."""
+    """A temporary folder beside ``out``; what it holds moves into ``out`` only when all is written. An
+    ``out`` that was not there before is not there after an error either."""
+    new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(out)
     temporary = out.parent / f".{out.name}.{socket.gethostname()}.{os.getpid()}.partial"
@@ -33,6 +35,11 @@ def staged(out: Path) -> Iterator[Path]:
             else:
                 file.chmod(0o644)  # safetensors writes for the owner only; results are shared
             os.replace(file, out / file.name)
+    except BaseException:
+        if new:
+            with suppress(OSError):  # where something stands in it by now, it stays
+                out.rmdir()
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

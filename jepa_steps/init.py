@@ -61,14 +61,8 @@ def init(folder: Path, example: str = "digits") -> None:
             f"{folder}: found other contents, expected a new or empty folder; --renew takes a project "
             "to the installed version"
         )
-    new = not folder.exists()
-    try:
-        with staged(folder.resolve()) as temporary:
-            _write(temporary, example)
-    except BaseException:
-        if new:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+    with staged(folder.resolve()) as temporary:
+        _write(temporary, example)
 
 
 def renew(folder: Path) -> None:

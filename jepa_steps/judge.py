@@ -10,7 +10,6 @@ summary.csv and summary.md; all files of the steps are in data/ and results/. No
 guess is printed. Bad input stops it with one line, and leaves nothing behind. See docs/judge.md.
 """
 
-import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -45,32 +44,26 @@ def judge(modality: str, settings: dict[str, Any], out: Path) -> Page:
     Raises:
         InputError: files that cannot be used, or a folder ``out`` with other contents.
     """
-    began, new = time.monotonic(), not out.exists()
+    began = time.monotonic()
     _refuse_other_contents(out)
-    try:
-        with staged(out) as folder:
-            dataset = parse_dataset(settings, "judge", modality)
-            step = part(modality, "prepare")
-            manifest = step.prepare(dataset, folder / "data", 1)
-            print("\n  ".join(step.summary(manifest, out / "data")), flush=True)
-            blocks, notes = part(modality, "judging").experiments(manifest)
-            for note in notes:
-                print(f"  {note}")
-            for name, block in blocks.items():
-                _experiment(name, block, folder)
-                print(f"  judged: {name} ({time.monotonic() - began:.0f} s)", flush=True)
-            # On the page stand the names that files will have.
-            page = compare(folder / "results", {str(out / "data"): manifest}, list(blocks))
-            write(page, folder / "results", folder / "page")
-            for file in (folder / "page").iterdir():
-                file.rename(folder / file.name)
-            (folder / "page").rmdir()
-            write_json(folder / MARK, {"settings": settings, "seconds": time.monotonic() - began})
-    except BaseException:
-        if new:
-            with contextlib.suppress(OSError):
-                out.rmdir()
-        raise
+    with staged(out) as folder:
+        dataset = parse_dataset(settings, "judge", modality)
+        step = part(modality, "prepare")
+        manifest = step.prepare(dataset, folder / "data", 1)
+        print("\n  ".join(step.summary(manifest, out / "data")), flush=True)
+        blocks, notes = part(modality, "judging").experiments(manifest)
+        for note in notes:
+            print(f"  {note}")
+        for name, block in blocks.items():
+            _experiment(name, block, folder)
+            print(f"  judged: {name} ({time.monotonic() - began:.0f} s)", flush=True)
+        # On the page stand the names that files will have.
+        page = compare(folder / "results", {str(out / "data"): manifest}, list(blocks))
+        write(page, folder / "results", folder / "page")
+        for file in (folder / "page").iterdir():
+            file.rename(folder / file.name)
+        (folder / "page").rmdir()
+        write_json(folder / MARK, {"settings": settings, "seconds": time.monotonic() - began})
     return page
 
 

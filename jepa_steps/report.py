@@ -48,7 +48,7 @@ def read_experiment(
     """Everything the report needs of one experiment.
 
     Args:
-        manifests: contents of manifest.json by data folder; the one whose splits the experiment was
+        manifests: contents of manifest.json by data folder; the one whose files the experiment was
             trained on is taken, None where it is not among them.
         missing: steps after training that have not run; they leave nothing.
 
@@ -58,7 +58,7 @@ def read_experiment(
     source = results / "train" / name / "encoder.json"
     encoder = read_json(source, "train", "modality", "data_sha256")
     data = encoder["data_sha256"]["splits.csv"]
-    folder = next((f for f, m in manifests.items() if m["sha256"]["splits.csv"] == data), None)
+    folder = next((f for f, m in manifests.items() if m["sha256"] == encoder["data_sha256"]), None)
     settings = parse_training(encoder["train"], str(source), encoder["modality"])
 
     def of(step: str, file: str) -> dict[str, Any]:
@@ -71,6 +71,7 @@ def read_experiment(
         "train": encoder["train"],
         "settings": settings,
         "data": data,
+        "files": encoder["data_sha256"],
         "data_folder": folder,
         "manifest": manifests.get(folder) if folder else None,
         "training": read_json(results / "train" / name / "summary.json"),

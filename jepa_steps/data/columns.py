@@ -15,6 +15,7 @@ from .tables import Table, listed, text_of
 from .targets import Kind, kind_of
 
 _PARTS = {**PARTS, "": -1}
+_BY_MISTAKE = 0.2  # texts per number, up to which a column of numbers has them by mistake
 
 
 def read_column(
@@ -31,23 +32,50 @@ def read_column(
     """
     whole, place = table.column(name, field), f"{table.path}: {field}: column {name!r}"
     texts = [whole[row] for row in rows]
-    kind = kind_of(texts) if wanted == "auto" else wanted
-    check_column(texts, kind, field, place, rows)
-    return texts, kind, describe_column(name, texts, kind, field, flag)
+    return texts, *take_column(texts, name, field, wanted, place, rows, flag)
 
 
-def check_column(
-    texts: list[str], kind: Kind, field: str, place: str, rows: Sequence[int] | None = None
-) -> None:
-    """Whether there is something to tell apart, and numbers are numbers.
+def take_column(
+    texts: list[str],
+    name: str,
+    field: str,
+    wanted: Target,
+    place: str,
+    rows: Sequence[int] | None = None,
+    flag: str = "",
+) -> tuple[Kind, str]:
+    """(what the texts are, a sentence that says so).
 
     Args:
         place: where texts are, for messages. rows: their rows in the file, from 0; None = all.
 
     Raises:
-        InputError: a text where numbers are expected, nothing or one value, or a text per sample.
+        InputError: a text where numbers are expected, or among numbers where nothing says what to
+            expect; nothing or one value; a text per sample.
     """
-    for row, text in zip(rows if rows is not None else range(len(texts)), texts, strict=True):
+    kind = kind_of(texts) if wanted == "auto" else wanted
+    rows = range(len(texts)) if rows is None else rows
+    if wanted == "auto" and kind == "classes":
+        _refuse_mixed(texts, name, field, place, rows)
+    _check(texts, kind, field, place, rows)
+    return kind, _described(name, texts, kind, field, wanted == "auto", flag)
+
+
+def _refuse_mixed(texts: list[str], name: str, field: str, place: str, rows: Sequence[int]) -> None:
+    """A few texts among numbers would turn an age into dozens of classes."""
+    others = [(row, text) for row, text in zip(rows, texts, strict=True) if text and not is_number(text)]
+    numbers = [text for text in texts if text and is_number(text)]
+    if others and len(others) <= _BY_MISTAKE * len(numbers) and kind_of(numbers) == "numbers":
+        row, text = others[0]
+        raise InputError(
+            f"{place}: row {row + 1}: found {text!r} among {len(numbers)} numbers ({len(others)} in "
+            f"all); leave it empty if it is unknown, or set {field}: {{{name}: classes}}"
+        )
+
+
+def _check(texts: list[str], kind: Kind, field: str, place: str, rows: Sequence[int]) -> None:
+    """Whether there is something to tell apart, and numbers are numbers."""
+    for row, text in zip(rows, texts, strict=True):
         if kind == "numbers" and text and not is_number(text):
             raise InputError(
                 f"{place}: row {row + 1}: found {text!r}, expected a finite number; set classes, or "
@@ -65,12 +93,15 @@ def check_column(
         )
 
 
-def describe_column(name: str, texts: list[str], kind: Kind, field: str, flag: str = "") -> str:
-    """What a column was taken for, and of how many samples it is unknown."""
+def _described(name: str, texts: list[str], kind: Kind, field: str, guessed: bool, flag: str) -> str:
+    """What a column was taken for, of how many samples it is unknown, and how to say otherwise."""
     unknown = sum(not text for text in texts)
     lacking = f", unknown of {unknown}" if unknown else ""
-    names = kind == "numbers" and all(float(text).is_integer() for text in texts if text)
-    hint = f"; set classes{flag} if these are names" if names else ""
+    whole = all(is_number(text) and float(text).is_integer() for text in texts if text)
+    hint = ""
+    if guessed and whole:
+        hint = f"; set classes{flag} if these are names"
+        hint = hint if kind == "numbers" else "; set numbers if these are amounts"
     told = "" if field != "nuisances" else ", which embeddings should not encode"
     return f"{name}: {kind}, {len(set(texts) - {''})} different{lacking}{told}{hint}"
 

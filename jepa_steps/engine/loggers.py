@@ -39,6 +39,7 @@ class Wandb:
     is given the whole history."""
 
     def open(self, known: str | None, name: str, settings: dict[str, Any], folder: Path) -> str:
+        """See ``Logger``; offline files go into ``folder``."""
         import wandb
 
         # What a training prints stays its own.
@@ -62,6 +63,7 @@ class Mlflow:
     """MLflow; settings become its parameters, ``optimizer.lr`` and so on."""
 
     def open(self, known: str | None, name: str, settings: dict[str, Any], folder: Path) -> str:
+        """See ``Logger``; where it writes is the environment's to say."""
         # Its own are two minutes, seven times over.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(PATIENCE))
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")

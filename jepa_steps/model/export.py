@@ -88,8 +88,7 @@ def load_published(
         InputError: weights that do not fit, or give values that are not finite.
     """
     published, one = description["pretrained"], store.samples(store.rows("train")[:1])
-    weights, looks = pretrained.load(Path(train.path), published, description.get("clip_length", 0))
-    module.load_state_dict(weights)
+    looks = pretrained.load(Path(train.path), published, module, description.get("clip_length", 0))
     inputs = part(description["modality"], "encoder").inputs(description)
     with torch.no_grad():
         found = module.eval()(inputs(one))

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..files import read_json
 from .pretrained.files import tensors, weight_files
 
-_EPS = 1e-6  # of our LayerNorms, as in I-JEPA's own code
+EPS = 1e-6  # of our LayerNorms, as in I-JEPA's own code
 # (ours, theirs) outside of blocks and within one, each with a weight and a bias.
 _ENDS = (("transformer.norm", "layernorm"),)
 _BLOCK = (
@@ -47,13 +47,16 @@ def to_transformers(
             parts = weights[f"transformer.blocks.{number}.attention.qkv.{kind}"].chunk(3)
             for name, part in zip(_QKV, parts, strict=True):
                 found[f"{_attention(number, name)}.{kind}"] = part.clone()
-    embed_DP = weights["tokenizer.embed.weight"]
-    # Values of a patch: ours row, column, channel; a convolution's channel, row, column.
-    conv = embed_DP.reshape(-1, patch, patch, channels).permute(0, 3, 1, 2).contiguous()
     return found | {
-        f"{_PATCHES}.weight": conv,
+        f"{_PATCHES}.weight": convolution(weights["tokenizer.embed.weight"], patch, channels),
         f"{_PATCHES}.bias": weights["tokenizer.embed.bias"].clone(),
     }
+
+
+def convolution(embed_DP: Tensor, patch: int, channels: int) -> Tensor:
+    """Our map of patches (D, p * p * C) as a convolution's weight (D, C, p, p): values of a patch are
+    ours by row, column and channel."""
+    return embed_DP.reshape(-1, patch, patch, channels).permute(0, 3, 1, 2).contiguous()
 
 
 def from_transformers(folder: Path, model: Any) -> tuple[dict[str, Tensor], Tensor, tuple[int, int]]:
@@ -96,7 +99,7 @@ def _config(folder: Path, model: Any) -> dict[str, Any]:
             f"train.init: {path}: found model_type {config.get('model_type')!r}, expected ijepa (other "
             "published encoders are judged by encoder: pretrained)"
         )
-    fixed = {"layer_norm_eps": _EPS, "hidden_act": "gelu", "qkv_bias": True}
+    fixed = {"layer_norm_eps": EPS, "hidden_act": "gelu", "qkv_bias": True}
     ours = {
         "patch_size": model.patch_size,
         "hidden_size": model.dim,

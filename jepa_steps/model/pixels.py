@@ -16,7 +16,7 @@ class PixelNormalisation:
     """uint8 (B, H, W, C) -> float32 (B, C, H, W), minus the mean, over the standard deviation.
 
     Args:
-        mean, std: one value a channel, of pixels scaled to [0, 1].
+        mean, std: one value per channel, of pixels scaled to [0, 1].
         device: where the result lives.
     """
 

@@ -148,7 +148,7 @@ def describe(train: ModuleEncoder, x: Tensor) -> dict[str, Any]:
     module = load(train, bytes_)
     try:
         with torch.no_grad():
-            found = module(x)
+            found, again, alone = module(x), module(x), module(x[:1])
     except Exception as error:  # whatever the user's code raises
         first = " ".join(str(error).split())[:300]
         hint = "; export it for a batch of any size (dynamic_shapes)" if train.path else ""
@@ -161,6 +161,12 @@ def describe(train: ModuleEncoder, x: Tensor) -> dict[str, Any]:
         )
     if not (found.is_floating_point() and bool(found.isfinite().all())):
         raise InputError(f"{what}: gives {found.dtype} with values that are not finite numbers")
+    for other, expected in ((again, "the same twice"), (alone, "the same whatever else is in a batch")):
+        if not torch.allclose(other, found[: len(other)], rtol=1e-3, atol=1e-4):
+            raise InputError(
+                f"{what}: gives different values of the same sample, expected {expected}; call eval() "
+                "on the module, and let it draw nothing"
+            )
     return {"shape": list(found.shape[1:]), "bytes": bytes_}
 
 

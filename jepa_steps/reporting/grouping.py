@@ -64,8 +64,9 @@ class Row:
 def group(experiments: list[dict[str, Any]]) -> list[Row]:
     """Rows in order of first appearance.
 
-    Members agree in data, in every training setting but the seed, in pooling and in how the probes
-    were made. Of each experiment are read: name, kind, train (plain settings), data, embed, probe.
+    Members agree in all prepared files (the same splits may be of images of another size), in every
+    training setting but the seed, in pooling and in how the probes were made. Of each experiment are
+    read: name, kind, train (plain settings), data, files, embed, probe.
     """
     together: dict[str, list[dict[str, Any]]] = {}
     for e in experiments:
@@ -82,7 +83,7 @@ def _key(e: dict[str, Any]) -> str:
     if "seed" not in e["train"]:  # nothing random in it: never a seed of another
         train["name"] = e["name"]
     few = {k: point.get("draws") for k, point in (e["probe"].get("few_label") or {}).items()}
-    how = [e["data"], e["embed"].get("pooling"), e["probe"].get("n"), e["probe"].get("interval"), few]
+    how = [e["files"], e["embed"].get("pooling"), e["probe"].get("n"), e["probe"].get("interval"), few]
     return json.dumps([train, how], sort_keys=True)
 
 

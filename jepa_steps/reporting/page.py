@@ -14,7 +14,7 @@ from ..config import JUDGED
 from ..modalities import part
 from . import blocks, marks, numbers, ranks, summary, targets, words
 from .contents import FIGURES
-from .grouping import Row, dig
+from .grouping import Row, dig, listed
 from .standing import GUESSES
 
 _QUOTES = str.maketrans("\"'", "'\"")
@@ -86,7 +86,8 @@ def _by_data(page: Page) -> list[dict[str, Any]]:
     for data in dict.fromkeys(row.data for row in page.rows):
         rows = [row for row in page.rows if row.data == data]
         guesses = [(f, GUESSES[f.kind]) for f in page.floors if f.data == data and f.kind in GUESSES]
-        name = rows[0].members[0]["data_folder"] or data[:12]
+        folders = dict.fromkeys(row.members[0]["data_folder"] for row in rows)
+        name = listed([folder for folder in folders if folder]) or data[:12]
         table = [{"row": row, **summary.summary_row(row)} for row in rows]
         start = marks.start([r["logistic_low"] for r in table if r["logistic_low"] is not None])
         found.append(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics.comparison import FEWEST_GROUPS, holm, how_many, paired, verdict
+from ..metrics.comparison import FEWEST_GROUPS, SIGNIFICANCE, holm, how_many, paired, verdict
 from .grouping import Row, listed
 
 MEASURES = {"logistic": "all labels", "few10": "10 labels per class"}
@@ -81,7 +81,7 @@ def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:
     for one, adjusted in zip(comparisons, holm([one["p"] for one in comparisons]), strict=True):
         one["adjusted_p"] = adjusted
         one["says"] = verdict(one["low"], one["high"], adjusted, one["groups"])
-        one["why"] = _why(one)
+        one["why"] = _why(one, len(comparisons))
     return comparisons
 
 
@@ -92,12 +92,17 @@ def _is_floor_of(row: Row, floor: Row) -> bool:
     return all(its[key] == mine.get(key) for key in ("init", "path") if its.get(key))
 
 
-def _why(one: dict[str, Any]) -> str:
-    """What a verdict of a few groups stands on; "" otherwise."""
-    if one["groups"] >= FEWEST_GROUPS:
-        return ""
+def _why(one: dict[str, Any], comparisons: int) -> str:
+    """What leaves a verdict undecided where groups are few, for one comparison or for as many; ""
+    otherwise."""
     unit = one["row"].members[0]["probe"].get("groups", {}).get("unit", "group")
-    return f" ({how_many(one['groups'], f'test {unit}')})"
+    groups = how_many(one["groups"], f"test {unit}")
+    if one["groups"] < FEWEST_GROUPS:
+        return f" ({groups})"
+    # No pattern of signs is rarer than this, and Holm's method multiplies it.
+    if one["says"] == "undecided" and comparisons * 2.0 ** (1 - one["groups"]) >= SIGNIFICANCE:
+        return f" ({groups} cannot decide {comparisons} comparisons)"
+    return ""
 
 
 def _compare(row: Row, floor: Row, measure: str) -> dict[str, Any] | None:

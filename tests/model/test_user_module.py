@@ -134,6 +134,12 @@ PROGRAMS = {
         ),
         r"fails on float32 \(2, 1, 8, 8\).*batch of any size",
     ),
+    "batches of two": (
+        lambda path: torch.export.save(
+            torch.export.export(Small("maps"), (torch.randn(2, 1, 8, 8),)), path
+        ),
+        r"fails on float32 \(2, 1, 8, 8\).*batch of any size",
+    ),
 }
 
 
@@ -156,6 +162,18 @@ FUNCTIONS = {
         "import torch\nclass M(torch.nn.Module):\n    def forward(self, x): return x[None]\nmake = M",
         "user_encoder:make",
         r"gives \(1, 2, 1, 8, 8\) of 2 samples, expected embeddings \(B, D\)",
+    ),
+    "drawn": (
+        "import torch\nclass M(torch.nn.Module):\n    def forward(self, x): return torch.randn(len(x), 3)\n"
+        "make = M",
+        "user_encoder:make",
+        "expected the same twice",
+    ),
+    "of the batch": (
+        "import torch\nclass M(torch.nn.Module):\n    def forward(self, x):\n"
+        "        return x.flatten(1) - x.flatten(1).mean(0)\nmake = M",
+        "user_encoder:make",
+        "expected the same whatever else is in a batch",
     ),
     "nan": (
         "import torch\nclass M(torch.nn.Module):\n    def forward(self, x): return x.flatten(1) / 0\nmake = M",

@@ -18,6 +18,7 @@ def experiment(name, train, data="a", accuracy=0.9, **more):
         "few_label": few,
     }
     base = {"name": name, "kind": train["encoder"], "train": train, "data": data, "probe": probe}
+    base["files"] = {"splits.csv": data}
     return {**base, "embed": {"pooling": "mean"}, "correct": {}, **more}
 
 
@@ -100,3 +101,10 @@ def test_one_seed_has_the_interval_of_its_probe_and_several_that_over_seeds():
 def test_dig_stops_at_what_is_absent():
     assert dig({"a": {"b": 1}}, "a", "b") == 1
     assert dig({"a": None}, "a", "b") is None and dig({}, "a", "b", "c") is None
+
+
+def test_the_same_splits_of_images_of_another_size_are_no_seed():
+    small, large = jepa("small", 0), jepa("large", 1)
+    large["files"] = {**large["files"], "images.npy": "another"}
+    small["files"] = {**small["files"], "images.npy": "one"}
+    assert [row.seeds for row in group([small, large])] == [1, 1]

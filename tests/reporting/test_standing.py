@@ -101,6 +101,21 @@ def test_what_is_known_without_the_expression_is_a_floor():
     assert found["covariates"]["points"] == pytest.approx(gain)
 
 
+def test_a_page_with_too_many_comparisons_for_its_groups_says_so():
+    def of_groups(one, number):
+        for e in one.members:
+            e["group"] = np.arange(N) % number
+        return one
+
+    def whys(others):
+        rows = [row("a", "jepa", 0.95), *(row(f"raw{i}", "raw", 0.3) for i in range(others))]
+        found = standings([of_groups(one, 8) for one in rows], floors(rows))
+        return {(s["says"], s["why"]) for s in found if s["kind"] == "raw"}
+
+    assert whys(1) == {("beats", "")}
+    assert whys(10) == {("undecided", " (8 test groups cannot decide 21 comparisons)")}
+
+
 def test_a_start_is_the_floor_of_the_runs_that_begin_from_it_alone():
     def with_train(one, **train):
         for e in one.members:

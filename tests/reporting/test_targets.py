@@ -27,7 +27,7 @@ def experiment(name, train, accuracy, r2):
                "n": {"test": 8}}  # fmt: skip
     silent = {"kind": "classes", "nuisance": False, "reason": "why not"}
     probe = {"of_targets": {"donor": classes, "age": numbers, "site": silent}}
-    return {"name": name, "kind": train["encoder"], "train": train, "data": "a", "probe": probe,
+    return {"name": name, "kind": train["encoder"], "train": train, "data": "a", "files": {}, "probe": probe,
             "embed": {}, "correct": {}}  # fmt: skip
 
 

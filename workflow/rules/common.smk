@@ -7,7 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-from jepa_steps.config import reading
+from jepa_steps.config import reading, resolved
 from jepa_steps.config.experiments import Config
 from jepa_steps.config.training import given_path
 from jepa_steps.errors import InputError
@@ -150,13 +150,20 @@ def source_of(modality):
     )
 
 
+def was_prepared(name, key, path):
+    """Whether a data set is there that was made from this path."""
+    manifest = Path("data", name, "manifest.json")
+    settings = json.loads(manifest.read_text())["settings"] if manifest.exists() else {}
+    return settings.get(key) == path
+
+
 def check_sources():
     """Stop with one line where a data set is still to be prepared and its file is not there."""
     if workflow.storage_settings.default_storage_provider:
         return
     for modality, name in datasets():
         for key, path in sources(modality, name).items():
-            if not Path(path).exists() and not Path("data", name).exists():
+            if not Path(path).exists() and not was_prepared(name, key, path):
                 raise WorkflowError(
                     f"{config_files}: {modality}.{name}.{key}: found no {path} in {Path.cwd()}; put it "
                     "there, or give an absolute path"
@@ -166,24 +173,46 @@ def check_sources():
 check_sources()
 
 
+def check_weights():
+    """Stop with one line where weights are not there and no training has read them: in the function of
+    an input this would be taken for nothing to do, where a report exists."""
+    for name, experiment in checked.experiments.items():
+        path, trained = given_path(experiment.train), Path(
+            "results/train", name, "encoder.json"
+        )
+        if path is None or Path(path).exists() or is_trained_here(path):
+            continue
+        if not trained.exists() or json.loads(trained.read_text())["train"] != resolved(
+            experiment.train
+        ):
+            raise WorkflowError(
+                f"{config_files}: experiments.{name}.train: found no {path} in {Path.cwd()}; put the "
+                "weights there, or give an absolute path"
+            )
+
+
+def is_trained_here(path):
+    """Whether weights are those of another experiment."""
+    folder = Path(path)
+    return (
+        folder.parent == Path("results/train") and folder.name in config["experiments"]
+    )
+
+
+check_weights()
+
+
 def weights(wildcards):
     """Files of weights that training reads beside the data; another experiment's are trained first."""
     path = given_path(checked.experiments[wildcards.experiment].train)
     if path is None:
         return []
-    folder = Path(path)
-    if folder.parent == Path("results/train") and folder.name in config["experiments"]:
+    if is_trained_here(path):
         return [f"{path}/encoder.json", f"{path}/encoder.safetensors"]
-    files = [
-        file for file in folder.glob("*") if file.suffix in (".json", ".safetensors")
-    ]
-    found = [path] if folder.is_file() else sorted(map(str, files))
-    if not found:
-        raise WorkflowError(
-            f"{config_files}: experiments.{wildcards.experiment}.train: found no weights in {path} below "
-            f"{Path.cwd()}; put them there, or give an absolute path"
-        )
-    return found
+    if Path(path).is_file():
+        return [path]
+    files = [f for f in Path(path).glob("*") if f.suffix in (".json", ".safetensors")]
+    return sorted(map(str, files))
 
 
 def targets():

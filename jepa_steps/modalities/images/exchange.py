@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...files import write_json
 from ...model.encoder import TokenEncoder
 from ...model.export import Encoder
-from ...model.ijepa_weights import to_transformers
+from ...model.ijepa_weights import EPS, convolution, to_transformers
 
 _METADATA = {"format": "pt"}  # which transformers asks for
 
@@ -55,7 +55,7 @@ def write_transformers(encoder: Encoder, folder: Path) -> None:
             "num_attention_heads": model["heads"],
             "intermediate_size": int(model["dim"] * model["mlp_ratio"]),
             "hidden_act": "gelu",
-            "layer_norm_eps": 1e-6,
+            "layer_norm_eps": EPS,
             "qkv_bias": True,
             "hidden_dropout_prob": 0.0,
             "attention_probs_dropout_prob": 0.0,
@@ -83,12 +83,9 @@ def write_timm(encoder: Encoder, folder: Path) -> None:
     module, model, weights = _parts(encoder)
     size, channels = encoder.config["image_size"], encoder.config["channels"]
     patch = model["patch_size"]
-    embed_DP = weights["tokenizer.embed.weight"]
-    # Values of a patch: ours row, column, channel; a convolution's channel, row, column.
-    conv = embed_DP.reshape(-1, patch, patch, channels).permute(0, 3, 1, 2).contiguous()
     theirs = {
         "pos_embed": module.positions[None].clone(),
-        "patch_embed.proj.weight": conv,
+        "patch_embed.proj.weight": convolution(weights["tokenizer.embed.weight"], patch, channels),
         "patch_embed.proj.bias": weights["tokenizer.embed.bias"].clone(),
     }
     for name, x in weights.items():

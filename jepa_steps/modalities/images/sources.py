@@ -11,10 +11,10 @@ import numpy as np
 
 from ...data import groups
 from ...data.beside import asked_columns, read_beside
-from ...data.columns import array_texts, check_column, class_codes, describe_column
+from ...data.columns import array_texts, class_codes, take_column
 from ...data.matching import SampleNames
 from ...data.splits import SPLITS
-from ...data.targets import Kind, kind_of
+from ...data.targets import Kind
 from ...errors import InputError
 from .arrays import Parts, idx_parts, npz_parts, read_npz
 from .folders import list_folder
@@ -200,10 +200,10 @@ def _with_arrays(source: Source, arrays: dict[str, np.ndarray], dataset: ImageDa
     columns, kinds, notes = {}, {}, []
     for setting, name, wanted in asked_columns(dataset):
         texts = array_texts(arrays, name, len(source.names), "image", dataset.path)
-        kinds[name] = kind_of(texts) if wanted == "auto" else wanted
-        check_column(texts, kinds[name], setting, f"{dataset.path}: {setting}: array {name!r}")
+        place = f"{dataset.path}: {setting}: array {name!r}"
+        kinds[name], note = take_column(texts, name, setting, wanted, place)
         columns[name] = texts
-        notes.append(describe_column(name, texts, kinds[name], setting))
+        notes.append(note)
     return replace(source, annotations=Annotations(columns, kinds, notes, [])) if columns else source
 
 

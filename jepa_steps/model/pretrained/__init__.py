@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from ...errors import InputError
 from ..seeded import seeded
 from . import timm_folder, transformers_folder
@@ -60,12 +58,12 @@ def spoken(
         f"grid of {grid}, {module.special} special ones left out",
         f"preprocessing, as the folder says: {preprocessing.spoken()}",
     ]
-    size = preprocessing.side or preprocessing.size
-    same = (size if isinstance(size, tuple) else (size, size)) == tuple(stored[:2])
-    if size and not same:
+    size = (preprocessing.side,) * 2 if preprocessing.side else preprocessing.size
+    if size not in (None, tuple(stored[:2])):
+        wanted = size[0] if size[0] == size[1] else list(size)
         lines.append(
             f"the data hold {stored[0]} x {stored[1]} pixels, which are resized once more; "
-            f"image_size {size if isinstance(size, int) else list(size)} in the data set would avoid it"
+            f"image_size: {wanted} in the data set would avoid it"
         )
     if stored[2] < len(preprocessing.mean):
         lines.append(f"grey pixels are repeated {len(preprocessing.mean)} times")
@@ -100,14 +98,17 @@ def build(description: dict[str, Any], seed: int, frames: int = 0) -> PublishedE
 
 
 def load(
-    folder: Path, description: dict[str, Any], frames: int = 0
-) -> tuple[dict[str, Tensor], dict[str, int]]:
-    """Weights by name in ``build``; and how many of its tensors look as a fresh build's (``initial``).
+    folder: Path, description: dict[str, Any], fresh: PublishedEncoder, frames: int = 0
+) -> dict[str, int]:
+    """Put the weights of a folder into a module that ``build`` gave with seed 0; how many of its tensors
+    look as they did before (``initial``).
 
     Raises:
         InputError: weights that are missing, damaged, or not those of the class.
     """
-    weights = _LIBRARIES[description["library"]].load(folder, description)
-    fresh, other = (build(description, seed, frames).state_dict() for seed in (0, 1))
-    alike, tensors = as_initial(weights, fresh, other)
-    return weights, {"tensors": tensors, "as_initial": alike}
+    with seeded(0):  # what draws a pooler that a folder lacks
+        weights = _LIBRARIES[description["library"]].load(folder, description)
+    other = build(description, 1, frames).state_dict()
+    alike, tensors = as_initial(weights, fresh.state_dict(), other)
+    fresh.load_state_dict(weights)
+    return {"tensors": tensors, "as_initial": alike}

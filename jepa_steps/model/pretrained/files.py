@@ -1,6 +1,6 @@
 """Weights on disk: safetensors alone, whole ones, with the keys that were expected."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -55,8 +55,20 @@ def tensors(paths: list[Path]) -> dict[str, Tensor]:
     return found
 
 
-def refuse_keys(folder: Path, name: str, missing: Collection[str], unexpected: Collection[str]) -> None:
-    """Raise InputError where weights lack a key of the model ``name`` or have one that it lacks."""
+def refuse_keys(
+    folder: Path,
+    name: str,
+    missing: Collection[str],
+    unexpected: Collection[str],
+    other: Iterable[tuple[str, Sequence[int], Sequence[int]]],
+) -> None:
+    """Raise InputError where weights lack a key of the model ``name``, have one that it lacks, or one of
+    another shape: (key, shape found, shape expected)."""
+    for key, found, expected in sorted(other):
+        raise InputError(
+            f"{folder}: weights do not fit {name}: {key}: found the shape {tuple(found)}, expected "
+            f"{tuple(expected)} by config.json"
+        )
     parts = [
         f"{len(keys)} {what} ({', '.join(sorted(keys)[:_SHOWN])}{', ...' * (len(keys) > _SHOWN)})"
         for what, keys in (("missing", missing), ("unexpected", unexpected))

@@ -75,13 +75,10 @@ def load(folder: Path, description: dict[str, Any]) -> dict[str, Tensor]:
     """
     weights, model = tensors(weight_files(folder)), _model(description)
     expected = model.state_dict()
-    refuse_keys(folder, description["class"], expected.keys() - weights, weights.keys() - expected)
-    other = [name for name, x in weights.items() if x.shape != expected[name].shape]
-    if other:
-        raise InputError(
-            f"{folder}: {other[0]}: found the shape {tuple(weights[other[0]].shape)}, expected "
-            f"{tuple(expected[other[0]].shape)} of {description['class']}"
-        )
+    missing, unexpected = expected.keys() - weights, weights.keys() - expected
+    both = {name: (x.shape, expected[name].shape) for name, x in weights.items() if name in expected}
+    other = [(name, *shapes) for name, shapes in both.items() if shapes[0] != shapes[1]]
+    refuse_keys(folder, description["class"], missing, unexpected, other)
     model.load_state_dict(
         {name: x.float() if x.is_floating_point() else x for name, x in weights.items()}
     )

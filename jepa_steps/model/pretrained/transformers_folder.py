@@ -6,6 +6,7 @@ Shapes: B samples, T frames, C channels, h x w pixels, N tokens, D width.
 """
 
 import os
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,6 +49,7 @@ _PATCHES: dict[str, int | Special] = {
     "ViTModel": 1,
 }
 _OF_CLIPS: dict[str, int | Special] = {"VJEPA2Model": 0, "VideoMAEModel": 0, "VivitModel": 1}
+_POOLER = re.compile(r"(^|\.)pooler\.")
 # Where tokens are merged by two per axis from stage to stage.
 _MERGED = ("SwinModel", "Swinv2Model")
 _FEATURE_MAPS = ("ConvNextModel", "ConvNextV2Model", "ResNetModel")
@@ -151,12 +153,16 @@ def load(folder: Path, description: dict[str, Any]) -> dict[str, Tensor]:
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # which are refused below, by name
             dtype=torch.float32,
         )
-    except Exception as error:  # mismatched shapes, damaged files: as the library words them
+    except Exception as error:  # damaged files: as the library words them
         first = " ".join(str(error).split())[:300]
         raise InputError(f"{folder}: {saved.__name__} cannot be loaded: {first}") from None
-    refuse_keys(folder, saved.__name__, info["missing_keys"], info["unexpected_keys"])
+    # A pooler comes after the tokens, and many folders are saved without.
+    missing = {key for key in info["missing_keys"] if not _POOLER.search(key)}
+    unexpected, other = info["unexpected_keys"], info["mismatched_keys"]
+    refuse_keys(folder, saved.__name__, missing, unexpected, other)
     body = _body(whole, folder)
     return {f"model.{name}": tensor for name, tensor in body.state_dict().items()}
 

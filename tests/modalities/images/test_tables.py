@@ -176,6 +176,7 @@ def with_row(name, value, row=7):
     ("columns", "settings", "says"),
     [
         (with_row("grey", "pale"), {"targets": {"grey": "numbers"}}, "targets: column 'grey': row 8: found 'pale', expected a finite number"),
+        (with_row("grey", "unknown"), {"targets": "grey"}, "targets: column 'grey': row 8: found 'unknown' among 239 numbers (1 in all)"),
         (with_row("path", NAMES[3]), {}, "column 'path': found '3/003.png' 2 times, expected each name once"),
         (with_row("path", "3/gone.png"), {}, "column 'path': found no row for 1 of 240 images, the first '3/007.png' (the table's first: '0/000.png'), compared by path"),
         ({**COLUMNS, "path": [f"p{i}" for i in range(N)]}, {"on_unmatched": "drop"}, "found no row for 240 of 240 images"),
