@@ -131,7 +131,7 @@ GREY = np.zeros((20, 6, 6), np.uint8)
     ("arrays", "says"),
     [
         ({"pixels": GREY}, "found arrays pixels"),
-        ({"images": GREY.astype(np.float32)}, "found float32"),
+        ({"images": GREY.astype(np.complex64)}, "found values of type complex64"),
         ({"images": np.zeros((20, 36), np.uint8)}, "shape (20, 36)"),
         ({"images": GREY, "labels": np.arange(7)}, "7 labels for 20 images"),
         ({"images": GREY, "labels": np.linspace(0, 1, 20)}, "labels of type float64"),

@@ -34,6 +34,20 @@ class Augment(Settings):
         return self
 
 
+class ImageAugment(Augment):
+    """How images are varied. Colour jitter (brightness, contrast, saturation) is for 8-bit pictures; the
+    rest is for images of any channels."""
+
+    flip_vertical: Share = 0.0
+    """Probability of a vertical flip. Set it where up and down do not matter, as in a microscope."""
+    quarter_turns: Share = 0.0
+    """Probability of a turn by 90, 180 or 270 degrees, each as likely. Needs square images."""
+    gain: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Multiplies the values of each channel by a factor of its own from [1 - x, 1 + x]."""
+    noise: Annotated[float, Field(ge=0)] = 0.0
+    """Adds normal noise to each value; its standard deviation in units of the channel's."""
+
+
 def fits_objective(augment: Augment, objective: Objective) -> None:
     """Raise ValueError where an objective does not fit masks over pixels, or this augmentation."""
     if objective.pooling != "mean":

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -30,6 +31,11 @@ class Settings(BaseModel):
                     )
                     raise ValueError(f"unknown key {key!r}; {hint}")
         return value
+
+
+def both(side: int | Sequence[int]) -> tuple[int, int]:
+    """(H, W) of a setting that gives both, or one number for both."""
+    return (side, side) if isinstance(side, int) else tuple(side)
 
 
 def _named(value: Any) -> Any:

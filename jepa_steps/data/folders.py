@@ -47,7 +47,7 @@ class Samples:
     is_sample: whether an entry of a folder is one; folders that are none are searched.
     useless: endings of files that no sample can be read from, which are listed and left out; about:
     what these are, and of them; remedy: what to do where there is nothing else.
-    table: a file that tells of samples and is none, where it lies among them.
+    sidecars: endings of files that tell of samples and are none; table: one such file.
     """
 
     what: str
@@ -56,6 +56,7 @@ class Samples:
     useless: frozenset[str] = frozenset()
     about: tuple[str, str] = ("", "")
     remedy: str = ""
+    sidecars: tuple[str, ...] = ()
     table: Path | None = None
 
     def is_table(self, entry: Path) -> bool:
@@ -248,7 +249,8 @@ def _entries(folder: Path, look: _Look) -> list[Path]:
         useless = entry.suffix.lower() in look.samples.useless
         if look.samples.is_table(entry):
             continue
-        if name.startswith(".") or name.lower() in NO_DATA or useless:
+        beside = name.lower() in NO_DATA or name.lower().endswith(look.samples.sidecars)
+        if name.startswith(".") or beside or useless:
             look.ignored.add(entry)
         elif entry.is_symlink() and not entry.exists():
             raise InputError(

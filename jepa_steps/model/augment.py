@@ -3,21 +3,24 @@
 Shapes: B samples, C channels, H x W pixels.
 """
 
+import math
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .. import draws
-from ..config.augment import Augment
+from ..config.augment import Augment, ImageAugment
 from ..device import moved
-from .pixels import PixelNormalisation
+from .pixels import PixelNormalisation, ValueNormalisation
 
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow and torchvision
 
 
 class Augmentation:
-    """Random resized crop, flip and colour jitter of normalised images, as the settings say.
+    """Gain and noise, random resized crop, flips, turns and colour jitter of normalised images, as the
+    settings say.
 
     Args:
         settings: ranges and probabilities.
@@ -26,11 +29,21 @@ class Augmentation:
         purpose: name of the stream of draws; different names give independent augmentations.
     """
 
-    def __init__(self, settings: Augment, seed: int, pixels: PixelNormalisation, purpose: str):
+    def __init__(
+        self,
+        settings: Augment,
+        seed: int,
+        pixels: PixelNormalisation | ValueNormalisation,
+        purpose: str,
+    ):
         s = settings
         self._steps = []
+        if isinstance(s, ImageAugment) and (s.gain or s.noise):
+            self._steps.append(Sensor(seed, s.gain, s.noise, pixels, f"{purpose}-sensor"))
         if (s.crop_scale, s.crop_aspect, s.flip) != ((1.0, 1.0), (1.0, 1.0), 0.0):
             self._steps.append(RandomResizedCrop(seed, s.crop_scale, s.crop_aspect, s.flip, purpose))
+        if isinstance(s, ImageAugment) and (s.flip_vertical or s.quarter_turns):
+            self._steps.append(Turns(seed, s.flip_vertical, s.quarter_turns, f"{purpose}-turns"))
         if s.brightness or s.contrast or s.saturation:
             strength = (s.brightness, s.contrast, s.saturation)
             self._steps.append(ColourJitter(seed, *strength, pixels, f"{purpose}-colour"))
@@ -96,6 +109,85 @@ class RandomResizedCrop:
         height = np.minimum(np.sqrt(area / ratio), 1.0)
         shift = np.stack([(2 * u_x - 1) * (1 - width), (2 * u_y - 1) * (1 - height)], 1)
         return np.stack([np.where(u_flip < self.flip, -width, width), height], 1), shift
+
+
+class Turns:
+    """Random vertical flip, then a random turn by 90, 180 or 270 degrees, counter-clockwise.
+
+    Args:
+        flip: probability of the flip. turns: probability of a turn, each angle a third of it.
+    """
+
+    def __init__(self, seed: int, flip: float, turns: float, purpose: str = "augment-turns"):
+        self.flip, self.turns = flip, turns
+        self._stream = draws.key(seed, purpose)
+
+    def __call__(self, x_BCHW: Tensor, epoch: np.ndarray, index: np.ndarray) -> Tensor:
+        """Flip and turn float images; turned ones must be square."""
+        flipped, quarters = self.drawn(epoch, index)
+        out = torch.empty_like(x_BCHW)
+        for flip in (False, True):
+            for k in range(4):
+                some = np.flatnonzero((flipped == flip) & (quarters == k))
+                if len(some):
+                    rows = moved(torch.from_numpy(some), x_BCHW.device)
+                    x = x_BCHW[rows].flip(2) if flip else x_BCHW[rows]
+                    out[rows] = torch.rot90(x, k, (2, 3))
+        return out
+
+    def drawn(self, epoch: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(whether each is flipped, quarter turns 0 to 3), bool and int64 (B,)."""
+        u_flip, u_turn = draws.uniform(self._stream, epoch, index, 2).T
+        quarters = np.where(u_turn < self.turns, 1 + np.floor(u_turn / max(self.turns, 1e-12) * 3), 0)
+        return u_flip < self.flip, np.minimum(quarters, 3).astype(np.int64)
+
+
+class Sensor:
+    """A factor for each channel's values, then normal noise: what sensors and stains vary.
+
+    It comes before a crop, as an image is recorded before it is cut. What is 0 after normalisation
+    stays: missing values.
+
+    Args:
+        gain: half width x of the factor's range [1 - x, 1 + x]. noise: standard deviation in units of
+            the channel's.
+        pixels: how the images were normalised; factors are of values as they are stored.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        gain: float,
+        noise: float,
+        pixels: PixelNormalisation | ValueNormalisation,
+        purpose: str = "augment-sensor",
+    ):
+        self.gain, self.noise, self._pixels = gain, noise, pixels
+        self._gains, self._noise = draws.key(seed, purpose), draws.key(seed, f"{purpose}-noise")
+
+    def __call__(self, x_BCHW: Tensor, epoch: np.ndarray, index: np.ndarray) -> Tensor:
+        """Vary normalised float images."""
+        missing = x_BCHW == 0
+        y = x_BCHW
+        if self.gain:
+            factors = like(x_BCHW, self.factors(epoch, index, x_BCHW.shape[1]))[..., None, None]
+            y = self._pixels.normalised(self._pixels.restored(y) * factors)
+        if self.noise:
+            y = y + self.noise * like(x_BCHW, self.normal(epoch, index, x_BCHW.shape[1:]))
+        return y.masked_fill(missing, 0.0)
+
+    def factors(self, epoch: np.ndarray, index: np.ndarray, channels: int) -> np.ndarray:
+        """float64 (B, C)."""
+        return 1 + (2 * draws.uniform(self._gains, epoch, index, channels) - 1) * self.gain
+
+    def normal(self, epoch: np.ndarray, index: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Standard normal draws float64 (B, *shape), from pairs of uniform ones (Box & Muller 1958)."""
+        n = math.prod(shape)
+        half = -(-n // 2)
+        u = draws.uniform(self._noise, epoch, index, 2 * half)
+        radius, angle = np.sqrt(-2 * np.log1p(-u[:, :half])), 2 * np.pi * u[:, half:]
+        both = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], 1)
+        return both[:, :n].reshape(-1, *shape)
 
 
 class ColourJitter:

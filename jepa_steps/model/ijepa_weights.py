@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..config.base import both
 from ..errors import InputError
 from ..files import read_json
 from .pretrained.files import tensors, weight_files
@@ -86,8 +87,9 @@ def from_transformers(folder: Path, model: Any) -> tuple[dict[str, Tensor], Tens
             f"train.init: {folder}: found no weight {error}, expected those of IJepaModel"
         ) from None
     weights["tokenizer.embed.weight"] = conv.permute(0, 2, 3, 1).flatten(1).contiguous()
-    side = config["image_size"] // config["patch_size"]
-    return weights, positions_ND, (side, side)
+    height, width = both(config["image_size"])
+    patch = config["patch_size"]
+    return weights, positions_ND, (height // patch, width // patch)
 
 
 def _config(folder: Path, model: Any) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""From stored pixels to what encoders read; the one place for training and for loaded encoders."""
+"""From stored pixels to what encoders read; the one place for training and for loaded encoders.
+
+Shapes: B samples, C channels, H x W pixels as stored, h x w as an encoder wants them.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,11 +12,13 @@ from torch import Tensor
 from ..device import moved
 from ..errors import InputError
 from .pretrained.preprocessing import of_plain
-from .start import statistics
+from .start import start_values, statistics
 
 
 class PixelNormalisation:
     """uint8 (B, H, W, C) -> float32 (B, C, H, W), minus the mean, over the standard deviation.
+
+    In units of full scale; see ``ValueNormalisation`` for other values.
 
     Args:
         mean, std: one value per channel, of pixels scaled to [0, 1].
@@ -33,6 +38,62 @@ class PixelNormalisation:
         x_BCHW = moved(images, self.device).permute(0, 3, 1, 2).contiguous().float()
         return x_BCHW.sub_(self.mean).div_(self.std)
 
+    def normalised(self, x_BCHW: Tensor) -> Tensor:
+        """Values of 0 to 255 as the encoder gets them."""
+        return (x_BCHW - self.mean).div_(self.std)
+
+    def restored(self, x_BCHW: Tensor) -> Tensor:
+        """The values that ``normalised`` was given."""
+        return x_BCHW * self.std + self.mean
+
+
+class ValueNormalisation:
+    """Values of any type (B, H, W, C) -> float32 (B, C, H, W): transformed, minus the mean, over the
+    standard deviation; missing ones, NaN or ``no_data``, are 0, the mean.
+
+    Args:
+        mean, std: per channel, of transformed values.
+        values: what encoder.json says of them: normalise, dtype, and where used low, high, scale and
+            no_data; see ``modalities.images.statistics``.
+        device: where the result lives.
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        values: dict[str, Any],
+        device: torch.device | str = "cpu",
+    ):
+        self.device, self.kind = torch.device(device), values["kind"]
+        self.no_data = values.get("no_data")
+        self.mean, self.std = self._channels(mean), self._channels(std)
+        self._ends = [self._channels(values[name]) for name in ("low", "high") if name in values]
+        self._scale = self._channels(values["scale"]) if "scale" in values else None
+
+    def _channels(self, values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, device=self.device, dtype=torch.float32).view(1, -1, 1, 1)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Normalise a batch."""
+        # As they are stored they take fewest bytes, so that they are moved before they are converted.
+        x_BCHW = moved(images, self.device).permute(0, 3, 1, 2).contiguous().float()
+        missing = x_BCHW == self.no_data if self.no_data is not None else x_BCHW.isnan()
+        return self.normalised(x_BCHW).masked_fill_(missing, 0.0)
+
+    def normalised(self, x_BCHW: Tensor) -> Tensor:
+        """Values as the encoder gets them; missing ones are not looked at."""
+        if self.kind == "percentiles":
+            x_BCHW = torch.minimum(torch.maximum(x_BCHW, self._ends[0]), self._ends[1])
+        elif self.kind == "log":
+            x_BCHW = torch.log1p(x_BCHW.clamp(min=0) / self._scale)
+        return (x_BCHW - self.mean).div_(self.std)
+
+    def restored(self, x_BCHW: Tensor) -> Tensor:
+        """The values that ``normalised`` was given; for percentiles within their range."""
+        x_BCHW = x_BCHW * self.std + self.mean
+        return torch.expm1(x_BCHW) * self._scale if self.kind == "log" else x_BCHW
+
 
 class _Published:
     """Pixels as a published encoder wants them; see ``pretrained.preprocessing``."""
@@ -46,10 +107,35 @@ class _Published:
 
 
 def pixels_for(description: dict[str, Any], device: torch.device | str) -> Callable[[Tensor], Tensor]:
-    """From uint8 (B, H, W, C) to float32 (B, C, h, w) for the encoder of an ``encoder.json``."""
+    """From stored pixels (B, H, W, C) to float32 (B, C, h, w) for the encoder of an ``encoder.json``."""
     if "pretrained" in description:
         return _Published(description["pretrained"]["preprocessing"], device)
-    return PixelNormalisation(description["mean"], description["std"], device)
+    mean, std, values = (description.get(name) for name in ("mean", "std", "values"))
+    if values is not None:
+        return ValueNormalisation(mean, std, values, device)
+    return PixelNormalisation(mean, std, device)
+
+
+def values_for(train: Any, fitted: dict[str, Any]) -> dict[str, Any] | None:
+    """What is done to values that are no 8-bit pictures, ``ValueNormalisation``'s ``values``; None for
+    pictures. Arguments as of ``statistics_for``.
+
+    Raises:
+        InputError: the start was trained on other values.
+    """
+    values = fitted.get("values")
+    if values is not None and getattr(train, "takes", None) == "plain":
+        return {k: values[k] for k in ("dtype", "no_data") if k in values} | {"kind": "standard"}
+    init = getattr(train, "init", None)
+    if init is None:
+        return values
+    of_start = start_values(init)
+    found, expected = (
+        "8-bit pictures" if some is None else f"{some['dtype']} values" for some in (of_start, values)
+    )
+    if found != expected:
+        raise InputError(f"train.init: {init}: found an encoder of {found}, the data are {expected}")
+    return of_start
 
 
 def statistics_for(train: Any, fitted: dict[str, Any]) -> tuple[list[float], list[float]]:

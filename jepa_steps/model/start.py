@@ -125,6 +125,12 @@ def statistics(init: str) -> tuple[list[float], list[float]]:
     return list(found.mean), list(found.std)
 
 
+def start_values(init: str) -> dict[str, Any] | None:
+    """What the start says of values that are no 8-bit pictures; see ``pixels.values_for``."""
+    folder = Path(init)
+    return read_json(folder / "encoder.json").get("values") if _is_ours(folder) else None
+
+
 def check_inputs(description: dict[str, Any], init: str) -> None:
     """Whether what an encoder takes is what its start took; pixels of images and clips may be more or
     fewer.
@@ -148,5 +154,5 @@ def check_inputs(description: dict[str, Any], init: str) -> None:
 
 
 # Keys of encoder.json that do not say what a sample's values mean.
-_MAY_DIFFER = {"format", "train", "data_sha256", "weights", "image_size", "clip_length"}
+_MAY_DIFFER = {"format", "train", "data_sha256", "weights", "image_size", "clip_length", "reading"}
 _MAY_DIFFER |= {"frame_rate", "resize"}

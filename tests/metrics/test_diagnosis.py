@@ -21,7 +21,7 @@ from jepa_steps.config.training import check_fit
 from jepa_steps.metrics.diagnosis import FOLLOWED, RULES, UNTRIED, diagnose, verdict
 from jepa_steps.metrics.evidence import Evidence
 from jepa_steps.metrics.remedies import merge
-from jepa_steps.modalities.images.settings import ImageDataset
+from jepa_steps.modalities.images.dataset import ImageDataset
 
 LIMITS = Monitor()
 DIGITS = ImageDataset(source="digits", path="x", image_size=8, channels=1)

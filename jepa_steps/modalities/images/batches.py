@@ -14,7 +14,8 @@ from ...data.masks import MultiBlockMasks
 from ...data.order import Order
 from ...device import moved, resident
 from ...model.augment import Augmentation
-from ...model.pixels import PixelNormalisation, statistics_for
+from ...model.pixels import pixels_for
+from .encoder import describe
 from .reader import Reader
 from .settings import ImageJepa
 from .store import ImageStore
@@ -33,8 +34,7 @@ class Images:
     def __init__(self, train: ImageJepa, store: ImageStore, device: torch.device):
         self._images, self._device = store.images, device
         self._reader = None
-        mean, std = statistics_for(train, store.manifest["pixels"])
-        self.normalise = PixelNormalisation(mean, std, device)
+        self.normalise = pixels_for(describe(train, store), device)
         self._resident = None
         if device.type == "cuda":
             room = torch.cuda.get_device_properties(device).total_memory / 4

@@ -1,107 +1,128 @@
-"""One image file or array -> one square uint8 image, or one clear reason why not."""
+"""One item -> its pixels as the store holds them, or one clear reason why not."""
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from ...errors import InputError
+from .dataset import ImageDataset
+from .fit import fitted
+from .form import Form
+from .items import Item, Tile, picture, raster
+from .pictures import Squeezed, array_image, brightest, full_scale, open_image, to_pixels
+from .rasters.opening import for_pillow
+from .rasters.raster import WHOLE, Raster, typed
 
-# The project's own limit (ImageDataset.max_pixels) is checked before decoding.
-Image.MAX_IMAGE_PIXELS = None
-
-
-def open_image(path: Path, max_pixels: int) -> Image.Image:
-    """Decode a file, turned upright by its EXIF orientation; the first frame of an animation.
-
-    Raises:
-        InputError: empty, unreadable, truncated or too large; the message names the file.
-    """
-    try:
-        if path.stat().st_size == 0:
-            raise InputError(f"{path}: empty file (0 bytes), expected an image")
-        with Image.open(path) as image:
-            pixels = image.width * image.height
-            if pixels > max_pixels:
-                raise InputError(
-                    f"{path}: {image.width}x{image.height} = {pixels} pixels, expected at most "
-                    f"{max_pixels} (max_pixels); raise it if the file is to be trusted"
-                )
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except InputError:
-        raise
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: not an image that Pillow can read") from None
-    except Exception as error:  # a damaged file raises what its decoder raises
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be decoded: {reason}") from None
+Range = tuple[int, int]  # full scale of a picture's type, and its largest value
+_LAST: dict[object, object] = {}  # the image that the last tile was cut from, as its neighbours are
 
 
-def full_scale(image: Image.Image) -> int:
-    """The value that is white in an image as it was decoded: 65535 of 16 and 32 bit, else 255."""
-    return 65535 if image.mode.startswith("I") else 255
-
-
-def brightest(image: Image.Image) -> int:
-    """The largest value in any band of an image as it was decoded; of floating-point pixels 0."""
-    if image.mode in ("F", "P", "PA", "1"):
-        return 0 if image.mode == "F" else 255  # of a palette, values are no brightness
-    ends = image.getextrema()
-    return int(max(high for _, high in ends) if isinstance(ends[0], tuple) else ends[1])
-
-
-def to_pixels(image: Image.Image, size: int, channels: int, max_value: int | None = None) -> np.ndarray:
-    """Resize the shorter side to ``size`` (bicubic, antialiased), crop the centre.
-
-    Transparency is composed over white; 16-bit grey is scaled to 8 bit.
-
-    Args:
-        max_value: the value that becomes 255; None = the full scale of the file's type.
-
-    Returns:
-        uint8 (size, size, channels).
+def decoded(
+    item: Item, name: str, form: Form, dataset: ImageDataset
+) -> tuple[np.ndarray, Range | None, bool]:
+    """(pixels (H, W, C) of ``form.dtype``; the range of a picture; whether it was transparent).
 
     Raises:
-        ValueError: floating-point pixels, integers outside 16 bit, or above ``max_value``.
+        InputError: unreadable. ValueError: not what the other images are, without its name.
     """
-    image = _eight_bit(image, max_value)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("L" if channels == 1 else "RGB")
-    if image.size != (size, size):
-        image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-    return np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
+    if not form.picture:
+        return values(item, form, dataset), None, False
+    image, extent = _picture(item, name, form, dataset)
+    pixels = to_pixels(image, dataset.size, form.channels, dataset.max_value, dataset.resize)
+    transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+    return pixels, extent, transparent
 
 
-def _eight_bit(image: Image.Image, max_value: int | None) -> Image.Image:
-    if image.mode == "F":
-        raise ValueError("floating-point pixels, expected 8 or 16 bit")
-    top = max_value or full_scale(image)
-    if top == 255 and not image.mode.startswith("I"):
-        return image
-    if not image.mode.startswith("I") and image.mode not in ("L", "RGB"):
-        raise ValueError(f"max_value {top}: found an image of mode {image.mode}, expected grey or RGB")
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > top:
-        raise ValueError(f"values {values.min()} to {values.max()}, expected 0 to {top}")
-    return Image.fromarray(np.round(values * (255 / top)).astype(np.uint8))
+def _picture(item: Item, name: str, form: Form, dataset: ImageDataset) -> tuple[Image.Image, Range]:
+    """An image that Pillow converts, and its range."""
+    if isinstance(item, Tile):
+        image, _ = _once(item.item, lambda: _picture(item.item, name, form, dataset))
+        (top, bottom), (left, right) = item.rows, item.columns
+        image = image.crop((left, top, right, bottom))
+        return image, (full_scale(image), brightest(image))
+    image = _by_pillow(item, name, dataset)
+    if image is None:
+        return _scaled(raster(item, dataset), form, dataset)
+    if full_scale(image) > 255 and not dataset.eight_bit:
+        raise ValueError(_unlike(f"a 16-bit image of mode {image.mode}", form))
+    return image, (full_scale(image), brightest(image))
 
 
-def array_image(array: np.ndarray, name: str) -> Image.Image:
-    """An image from uint8 or uint16 pixels (H, W) or (H, W, 1|3|4).
+def _by_pillow(item: Item, name: str, dataset: ImageDataset) -> Image.Image | None:
+    """An image as Pillow reads it; None where that would lose something."""
+    if isinstance(item, np.ndarray) and (picture(item) or (item.dtype == np.uint16 and item.ndim == 2)):
+        return array_image(item, name)
+    if isinstance(item, Path) and for_pillow(item):
+        try:
+            return open_image(item, dataset.max_pixels)
+        except Squeezed:
+            return None
+    return None
 
-    Raises:
-        InputError: another type or shape; the message names the sample.
-    """
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    grey16 = array.dtype == np.uint16 and array.ndim == 2
-    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
-    if not shaped or not (array.dtype == np.uint8 or grey16):
-        raise InputError(
-            f"{name}: found {array.dtype} pixels of shape {array.shape}, expected uint8 "
-            "(H, W), (H, W, 3) or (H, W, 4), or uint16 (H, W); scale floats to 0..255 first"
+
+def _scaled(found: Raster, form: Form, dataset: ImageDataset) -> tuple[Image.Image, Range]:
+    """16-bit grey or RGB as 8 bit, where the settings ask for it."""
+    if found.dtype == "float32":
+        raise ValueError("floating-point pixels, expected 8 or 16 bit; set dtype: float32")
+    if not dataset.eight_bit or found.shape[2] not in (1, 3):
+        raise ValueError(_unlike(found.what, form))
+    pixels = found.read(WHOLE)
+    extent = (255 if found.dtype == "uint8" else 65535), int(pixels.max())
+    pixels = pixels if found.dtype == "uint8" else eight_bit(pixels, dataset.max_value)
+    return array_image(pixels, found.what), extent
+
+
+def _unlike(what: str, form: Form) -> str:
+    first = f", as {form.first} is" if form.first else ""
+    return (
+        f"found {what}, expected an 8-bit picture{first}; set dtype: uint8 to scale 16-bit pictures to "
+        "8 bit, or keep one kind of image"
+    )
+
+
+def values(item: Item, form: Form, dataset: ImageDataset) -> np.ndarray:
+    """All values of an item as they are, resized to the data set's size."""
+    found = raster(item, dataset)
+    _same(found, form)
+    if isinstance(item, Tile) and not found.windowed:
+        pixels = _once(item.item, lambda: found.read(WHOLE))[item.window]
+    else:
+        pixels = found.read(item.window if isinstance(item, Tile) else WHOLE)
+    if form.dtype == "uint8" and form.source == "uint16":
+        pixels = eight_bit(pixels, dataset.max_value)
+    pixels = typed(pixels, form.dtype, form.no_data)
+    return fitted(pixels, dataset.size, dataset.resize, form.no_data)
+
+
+def _same(found: Raster, form: Form) -> None:
+    as_first = f", as {form.first}" if form.first else ""
+    if found.shape[2] != form.channels:
+        raise ValueError(f"found {found.what}, expected {form.channels} channels{as_first}")
+    source = str(found.source.newbyteorder("="))
+    if form.first and source != form.source:
+        raise ValueError(f"found {source} values, expected {form.source}{as_first}")
+    if form.no_data is not None and found.no_data not in (None, form.no_data):
+        raise ValueError(
+            f"found no-data value {found.no_data:g}, expected {form.no_data:g}{as_first}; give no_data"
         )
-    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def eight_bit(pixels: np.ndarray, max_value: int | None) -> np.ndarray:
+    """uint16 scaled to uint8, so that ``max_value`` (65535 where there is none) becomes 255.
+
+    Raises:
+        ValueError: larger values.
+    """
+    top = max_value or 65535
+    if pixels.max() > top:
+        raise ValueError(f"values {pixels.min()} to {pixels.max()}, expected 0 to {top}")
+    return np.round(pixels * (255 / top)).astype(np.uint8)
+
+
+def _once(item: object, decode) -> object:
+    """What ``decode`` gives, kept until another image is asked for."""
+    key = item if not isinstance(item, np.ndarray) else id(item)
+    if key not in _LAST:
+        _LAST.clear()
+        _LAST[key] = decode()
+    return _LAST[key]

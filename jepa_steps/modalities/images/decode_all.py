@@ -9,10 +9,12 @@ import numpy as np
 
 from ...data.parallel import in_order
 from ...errors import InputError
-from .decode import array_image, brightest, full_scale, open_image, to_pixels
-from .settings import ImageDataset
+from .dataset import ImageDataset
+from .decode import Range, decoded
+from .form import Form, find_form
 from .sources import Source
 from .store import ImageWriter
+from .tiles import without_content
 
 _CHUNK = 64  # images decoded per task; 64 RGB images of 224 pixels are 10 MB
 
@@ -21,15 +23,19 @@ _CHUNK = 64  # images decoded per task; 64 RGB images of 224 pixels are 10 MB
 class Decoded:
     """What decoding found.
 
-    kept: int64, numbers of the readable samples. digests: 16 bytes each. skipped: reasons of the others.
-    brightest, counts: by full scale (255, 65535), the largest value and the number of images.
-    """
+    form: of all images. kept: int64, numbers of the readable samples. digests: 16 bytes each. skipped:
+    reasons of the others. brightest, counts: of pictures by full scale (255, 65535), the largest value
+    and the number of images. transparent: how many were composed over white. empty: names of tiles
+    without content, left out."""
 
+    form: Form
     kept: np.ndarray
     digests: np.ndarray
     skipped: list[str]
     brightest: dict[int, int]
     counts: dict[int, int]
+    transparent: int
+    empty: list[str]
 
 
 def decode_all(source: Source, dataset: ImageDataset, path: Path, workers: int) -> Decoded:
@@ -38,20 +44,30 @@ def decode_all(source: Source, dataset: ImageDataset, path: Path, workers: int) 
     Raises:
         InputError: an image that cannot be read, or more of them than the settings leave out.
     """
-    size, channels = dataset.image_size, dataset.channels
-    n, budget = len(source.names), int(dataset.max_skipped * len(source.names))
-    writer = ImageWriter(path, (size, size, channels))
-    kept, digests, skipped = [], [], []
-    most_of, counts = {}, Counter()
+    n = len(source.names)
+    budget = int(dataset.max_skipped * (n + len(source.unreadable)))
+    form = find_form([(source.items(i), source.names[i]) for i in range(min(n, 100))], dataset)
+    writer = ImageWriter(path, (*dataset.size, form.channels), np.dtype(form.dtype))
+    kept, digests, skipped = [], [], list(source.unreadable)
+    most_of, counts, transparent, empty = {}, Counter(), 0, []
     tasks = (
-        ([source.items(i) for i in range(a, min(a + _CHUNK, n))], source.names[a : a + _CHUNK], dataset)
+        (
+            [source.items(i) for i in range(a, min(a + _CHUNK, n))],
+            source.names[a : a + _CHUNK],
+            form,
+            dataset,
+        )
         for a in range(0, n, _CHUNK)
     )
     workers = 1 if n <= 4 * _CHUNK else workers  # a few are decoded sooner than processes start
-    for number, (images, good, reasons, values) in enumerate(in_order(_decode_chunk, tasks, workers)):
+    for number, (images, good, reasons, ranges, through, bare) in enumerate(
+        in_order(_decode_chunk, tasks, workers)
+    ):
         if reasons and dataset.on_error == "fail":
             raise InputError(f"{reasons[0]}; set on_error: skip to leave such files out")
         skipped += reasons
+        transparent += through
+        empty += bare
         if len(skipped) > budget:
             raise InputError(
                 f"{len(skipped)} unreadable images, expected at most {budget} "
@@ -59,35 +75,35 @@ def decode_all(source: Source, dataset: ImageDataset, path: Path, workers: int) 
             )
         writer.append(images)
         kept += [number * _CHUNK + i for i in good]
-        for scale, most in values:
+        for scale, most in ranges:
             most_of[scale] = max(most, most_of.get(scale, 0))
             counts[scale] += 1
         digests += [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
     writer.close()
     rows, hashes = np.array(kept, dtype=np.int64), np.array(digests, dtype="S16")
-    return Decoded(rows, hashes, skipped, most_of, dict(counts))
+    return Decoded(form, rows, hashes, skipped, most_of, dict(counts), transparent, empty)
 
 
 def _decode_chunk(
-    items: list, names: list[str], dataset: ImageDataset
-) -> tuple[np.ndarray, list[int], list[str], list[tuple[int, int]]]:
-    """(uint8 (k, H, W, C), positions of the k readable items, reasons of the others, full scale and
-    largest value of each of the k)."""
-    size, channels = dataset.image_size, dataset.channels
-    images, good, reasons, values = [], [], [], []
+    items: list, names: list[str], form: Form, dataset: ImageDataset
+) -> tuple[np.ndarray, list[int], list[str], list[Range], int, list[str]]:
+    """(images (k, H, W, C), positions of the k readable items, reasons of the others, the range of each
+    picture, number of transparent ones, names of tiles without content)."""
+    images, good, reasons, ranges, through, bare = [], [], [], [], 0, []
     for i, (item, name) in enumerate(zip(items, names, strict=True)):
         try:
-            if isinstance(item, Path):
-                image = open_image(item, dataset.max_pixels)
-            else:
-                image = array_image(item, name)
-            pixels = to_pixels(image, size, channels, dataset.max_value)
-            values.append((full_scale(image), brightest(image)))
+            pixels, extent, transparent = decoded(item, name, form, dataset)
+            if dataset.tile is not None and without_content(pixels):
+                bare.append(name)
+                continue
+            ranges += [extent] if extent else []
+            through += transparent
             images.append(pixels)
             good.append(i)
         except InputError as error:
             reasons.append(str(error))
         except ValueError as error:
             reasons.append(f"{item if isinstance(item, Path) else name}: {error}")
-    stacked = np.stack(images) if images else np.empty((0, size, size, channels), np.uint8)
-    return stacked, good, reasons, values
+    shape = (0, *dataset.size, form.channels)
+    stacked = np.stack(images) if images else np.empty(shape, form.dtype)
+    return stacked, good, reasons, ranges, through, bare

@@ -5,14 +5,19 @@ from pathlib import Path
 
 from ...data import folders
 from ...data.folders import Listed, Samples
+from .rasters.opening import is_image
 
 # Pillow reads of these the embedded preview, or nothing.
 CAMERA_RAW = {
     *(".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".iiq", ".kdc", ".mrw", ".nef", ".nrw"),
     *(".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 }
+# What lies beside maps and tells of them.
+SIDECARS = (".aux.xml", ".tfw", ".tifw", ".jgw", ".pgw", ".wld", ".prj", ".ovr")
 _IMAGES = Samples(
     "images",
+    is_sample=is_image,
+    sidecars=SIDECARS,
     useless=frozenset(CAMERA_RAW),
     about=("camera raw files", "of which only a preview could be read"),
     remedy="convert them to PNG or JPEG",

@@ -1,5 +1,7 @@
 """The module that is trained on images."""
 
+from collections.abc import Sequence
+
 from ...config.predictor import sized
 from ...model.jepa import Jepa, build_jepa
 from ...model.predictor import MaskedPredictor
@@ -7,7 +9,7 @@ from .encoder import build_encoder
 from .settings import ImageJepa
 
 
-def image_jepa(train: ImageJepa, image_size: int, channels: int) -> Jepa:
+def image_jepa(train: ImageJepa, image_size: int | Sequence[int], channels: int) -> Jepa:
     """Hidden blocks of tokens, or pooled views, are predicted; weights by ``train.seed``."""
     encoder, p = build_encoder(train, image_size, channels), sized(train.predictor, train.model)
 

@@ -1,7 +1,7 @@
 """What the manifest of a prepared image data set says, and what of it the terminal shows."""
 
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -9,24 +9,35 @@ from ...config import resolved
 from ...config.beside import TableBeside
 from ...data import splits
 from ...data.folders import few
-from ...data.pixels import channel_statistics
 from ...data.splits import SPLITS
-from .settings import ImageDataset
+from .dataset import ImageDataset, Scientific
+from .form import Form
 from .sources import Source
+from .statistics import pixel_statistics
 
 
 def described(
-    dataset: ImageDataset, source: Source, folder: Path, split: np.ndarray, labels: np.ndarray
+    dataset: ImageDataset,
+    source: Source,
+    form: Form,
+    folder: Path,
+    split: np.ndarray,
+    labels: np.ndarray,
 ) -> dict[str, Any]:
     """Kind, settings, classes, counts and pixel statistics of the samples in ``folder``."""
-    mean, std = pixel_statistics(folder / "images.npy", np.flatnonzero(split == 0))
+    train = np.flatnonzero(split == 0)
+    no_data = form.no_data if form.dtype != "float32" else None  # there it is NaN by now
+    pixels = pixel_statistics(folder / "images.npy", train, dataset.normalise, no_data)
+    names = dataset.channel_names or source.channels or form.names
+    if names or not form.picture:
+        pixels["channels"] = list(names or [str(c + 1) for c in range(form.channels)])
     return {
         "modality": "images",
-        "settings": _settings(dataset),
+        "settings": _settings(dataset, form),
         "images": {
             "count": len(split),
-            "shape": [dataset.image_size, dataset.image_size, dataset.channels],
-            "dtype": "uint8",
+            "shape": [*dataset.size, form.channels],
+            "dtype": form.dtype,
         },
         "classes": source.classes,
         "counts": {
@@ -38,15 +49,17 @@ def described(
             }
             for code, name in enumerate(SPLITS)
         },
-        "pixels": {"mean": mean, "std": std, "fitted_on": "train"},
+        "pixels": pixels,
     }
 
 
-def _settings(dataset: ImageDataset) -> dict[str, Any]:
-    """All settings; those of a table where they are used, so that other manifests stay as they were."""
-    fields = TableBeside.model_fields
+def _settings(dataset: ImageDataset, form: Form) -> dict[str, Any]:
+    """All settings; those of a table, and of images that are no pictures, where they are used, so that
+    other manifests stay as they were."""
+    fields = TableBeside.model_fields | Scientific.model_fields
     unused = {name for name, field in fields.items() if getattr(dataset, name) == field.default}
-    return {name: value for name, value in resolved(dataset).items() if name not in unused}
+    plain = {name: value for name, value in resolved(dataset).items() if name not in unused}
+    return plain | {"channels": form.channels}
 
 
 def annotated(dataset: ImageDataset, source: Source) -> dict[str, Any]:
@@ -80,25 +93,6 @@ def group_counts(named: np.ndarray, split: np.ndarray) -> dict[str, Any]:
         "per_split": {name: len(np.unique(codes[split == i])) for i, name in enumerate(SPLITS)},
         "across_splits": len(splits.across_splits(codes, split)),
     }
-
-
-def pixel_statistics(path: Path, rows: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel over ``rows``, in units of full scale (0 to 1).
-
-    Exact: integer counts of the 256 levels, no floating-point sum depends on the order. Plain
-    block reads: the pages of a memory map would count as resident memory.
-    """
-    with path.open("rb") as file:
-        np.lib.format.read_magic(file)
-        (n, *shape), _, _ = np.lib.format.read_array_header_1_0(file)
-        blocks = (_block(file, a, min(1024, n - a), shape, rows) for a in range(0, n, 1024))
-        return channel_statistics(blocks, shape[2])
-
-
-def _block(file: BinaryIO, first: int, n: int, shape: list[int], rows: np.ndarray) -> np.ndarray:
-    """Of the ``n`` images that come next, from number ``first`` on, those of ``rows``."""
-    block = np.fromfile(file, np.uint8, n * int(np.prod(shape))).reshape(-1, *shape)
-    return block[rows[(rows >= first) & (rows < first + n)] - first]
 
 
 def spoken(manifest: dict[str, Any]) -> list[str]:

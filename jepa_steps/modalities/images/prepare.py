@@ -10,11 +10,12 @@ from ...data.folders import few
 from ...data.splits import SPLITS, write_splits
 from ...errors import InputError
 from ...files import sha256, staged, write_json
+from .dataset import ImageDataset
 from .decode_all import Decoded, decode_all
 from .manifest import annotated, described, duplicates, group_counts, spoken
-from .settings import ImageDataset
 from .sources import Source, read_source
 from .store import keep_rows
+from .tiles import tiled
 
 
 def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
@@ -24,6 +25,8 @@ def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
         InputError: a source that cannot be used; nothing is left behind then.
     """
     source = read_source(dataset)
+    if dataset.tile is not None:
+        source = tiled(source, dataset)
     if source.groups is not None:
         groups.refuse_shared(
             dataset.table if dataset.group else dataset.path, source.groups, source.given
@@ -33,6 +36,8 @@ def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
         decoded = decode_all(source, dataset, images, workers)
         notes = [
             *source.notes,
+            *decoded.form.spoken(dataset),
+            *_check_content(decoded, dataset),
             *_check_range(decoded, dataset),
             *_check_classes(source, decoded, dataset),
         ]
@@ -52,7 +57,7 @@ def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
         columns = {name: [texts[i] for i in kept] for name, texts in columns.items()}
         write_splits(folder / "splits.csv", split, labels, names, named, columns)
         manifest = {
-            **described(dataset, source, folder, split, labels),
+            **described(dataset, source, decoded.form, folder, split, labels),
             **annotated(dataset, source),
             "duplicates": duplicates(copies, split, names),
             "groups": None if named is None else group_counts(named, split),
@@ -82,6 +87,26 @@ def _check_range(decoded: Decoded, dataset: ImageDataset) -> list[str]:
         raise InputError(
             f"{dataset.path}: {text} and would be nearly black; set max_value to the value that "
             f"is white, such as {near}, or to {scale} if they are so dark"
+        )
+    return notes
+
+
+def _check_content(decoded: Decoded, dataset: ImageDataset) -> list[str]:
+    """Transparency, and tiles that show nothing.
+
+    Raises:
+        InputError: no tile shows anything.
+    """
+    notes = []
+    if decoded.transparent:
+        notes.append(
+            f"{decoded.transparent} images have transparency, composed over white (channels: 4 keeps it)"
+        )
+    if decoded.empty:
+        if not len(decoded.kept):
+            raise InputError(f"{dataset.path}: all {len(decoded.empty)} tiles are of one value")
+        notes.append(
+            f"left out: {len(decoded.empty)} tiles of one value or without any: {few(decoded.empty, 3)}"
         )
     return notes
 

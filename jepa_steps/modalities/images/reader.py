@@ -18,26 +18,26 @@ class Reader:
     """Rows of a memory-mapped array.
 
     Args:
-        images: uint8 (n, H, W, C), as ``np.load(..., mmap_mode="r")`` gives it.
+        images: (n, H, W, C), as ``np.load(..., mmap_mode="r")`` gives it.
         threads: that read at a time.
     """
 
     def __init__(self, images: np.memmap, threads: int = THREADS):
         self._file = os.open(images.filename, os.O_RDONLY)
-        self._shape, self._start = images.shape[1:], images.offset
+        self._shape, self._dtype, self._start = images.shape[1:], images.dtype, images.offset
         self._bytes, self._threads = int(images[:1].nbytes), threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="reader")
         self._coming: tuple[np.ndarray, np.ndarray, list[Future]] | None = None
 
     def ahead(self, index: np.ndarray) -> None:
         """Begin to read rows int64 (b,), which the next call will ask for."""
-        rows = np.empty((len(index), *self._shape), np.uint8)
+        rows = np.empty((len(index), *self._shape), self._dtype)
         pieces = np.array_split(np.arange(len(index)), min(self._threads, len(index)))
         jobs = [self._pool.submit(self._read, rows, index, piece) for piece in pieces]
         self._coming = index, rows, jobs
 
     def __call__(self, index: np.ndarray) -> np.ndarray:
-        """Rows uint8 (b, H, W, C); those that were begun, or others at once.
+        """Rows (b, H, W, C); those that were begun, or others at once.
 
         Raises:
             OSError: the file cannot be read, or ends too early.
@@ -53,7 +53,7 @@ class Reader:
     def _read(self, rows: np.ndarray, index: np.ndarray, piece: np.ndarray) -> None:
         for place in piece:
             start = self._start + int(index[place]) * self._bytes
-            if os.preadv(self._file, [rows[place].reshape(-1)], start) != self._bytes:
+            if os.preadv(self._file, [rows[place].reshape(-1).view(np.uint8)], start) != self._bytes:
                 raise OSError(f"images.npy: row {index[place]} is cut off")
 
     def __del__(self):

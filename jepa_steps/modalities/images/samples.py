@@ -6,27 +6,47 @@ from typing import Any
 
 import numpy as np
 
+from ...data.folders import Listed
 from ...errors import InputError
-from .decode import open_image, to_pixels
+from .dataset import ImageDataset
+from .decode import decoded
 from .folders import all_files
-from .settings import ImageDataset
+from .form import find_form
+from .sources import of_files
+from .tiles import tiled
 
 
 def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[int, int], np.ndarray]]:
-    """File names below a folder, and a function from a range of them to uint8 (B, H, W, C), decoded as
-    the encoder takes them.
+    """Names of the images below a folder, and a function from a range of them to (B, H, W, C), decoded
+    as the encoder takes them: as the data set was that it was trained on.
 
     Raises:
         InputError: no images, or one that cannot be decoded, when it is read.
     """
     size, channels = description["image_size"], description["channels"]
-    files, limit = all_files(path), ImageDataset.model_fields["max_pixels"].default
+    dataset = ImageDataset(
+        source="folder",
+        path=str(path),
+        image_size=size,
+        channels=channels,
+        **description.get("reading", {}),
+    )
+    files = all_files(path)
+    found = Listed(path, files, [-1] * len(files), [None] * len(files), [])
+    source = of_files(found, dataset)
+    source = source if dataset.tile is None else tiled(source, dataset)
+    form = find_form([(source.items(i), name) for i, name in enumerate(source.names[:100])], dataset)
+    expected = description.get("values", {"dtype": "uint8"})["dtype"]
+    if form.dtype != expected:
+        raise InputError(
+            f"{path}: found {form.dtype} images ({form.first}: {form.what}), the encoder takes "
+            f"{expected}"
+        )
 
-    def decoded(file: Path) -> np.ndarray:
+    def one(i: int) -> np.ndarray:
         try:
-            return to_pixels(open_image(file, limit), size, channels)
+            return decoded(source.items(i), source.names[i], form, dataset)[0]
         except ValueError as error:
-            raise InputError(f"{file}: {error}") from None
+            raise InputError(f"{path / source.names[i]}: {error}") from None
 
-    names = [str(file.relative_to(path)) for file in files]
-    return names, lambda a, b: np.stack([decoded(file) for file in files[a:b]])
+    return source.names, lambda a, b: np.stack([one(i) for i in range(a, min(b, len(source.names)))])

@@ -5,20 +5,25 @@ Splits are coded 0 = train, 1 = val, 2 = test; labels are class numbers, -1 = no
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from ...arrays import map_array
 from ...data import groups
 from ...data.beside import asked_columns, read_beside
 from ...data.columns import array_texts, class_codes, take_column
+from ...data.folders import Listed
 from ...data.matching import SampleNames
 from ...data.splits import SPLITS
 from ...data.targets import Kind
 from ...errors import InputError
 from .arrays import Parts, idx_parts, npz_parts, read_npz
+from .dataset import ImageDataset
 from .folders import list_folder
-from .settings import ImageDataset
+from .items import Item, Row, Stack
+from .stacks import stacked
 
 # Columns of a table that name images, where the settings say none.
 _USUAL = ("path", "filename", "file_name", "image", "image_id", "image_path")
@@ -42,7 +47,7 @@ class Annotations:
 class Source:
     """SampleNames before decoding.
 
-    items: ``items(i)`` is sample i: a path, or a pixel array.
+    items: ``items(i)`` is sample i: a path, a pixel array, or what else ``items`` has.
     names: where each sample comes from, for messages and the split table.
     labels: int64 (n,), -1 where unknown.
     classes: class names; empty without labels.
@@ -51,9 +56,11 @@ class Source:
     notes: what was guessed and what was left out, a sentence each.
     ids: names that a table is matched by, None where samples are known by their order.
     annotations: what a table or further arrays say, None without.
+    channels: their names, where files are named by them. unreadable: reasons of samples that were left
+    out already.
     """
 
-    items: Callable[[int], Path | np.ndarray]
+    items: Callable[[int], Item]
     names: list[str]
     labels: np.ndarray
     classes: list[str]
@@ -62,6 +69,8 @@ class Source:
     notes: tuple[str, ...] = ()
     ids: list[str] | None = None
     annotations: Annotations | None = None
+    channels: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def read_source(dataset: ImageDataset) -> Source:
@@ -77,6 +86,7 @@ def read_source(dataset: ImageDataset) -> Source:
         "digits": _digits,
         "folder": _folder,
         "npz": _npz,
+        "npy": _npy,
         "idx": _idx,
         "torchvision": _torchvision,
     }[dataset.source]
@@ -97,14 +107,15 @@ def _with_table(source: Source, dataset: ImageDataset) -> Source:
     if told.labels is not None:
         labels, classes = class_codes(told.labels)
     groups = source.groups if source.groups is None else source.groups[kept]
-    return Source(
-        lambda i: source.items(int(kept[i])),
-        [source.names[i] for i in kept],
-        labels,
-        classes,
-        source.given[kept] if told.given is None else told.given,
-        groups if told.groups is None else told.groups,
-        source.notes,
+    return replace(
+        source,
+        items=lambda i: source.items(int(kept[i])),
+        names=[source.names[i] for i in kept],
+        labels=labels,
+        classes=classes,
+        given=source.given[kept] if told.given is None else told.given,
+        groups=groups if told.groups is None else told.groups,
+        ids=None,
         annotations=Annotations(
             told.columns, told.kinds, [*told.notes, *told.of_columns], told.left_out
         ),
@@ -173,14 +184,49 @@ def _class_name(value: object, path: Path) -> str:
 
 
 def _folder(path: Path, dataset: ImageDataset) -> Source:
-    listed = list_folder(path, dataset.table)
-    names = [str(file.relative_to(listed.root)) for file in listed.files]
+    return of_files(list_folder(path, dataset.table), dataset)
+
+
+def of_files(listed: Listed, dataset: ImageDataset) -> Source:
+    """A source over listed files, one an image, or with ``channel_pattern`` one a channel.
+
+    Raises:
+        InputError: names in which a pattern finds nothing, or images that lack a channel.
+    """
+    names: list[str] = [str(file.relative_to(listed.root)) for file in listed.files]
+    items: list[Item] = list(listed.files)
+    channels, unreadable = (), ()
+    if dataset.channel_pattern is not None:
+        stacks = stacked(listed, dataset.channel_pattern, dataset.on_error == "skip")
+        items, names = [Stack(paths) for paths in stacks.files], stacks.names
+        channels, unreadable = stacks.channels, stacks.skipped
+        listed = replace(listed, parts=stacks.parts, classes=stacks.classes)
     classes = sorted({name for name in listed.classes if name is not None})
     code = {name: i for i, name in enumerate(classes)}
     labels = np.array([code.get(name, -1) for name in listed.classes], dtype=np.int64)
-    given, files = np.array(listed.parts, dtype=np.int64), listed.files
+    given = np.array(listed.parts, dtype=np.int64)
     named = groups.of_paths(names, dataset.groups, listed.root)
-    return Source(files.__getitem__, names, labels, classes, given, named, tuple(listed.notes), names)
+    return Source(
+        items.__getitem__,
+        names,
+        labels,
+        classes,
+        given,
+        named,
+        tuple(listed.notes),
+        names,
+        channels=channels,
+        unreadable=unreadable,
+    )
+
+
+def _npy(path: Path, dataset: ImageDataset) -> Source:
+    shape = map_array(path).shape
+    if len(shape) not in (3, 4):
+        raise InputError(f"{path}: found an array of shape {shape}, expected (n, H, W) or four axes")
+    names = [f"{path.name}[{i}]" for i in range(shape[0])]
+    unknown = np.full(shape[0], -1)
+    return Source(partial(Row, path), names, unknown, [], unknown.copy())
 
 
 def _npz(path: Path, dataset: ImageDataset) -> Source:

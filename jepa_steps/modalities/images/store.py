@@ -1,4 +1,4 @@
-"""The prepared store: ``images.npy`` (uint8, memory-mapped), ``splits.csv``, ``manifest.json``."""
+"""The prepared store: ``images.npy`` (memory-mapped), ``splits.csv``, ``manifest.json``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from ...files import read_json
 class ImageStore:
     """A prepared data set of images.
 
-    images: uint8 (n, H, W, C), memory-mapped, read-only.
+    images: uint8, uint16 or float32 (n, H, W, C), memory-mapped, read-only.
     labels: int64 (n,), -1 = no label.
     split: int64 (n,), 0 train, 1 val, 2 test.
     manifest: counts, classes, pixel statistics of the training part, hashes.
@@ -35,7 +35,7 @@ class ImageStore:
         return np.flatnonzero(self.split == SPLITS.index(name))
 
     def samples(self, rows: np.ndarray) -> np.ndarray:
-        """Images uint8 (B, H, W, C) of rows int64 (B,)."""
+        """Images (B, H, W, C) of rows int64 (B,)."""
         return self.images[rows]
 
 
@@ -59,18 +59,18 @@ def open_store(folder: Path) -> ImageStore:
 class ImageWriter:
     """Append images to an ``.npy`` file whose length is known only at the end."""
 
-    def __init__(self, path: Path, shape: tuple[int, int, int]):
+    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: np.dtype):
         self._file = path.open("wb")
-        self._shape, self.n = shape, 0
+        self._shape, self._dtype, self.n = shape, dtype, 0
         self._header()
 
     def _header(self) -> None:
         self._file.seek(0)
-        write_npy_header(self._file, "|u1", (self.n, *self._shape))
+        write_npy_header(self._file, self._dtype.str, (self.n, *self._shape))
 
     def append(self, images: np.ndarray) -> None:
-        """Write uint8 (n, H, W, C)."""
-        self._file.write(np.ascontiguousarray(images).data)
+        """Write images (n, H, W, C)."""
+        self._file.write(np.ascontiguousarray(images, self._dtype).data)
         self.n += len(images)
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ class ImageWriter:
 def keep_rows(path: Path, chosen: np.ndarray) -> None:
     """Rewrite an ``.npy`` file of images with the rows of bool (n,) only, block by block."""
     images, shorter = map_array(path), path.with_suffix(".kept")
-    writer = ImageWriter(shorter, images.shape[1:])
+    writer = ImageWriter(shorter, images.shape[1:], images.dtype)
     rows = np.flatnonzero(chosen)
     for a in range(0, len(rows), 1024):
         writer.append(images[rows[a : a + 1024]])

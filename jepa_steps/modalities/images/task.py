@@ -9,7 +9,7 @@ from ...engine.distributed import World
 from ...engine.schedules import target_blocks
 from .batches import Batches
 from .jepa import image_jepa
-from .settings import ImageJepa
+from .settings import ImageJepa, fits_pixels
 from .store import ImageStore
 
 
@@ -17,9 +17,10 @@ class ImageTask:
     """Batches of images with masks; see ``contract.Task``."""
 
     def __init__(self, train: ImageJepa, store: ImageStore, world: World):
-        size, _, channels = store.images.shape[1:]
+        height, width, channels = store.images.shape[1:]
+        fits_pixels(train.augment, store.manifest)
         self._train, self._device = train, world.device
-        self.jepa = image_jepa(train, size, channels).to(world.device)
+        self.jepa = image_jepa(train, (height, width), channels).to(world.device)
         self._batches = Batches(train, store, self.jepa.encoder.grid, world)
         self._masks = MultiBlockMasks.of(train.masks, self.jepa.encoder.grid, train.seed)
         self.samples, self.inputs = self._batches.samples, self._batches.images

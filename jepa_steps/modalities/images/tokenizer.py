@@ -3,8 +3,11 @@
 Shapes: B samples, C channels, H x W pixels, N tokens, P values a patch, D width.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
+from ...config.base import both
 from ...model.tokens import gather_tokens
 
 
@@ -15,10 +18,11 @@ class PatchTokenizer(nn.Module):
     cost nothing.
     """
 
-    def __init__(self, image_size: int, patch_size: int, channels: int, dim: int):
+    def __init__(self, image_size: int | Sequence[int], patch_size: int, channels: int, dim: int):
         super().__init__()
         self.patch_size, self.dim = patch_size, dim
-        self.grid = (image_size // patch_size, image_size // patch_size)
+        height, width = both(image_size)
+        self.grid = (height // patch_size, width // patch_size)
         self.embed = nn.Linear(patch_size * patch_size * channels, dim)
 
     def scale_input(self) -> None:

@@ -189,7 +189,8 @@ def test_values_far_below_full_scale_stop_and_max_value_mends_it(step, tmp_path,
         (tmp_path / "p" / name).mkdir(parents=True)
         for i in range(6):
             grey(kind, top).save(tmp_path / "p" / name / f"{i}.tif")
-    refused(step, tmp_path / "p", tmp_path / "out", f"reach {top} of", f"such as {top}", channels=1)
+    eight = {"channels": 1, "dtype": "uint8"}
+    refused(step, tmp_path / "p", tmp_path / "out", f"reach {top} of", f"such as {top}", **eight)
     good(step, tmp_path / "p", tmp_path / "out", channels=1, max_value=top)
     images = np.load(tmp_path / "out" / "images.npy")
     assert images.max() == 255 and len(np.unique(images)) > (2 if top == 1 else 100) - 1

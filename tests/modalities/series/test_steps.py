@@ -248,7 +248,11 @@ def test_two_ranks_equal_one_process(step, tmp_path, labelled, task):
     assert losses(tmp_path / "two") == pytest.approx(losses(one), rel=1e-4)
     ours, theirs = (load_file(f / "encoder.safetensors") for f in (tmp_path / "two", one))
     for name, array in theirs.items():
-        assert np.allclose(ours[name], array, atol=1e-4), name
+        same = np.isclose(ours[name], array, atol=1e-4)
+        if name.endswith("qkv.bias"):
+            # Softmax does not see the keys' bias: its gradient is rounding, which Adam makes a step of.
+            same = np.delete(same, np.arange(len(same) // 3, 2 * len(same) // 3))
+        assert same.all(), name
 
 
 def test_new_series_are_embedded_as_those_of_the_store(step, tmp_path, labelled):

@@ -6,13 +6,13 @@ import pytest
 from PIL import Image
 
 from jepa_steps.errors import InputError
-from jepa_steps.modalities.images.decode import array_image, open_image, to_pixels
+from jepa_steps.modalities.images.pictures import array_image, open_image, to_pixels
 
 LIMIT = 10_000_000
 
 
 def decoded(path, size=8, channels=3):
-    return to_pixels(open_image(path, LIMIT), size, channels)
+    return to_pixels(open_image(path, LIMIT), (size, size), channels)
 
 
 def test_exif_rotation_is_applied(tmp_path):
@@ -69,7 +69,7 @@ def test_float_pixels_are_refused(tmp_path):
 
 def test_shorter_side_is_resized_and_the_centre_cropped():
     image = Image.fromarray(np.repeat(np.arange(64, dtype=np.uint8)[None] * 4, 16, 0))
-    out = to_pixels(image, 16, 1)[..., 0]
+    out = to_pixels(image, (16, 16), 1)[..., 0]
     assert abs(float(out.mean()) - 126) < 1  # the centre quarter of the ramp
     assert out[:, 0].max() < out[:, -1].min()
 

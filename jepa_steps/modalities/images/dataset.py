@@ -1,0 +1,160 @@
+"""Settings of data sets of images."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from ...config.base import Settings, Share, both, captures_once
+from ...config.beside import TableBeside
+from ...config.split import Split
+
+Side = Annotated[int, Field(ge=2, le=4096)]
+Dtype = Literal["uint8", "uint16", "float32"]
+
+
+class Scientific(Settings):
+    """Settings of images that are no 8-bit pictures: any channels, any depth, any rectangle."""
+
+    dtype: Dtype | None = None
+    """Type of the stored values. null = as in the files, which must all have one type; prepare prints
+    it. uint8: also scales 16-bit files to 8 bit, by max_value. float32: also takes signed and longer
+    integers, where it holds them exactly."""
+    resize: Literal["crop", "pad", "stretch", "none"] = "crop"
+    """How images of another size become image_size. crop: resize until they cover it, then crop the
+    centre. pad: resize until they fit into it; the rest is no_data, NaN for float32, else 0. stretch:
+    change the aspect ratio. none: refuse them."""
+    tile: Side | tuple[Side, Side] | None = None
+    """Cut each image into tiles of this size in pixels, [H, W] or one number for both. Tiles of one
+    image never cross parts. A tile of another size than image_size is resized. What is left over at the
+    right and lower edges is left out; prepare prints how much that is."""
+    stride: Side | tuple[Side, Side] | None = None
+    """Pixels from one tile to the next, [down, across]; null = tile, so that tiles do not overlap."""
+    channel_pattern: str | None = None
+    """One file per channel, for source folder: a regular expression with one capture group for the
+    channel's name in a file's path below path, such as "-(ch[0-9]+)" for r01c02f03-ch1.tiff. Files whose
+    paths differ in nothing else are one image. Every image must have every channel."""
+    channel_axis: Literal["first", "last"] | None = None
+    """Where arrays of three axes have their channels. null = the axis that has as many values as
+    channels says, else the shortest; prepare prints it, and stops where it cannot tell."""
+    channel_names: tuple[str, ...] | None = None
+    """Names of the channels in order, for the report; null = those of channel_pattern or of the files,
+    else numbers from 1."""
+    no_data: float | None = None
+    """Value that means "not measured". null = the one that GeoTIFFs name. NaN always means it. Such
+    values are 0 after normalisation, and statistics leave them out."""
+    normalise: Literal["standard", "percentiles", "log"] = "standard"
+    """How encoders get values, by statistics of the training part for each channel; the store keeps the
+    values of the files. standard: minus the mean, over the standard deviation. percentiles: values are
+    first cut to the range from the 1st to the 99th percentile. log: values are first replaced by log(1 +
+    x/s), where s is the 1st percentile of the positive ones; for powers and intensities."""
+    show: tuple[int | str, int | str, int | str] | None = None
+    """Channels that figures show as red, green and blue, by name, or by number from 1. null = grey for
+    one channel, the colours of pictures, else the first three principal components of the channels."""
+
+
+class ImageDataset(TableBeside, Scientific):
+    """Images: decoded once, resized, and stored with the values of their files."""
+
+    OWN_COLUMNS: ClassVar[tuple[str, ...]] = ("npz",)
+
+    source: Literal["digits", "folder", "npz", "npy", "idx", "torchvision"]
+    """digits: scikit-learn's 8x8 digits. folder: class folders, or images without labels; train/, val/
+    and test/ at the top are given parts. A file is a picture (PNG, JPEG, TIFF and what else Pillow
+    reads), a TIFF whose pages or planes are channels, a GeoTIFF, an .npy or .npz of one image, or a
+    .zarr folder. npz: the arrays x_train/y_train/x_test/y_test, train_images/train_labels/..., or
+    images/labels; optionally names or ids, one per image, by which a table is matched. npy: one array
+    of images (n, H, W), (n, H, W, C) or (n, C, H, W), read piece by piece; labels come from a table.
+    idx: files of the MNIST family, .gz too. torchvision: a data set class by name."""
+    path: str
+    """File or folder to read. For digits, which the package contains, its data card; for torchvision,
+    its root."""
+    torchvision_class: str | None = None
+    """Class in torchvision.datasets, such as CIFAR10; only for source torchvision."""
+    download: bool = False
+    """Let torchvision download the files that are missing under path."""
+    image_size: Side | tuple[Side, Side]
+    """Height and width in pixels, [H, W]; a single number sets both."""
+    channels: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Values per pixel. null = as in the files, which must all have as many; prepare prints it. 8-bit
+    pictures become RGB by null and by 3, grey by 1: then transparency is composed over white."""
+    split: Split = Split()
+    """How samples are divided into train, val and test."""
+    groups: str | None = None
+    """The unit that never crosses parts (donor, scene, recording), for source folder: a regular
+    expression with one capture group that matches in a file's path below path, such as "(donor[0-9]+)_".
+    An npz holds groups as its array groups, one per image. To take groups from a column of the table,
+    set group instead. With groups, the shares of split count groups."""
+    on_error: Literal["fail", "skip"] = "fail"
+    """What to do with an unreadable image. fail: stop and name it. skip: leave it out and list it in the
+    manifest."""
+    max_skipped: Share = 0.001
+    """With on_error skip: share of the files above which prepare stops anyway."""
+    on_copies: Literal["fail", "drop", "keep"] = "fail"
+    """What to do with a val or test image whose pixels equal those of a training image, or a test image
+    that equals a val image. Given parts may have such copies. fail: stop. drop: leave it out. keep: keep
+    it, and say so with every result."""
+    max_value: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Asks for dtype uint8: the pixel value that becomes 255. With dtype uint8 alone it is the full
+    scale of the type, 255 or 65535. A 12-bit camera that writes 16-bit files needs 4095. prepare stops
+    where data stay far below full scale."""
+    max_pixels: Annotated[int, Field(gt=0)] = 89_478_485
+    """Images with more pixels are refused before decoding (decompression bombs). The default is Pillow's
+    limit."""
+
+    @model_validator(mode="after")
+    def _torchvision_names_a_class(self) -> "ImageDataset":
+        if (self.source == "torchvision") != (self.torchvision_class is not None):
+            raise ValueError("torchvision_class belongs to source torchvision, and only to it")
+        return self
+
+    @model_validator(mode="after")
+    def _patterns_capture_once(self) -> "ImageDataset":
+        for name in ("groups", "channel_pattern"):
+            pattern = getattr(self, name)
+            if pattern is None:
+                continue
+            if self.source != "folder":
+                raise ValueError(f"{name} belongs to source folder, found source {self.source}")
+            captures_once(name, pattern)
+        if self.groups is not None and self.group is not None:
+            raise ValueError(f"groups: found {self.groups!r} beside group, expected one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _values_fit(self) -> "ImageDataset":
+        if self.max_value is not None and self.dtype not in (None, "uint8"):
+            raise ValueError(
+                f"max_value: found {self.max_value} with dtype {self.dtype}, expected none: it scales "
+                "to 8 bit"
+            )
+        if self.stride is not None and self.tile is None:
+            raise ValueError(f"stride: found {self.stride} without tile; set tile, or remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _channels_fit(self) -> "ImageDataset":
+        names = self.channel_names
+        if names is not None and len(set(names)) < len(names):
+            raise ValueError(f"channel_names: found {', '.join(names)}, expected each name once")
+        if names is not None and self.channels not in (None, len(names)):
+            raise ValueError(
+                f"channel_names: found {len(names)} names for channels {self.channels}, expected equal"
+            )
+        return self
+
+    @property
+    def eight_bit(self) -> bool:
+        """Whether more bits are to become 8."""
+        return self.dtype == "uint8" or self.max_value is not None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of a stored image."""
+        return both(self.image_size)
+
+    @property
+    def tiling(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """((H, W) of a tile, pixels from one to the next down and across), None without tiles."""
+        if self.tile is None:
+            return None
+        return both(self.tile), both(self.tile if self.stride is None else self.stride)

@@ -1,0 +1,127 @@
+"""TIFF and BigTIFF beyond 8-bit pictures, by tifffile; GeoTIFF and what else GDAL reads, by rasterio."""
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from ....errors import InputError
+from ..pictures import cannot
+from .extras import imported
+from .raster import Raster, Window
+
+_GEO = (33550, 33922, 34264, 34735)  # pixel scale, tie points, transformation, keys
+_NO_DATA = 42113  # GDAL's
+
+
+def is_geotiff(path: Path) -> bool:
+    """Whether a TIFF says where on Earth it lies, or which value means "no data".
+
+    Raises:
+        InputError: not a TIFF.
+    """
+    return not _tags(path).keys().isdisjoint((*_GEO, _NO_DATA))
+
+
+def names_no_data(path: Path) -> bool:
+    """Whether a TIFF says which value means "no data"; raises as ``is_geotiff``."""
+    return _NO_DATA in _tags(path)
+
+
+def _tags(path: Path) -> dict[int, Any]:
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            start += file.read(8) if 43 in start[2:4] else b""  # BigTIFF's header is longer
+            tags = ImageFileDirectory_v2(start)
+            file.seek(tags.next)
+            tags.load(file)
+    except Exception as error:  # a damaged file raises what its decoder raises
+        raise cannot(path, error) from None
+    return dict(tags)
+
+
+def raster(path: Path) -> Raster:
+    """One image of a TIFF: pages, planes or samples are channels.
+
+    Raises:
+        InputError: tifffile is not installed; damaged; several images, or more axes than channels.
+    """
+    tifffile = imported("tifffile", "tiff", path)
+    try:
+        with tifffile.TiffFile(path) as file:
+            found = [(s.shape, s.axes, s.dtype) for s in file.series]
+    except Exception as error:  # as above
+        raise cannot(path, error) from None
+    if len(found) != 1:
+        shapes = ", ".join(str(shape) for shape, _, _ in found[:4])
+        raise InputError(f"{path}: found {len(found)} images of shapes {shapes}, expected one")
+    ((shape, axes, source),) = found
+    order = _order(path, shape, axes)
+    upright = (shape[order[0]], shape[order[1]], math.prod(shape[i] for i in order[2:]))
+
+    def read(window: Window) -> np.ndarray:
+        try:
+            with tifffile.TiffFile(path) as file:
+                values = file.series[0].asarray()
+        except Exception as error:  # as above
+            raise cannot(path, error) from None
+        return values.transpose(order).reshape(upright)[window]
+
+    return Raster(upright, source, f"{source} TIFF, {axes} {shape}", read)
+
+
+def _order(path: Path, shape: tuple[int, ...], axes: str) -> list[int]:
+    """Numbers of the axes in the order Y, X, others.
+
+    Raises:
+        InputError: no height and width, or more than one further axis.
+    """
+    if "Y" not in axes or "X" not in axes:
+        raise InputError(f"{path}: found axes {axes} {shape}, expected height (Y) and width (X)")
+    others = [i for i, axis in enumerate(axes) if axis not in "YX"]
+    long = [i for i in others if shape[i] > 1]
+    if len(long) > 1:
+        raise InputError(
+            f"{path}: found axes {axes} {shape}, expected one beside height and width, the channels; "
+            "save one slice or a projection"
+        )
+    return [axes.index("Y"), axes.index("X"), *others]
+
+
+def geo(path: Path) -> Raster:
+    """One image of a file that GDAL reads; windows are read alone.
+
+    Raises:
+        InputError: rasterio is not installed, or cannot read the file.
+    """
+    rasterio = imported("rasterio", "geotiff", path)
+    with _opened(rasterio, path) as file:
+        sources, names = {np.dtype(t) for t in file.dtypes}, tuple(d for d in file.descriptions if d)
+        shape, no_data = (*file.shape, file.count), file.nodata
+    if len(sources) > 1:
+        raise InputError(f"{path}: found bands of types {', '.join(map(str, sources))}, expected one")
+
+    def read(window: Window) -> np.ndarray:
+        with _opened(rasterio, path) as file:
+            rows, columns = (part.indices(n)[:2] for part, n in zip(window, file.shape, strict=True))
+            try:
+                return np.moveaxis(file.read(window=(rows, columns)), 0, -1)
+            except Exception as error:  # as above
+                raise cannot(path, error) from None
+
+    (source,) = sources
+    names = names if len(names) == shape[2] else ()
+    return Raster(shape, source, f"{source} GeoTIFF of {shape[2]} bands", read, True, no_data, names)
+
+
+def _opened(rasterio: Any, path: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            return rasterio.open(path)
+    except Exception as error:  # as above
+        raise cannot(path, error) from None
