@@ -12,7 +12,7 @@ setup: $(BIN)/.installed ## make .venv from pinned versions
 $(BIN)/.installed: constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,torchvision,expression,series,video,transport,slurm,s3]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,torchvision,expression,series,video,tiff,geotiff,zarr,transport,slurm,s3]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps cdt sktime  # data only
 	@touch $@
 

@@ -66,6 +66,20 @@ def release(array: object) -> None:
         array._mmap.madvise(mmap.MADV_DONTNEED)
 
 
+_WIDE, _KEPT = 4096, 2048  # dimensions
+
+
+def every(dim: int) -> int:
+    """Of very wide embeddings, which raw values are, every how-manieth dimension is measured: matrices
+    of dimensions by dimensions would not fit into memory."""
+    return 1 if dim <= _WIDE else -(-dim // _KEPT)
+
+
+def narrowed(array: np.ndarray) -> np.ndarray:
+    """The dimensions, along the last axis, that are measured; a view."""
+    return array[..., :: every(array.shape[-1])]
+
+
 @dataclass(frozen=True)
 class Rows:
     """Rows of a matrix by number, read when they are sliced: for going through many in blocks.

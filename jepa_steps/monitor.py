@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
-from .arrays import read_array, rows_of
+from .arrays import narrowed, read_array, rows_of
 from .cli import add_spec, parser, read_spec, run
 from .config import JUDGED, JepaRun, Monitor, Settings, parse
 from .config.training import parse_training
@@ -115,7 +115,7 @@ def monitor(
 
 def _read(embed: Path, data: Path, train: Path, evaluation: Path | None) -> _Results:
     description = read_json(embed / "embed.json", *_DESCRIBED)
-    embeddings = read_array(embed / "embeddings.npy", "rows, dimensions")
+    embeddings = _array(embed / "embeddings.npy", "rows, dimensions")
     samples = read_splits(data / "splits.csv")
     if len(samples.split) != len(embeddings):
         raise InputError(f"{embed}: {len(embeddings)} embeddings, {len(samples.split)} rows in {data}")
@@ -123,15 +123,19 @@ def _read(embed: Path, data: Path, train: Path, evaluation: Path | None) -> _Res
     return _Results(
         description,
         embeddings,
-        read_array(embed / "tokens.npy", "samples, tokens, dimensions"),
-        read_array(embed / "snapshots.npy", "stages, samples, dimensions"),
-        read_array(embed / "views.npy", "stages, samples, views, dimensions"),
+        _array(embed / "tokens.npy", "samples, tokens, dimensions"),
+        _array(embed / "snapshots.npy", "stages, samples, dimensions"),
+        _array(embed / "views.npy", "stages, samples, views, dimensions"),
         samples,
         encoder,
         parse_training(encoder["train"], str(train / "encoder.json"), encoder["modality"]),
         {name: read_numbers(train / f"{name}.csv") for name in ("metrics", "validation", "timing")},
         read_json(evaluation) if evaluation else {},
     )
+
+
+def _array(path: Path, axes: str) -> np.ndarray:
+    return narrowed(read_array(path, axes))
 
 
 def _evidence(results: _Results, m: Moments, stages: _Stages) -> Evidence:

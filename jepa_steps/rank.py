@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .arrays import read_array
+from .arrays import every, narrowed, read_array
 from .cli import add_spec, parser, read_spec, run
 from .config import Rank, parse
 from .data.splits import read_splits
@@ -44,6 +44,7 @@ def rank(
 ) -> dict[str, Any]:
     """Run the step; returns what rank.json holds."""
     array = read_array(embeddings, "rows, dimensions")
+    wide, array = array.shape[1], narrowed(array)
     split = read_splits(splits).split if splits else np.zeros(len(array), np.int64)
     if len(split) != len(array):
         raise InputError(f"{splits}: {len(split)} rows for {len(array)} embeddings")
@@ -68,6 +69,8 @@ def rank(
             m[name] = each
             result[name] = {"samples": samples, **_measured(each, its_rows, settings)}
     result |= {**_of_views(views), "chance": chance.levels(n, dim)}
+    if dim < wide:
+        result["measured"] = {"dimensions": dim, "of": wide, "every": every(wide)}
     _write(out, result, m)
     return result
 
@@ -125,7 +128,8 @@ def _of_views(path: Path | None) -> dict[str, Any]:
 
 def _training_tokens(path: Path, split: np.ndarray, dim: int) -> np.ndarray:
     """Tokens (S, T, D) of training samples; all of them where no embed.json lies beside the file."""
-    tokens, description = read_array(path, "samples, tokens, dimensions"), path.with_name("embed.json")
+    tokens = narrowed(read_array(path, "samples, tokens, dimensions"))
+    description = path.with_name("embed.json")
     if tokens.shape[2] != dim:
         raise InputError(f"{path}: found {tokens.shape[2]} dimensions, expected {dim} as of embeddings")
     if not description.is_file():

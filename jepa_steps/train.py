@@ -24,6 +24,7 @@ from .engine import signals
 if __name__ == "__main__":
     signals.hold()  # the imports take seconds
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -31,6 +32,7 @@ from .cli import add_spec, parser, read_spec, run
 from .config import JepaRun, ModuleEncoder, PcaEncoder, PretrainedEncoder, Settings, resolved
 from .config.training import check_fit, parse_dataset, parse_training
 from .data.local import on_this_node
+from .draws import evenly
 from .engine import parallel
 from .engine.distributed import World, world
 from .engine.lease import lease
@@ -43,8 +45,8 @@ from .files import sha256, staged, write_json
 from .modalities import open_store, part
 from .modalities.contract import Store
 from .model import user_module
-from .model.export import build, describe, load_published
-from .model.floors import principal_components
+from .model.export import batches, build, describe, load_published
+from .model.floors import components_of_wide, principal_components
 from .model.start import check_inputs, start
 from .provenance import code_digest, facts
 
@@ -119,7 +121,7 @@ def build_encoder(train: Settings, store: Store, out: Path) -> None:
     description = describe(train, store)
     module = build(train, description)
     if isinstance(train, PcaEncoder):
-        mean, components = _fit_pca(store, description, train.dim)
+        mean, components, notes = _fit_pca(store, description, train.dim)
         module.mean.copy_(torch.from_numpy(mean))
         module.components.copy_(torch.from_numpy(components))
     if isinstance(train, PretrainedEncoder):
@@ -129,7 +131,7 @@ def build_encoder(train: Settings, store: Store, out: Path) -> None:
     elif getattr(train, "init", None):
         check_inputs(description, train.init)
         notes = [start(module, train)]
-    else:
+    elif not isinstance(train, PcaEncoder):
         notes = []
     print("".join(f"{note}\n" for note in notes), end="", flush=True)
     with staged(out) as temporary:
@@ -147,15 +149,28 @@ def build_encoder(train: Settings, store: Store, out: Path) -> None:
         write_json(temporary / "summary.json", {**summary, **facts(_gpus())})
 
 
-def _fit_pca(store: Store, description: dict[str, Any], dim: int):
+def _fit_pca(
+    store: Store, description: dict[str, Any], dim: int
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Mean and components of the training part, and a line where they are of some samples alone."""
     rows = store.rows("train")
     inputs = part(description["modality"], "encoder").inputs(description)
     if dim > inputs.values:
         raise InputError(
             f"train.dim: found {dim}, expected at most {inputs.values} (values of a sample)"
         )
-    blocks = (inputs(store.samples(rows[a : a + 1024])).flatten(1) for a in range(0, len(rows), 1024))
-    return principal_components(blocks, dim)
+    some = rows if inputs.values <= _WIDE else evenly(rows, _WIDE)
+    blocks = (inputs(store.samples(part)).flatten(1).numpy() for part in batches(some, 1024))
+    if inputs.values <= _WIDE:
+        return *principal_components(blocks, dim), []
+    if dim >= len(some):
+        raise InputError(f"train.dim: found {dim}, expected fewer than the {len(some)} training samples")
+    notes = [f"components of {len(some):,} of {len(rows):,} training samples, evenly spaced"]
+    return *components_of_wide(np.concatenate(list(blocks)), dim), notes * (len(some) < len(rows))
+
+
+# Values per sample above which components come from inner products of at most as many samples.
+_WIDE = 4096
 
 
 def run_digest(train: Settings, store: Store) -> str:

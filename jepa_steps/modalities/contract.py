@@ -60,7 +60,7 @@ judging.py, of the one kind that ``python -m jepa_steps judge`` takes
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict
 
 import numpy as np
 
@@ -183,8 +183,12 @@ class Evaluation:
 
 
 class Table(TypedDict):
-    """A table of the report: rows of (name, cells (value, interval)) by column, the model first."""
+    """A table of the report: rows of (name, cells (value, interval)) by column, the model first.
 
+    heading: of the names; "method" where there is none.
+    """
+
+    heading: NotRequired[str]
     caption: str
     columns: list[str]
     rows: list[tuple[str, list[tuple[str, str]]]]

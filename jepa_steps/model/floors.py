@@ -40,6 +40,31 @@ def principal_components(blocks, dim: int) -> tuple[np.ndarray, np.ndarray]:
         n, total, second = n + len(rows), total + rows.sum(0), second + rows.T @ rows
     mean = total / n
     _, vectors = np.linalg.eigh(second / n - np.outer(mean, mean))
-    components = vectors[:, ::-1][:, :dim].T
+    return mean, _signed(vectors[:, ::-1][:, :dim].T)
+
+
+def components_of_wide(rows: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same of rows float32 (n, P) of many more values than there are rows, which must fit into
+    memory: from the eigenvectors of their n x n inner products, as the P x P covariance would not fit.
+
+    Raises:
+        ValueError: more components than n - 1 rows have directions.
+    """
+    if dim >= len(rows):
+        raise ValueError(f"{dim} components of {len(rows)} rows, expected fewer than rows")
+    rows = np.nan_to_num(rows)
+    mean = rows.mean(0, dtype=np.float64)
+    rows = rows - mean.astype(np.float32)
+    products = np.zeros((len(rows), len(rows)))
+    for a in range(0, rows.shape[1], 4096):
+        block = rows[:, a : a + 4096].astype(np.float64)
+        products += block @ block.T
+    values, vectors = np.linalg.eigh(products)
+    weights = vectors[:, ::-1][:, :dim] / np.sqrt(np.maximum(values[::-1][:dim], 1e-30))
+    return mean, _signed((rows.T @ weights.astype(np.float32)).T.astype(np.float64))
+
+
+def _signed(components: np.ndarray) -> np.ndarray:
+    """Components (dim, P) whose largest entries are positive."""
     signs = np.sign(components[np.arange(len(components)), np.abs(components).argmax(1)])
-    return mean, components * signs[:, None]
+    return components * signs[:, None]

@@ -27,6 +27,8 @@ def ranks(e: dict[str, Any]) -> dict[str, Any]:
             r2 = number(dig(measured, "centred", "alpha_req", "r2"), ".2f")
             cells.append(number(alpha) if alpha is None else f"{number(alpha, '.2f')} ({r2})")
             size_of = f"{measured['n']:,} × {measured['dim']}"
+            if thinned := rank.get("measured"):
+                size_of += f" (one in {thinned['every']} of {thinned['of']:,} dimensions)"
             rows.append((name, cells, size_of, measured.get("trust", "ok"), measured.get("reason")))
     if noise:
         cells = [number(noise.get(path[-1]), form) for _, path, form in RANKS]

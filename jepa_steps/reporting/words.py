@@ -55,7 +55,7 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
     level, title, sentence = _fault(findings, row) if findings else _healthy(others)
     if not findings and not others:
         level, title, sentence = _by_numbers(row) or (level, title, sentence)
-    if not findings and predicted and not predicted[0]["leaky"]:
+    if not findings and predicted and predicted[0]["verdicts"] and not predicted[0]["leaky"]:
         level, sentence = _with_predictions(level, sentence, predicted[0])
     by_measure = {label: [s for s in mine if s["measure"] == label] for label in MEASURES.values()}
     ends = [abs(s[end]) for s in mine if s["kind"] not in GUESSES and s["low"] is not None

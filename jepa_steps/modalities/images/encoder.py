@@ -59,6 +59,7 @@ class ImageInputs:
         self.shape = (*both(description["image_size"]), description["channels"])
         self.values = math.prod(self.shape)
         self.dtype = getattr(torch, description.get("values", {"dtype": "uint8"})["dtype"])
+        self.device = torch.device(device)
         self._normalise = pixels_for(description, device)
 
     def __call__(self, images: np.ndarray | Tensor) -> Tensor:

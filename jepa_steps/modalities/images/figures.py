@@ -7,11 +7,13 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from ...config.base import both
 from ...data.masks import MultiBlockMasks
 from ...draws import evenly
 from ...engine.schedules import target_blocks
 from ...figures.style import COLOURS, message
 from ...figures.style import grid as axes_grid
+from .colours import Colours
 from .galleries import masks_on_samples, neighbours
 from .settings import ImageJepa
 from .store import ImageStore, open_store
@@ -31,17 +33,17 @@ def pictures(
         return {name: message("not trained: nothing is hidden") for name in ("masks", "samples")} | {
             "neighbours": nearest
         }
-    side = description["image_size"] // train.model.patch_size
+    grid = tuple(side // train.model.patch_size for side in both(description["image_size"]))
     return {
-        "masks": masks(train, (side, side)),
-        "samples": _masked_samples(train, (side, side), store),
+        "masks": masks(train, grid),
+        "samples": _masked_samples(train, grid, store),
         "neighbours": nearest,
     }
 
 
 def _neighbours(store: ImageStore, embeddings: np.ndarray) -> Figure:
     queries, pool = evenly(store.rows("test"), SHOWN), evenly(store.rows("train"), POOL)
-    return neighbours(store.images, embeddings, queries, pool, store.labels, store.manifest["classes"])
+    return neighbours(Colours(store), embeddings, queries, pool, store.labels, store.manifest["classes"])
 
 
 def _masked_samples(train: ImageJepa, grid: tuple[int, int], store: ImageStore) -> Figure:
@@ -49,7 +51,7 @@ def _masked_samples(train: ImageJepa, grid: tuple[int, int], store: ImageStore) 
     index = evenly(store.rows("train"), SHOWN)
     sampler = MultiBlockMasks.of(train.masks, grid, train.seed)
     drawn = sampler(train.steps - 1, np.zeros(len(index), np.int64), index)
-    return masks_on_samples(store.images[index], drawn.context, drawn.targets, grid)
+    return masks_on_samples(Colours(store)[index], drawn.context, drawn.targets, grid)
 
 
 def masks(train: ImageJepa, grid: tuple[int, int]) -> Figure:

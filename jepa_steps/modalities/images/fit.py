@@ -31,7 +31,7 @@ def fitted(values: np.ndarray, size: tuple[int, int], resize: str, no_data: floa
     box, inner = _geometry(found, size, resize)
     missing = np.isnan(values) if values.dtype.kind == "f" else _equal(values, no_data)
     out = _filled((*size, values.shape[2]), values.dtype, no_data)
-    top, left = ((whole - part) // 2 for whole, part in zip(size, inner, strict=True))
+    top, left = (round((whole - part) / 2) for whole, part in zip(size, inner, strict=True))
     for c in range(values.shape[2]):
         channel, known = values[..., c].astype(np.float32), ~missing[..., c]
         part = out[top : top + inner[0], left : left + inner[1], c]

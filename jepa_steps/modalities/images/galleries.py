@@ -13,12 +13,13 @@ from ...figures.mosaic import mosaic, thumbnail
 from ...figures.style import COLOURS, literal, message
 from ...figures.style import grid as axes_grid
 from ...metrics.neighbours import nearest
+from .colours import Colours
 
 _BAD = "#a83c00"
 
 
 def neighbours(
-    images: np.ndarray,
+    images: np.ndarray | Colours,
     rows: np.ndarray,
     queries: np.ndarray,
     pool: np.ndarray,
@@ -32,7 +33,7 @@ def neighbours(
     by a counter, never the nicest.
 
     Args:
-        images: uint8 (n, H, W, C), only those shown are read.
+        images: uint8 (H, W, C) by number, only those shown are read.
         rows: float (n, D), pooled embeddings.
         queries: sample numbers (S,), of test. pool: sample numbers (P,), of train.
         labels: int (n,), -1 = none. names: of the classes; empty = their numbers.

@@ -4,7 +4,9 @@ from typing import Any
 
 from ...data.splits import SPLITS
 from ...reporting.grouping import dig
-from ..contract import Described
+from ...reporting.numbers import between, number
+from ..contract import Described, Evaluated, Table
+from .colours import spoken
 
 _CLASSES = 30  # more are summed up
 
@@ -39,6 +41,7 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
         ("exact copies", f"{copies['copies']:,}"),
         ("groups", _groups(groups, (manifest.get("columns") or {}).get("unit", "group"))),
     ]
+    facts += _pixels(manifest)
     if manifest["skipped"]:
         facts.append(("left out", f"{len(manifest['skipped']):,} unreadable files"))
     table = []
@@ -55,6 +58,126 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
         "audited": "no sample and no group is in more than one part",
         "classes": table,
     }
+
+
+def _pixels(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """Type, channels, missing values and false colours of images that are no 8-bit pictures."""
+    pixels, (height, width, channels) = manifest["pixels"], manifest["images"]["shape"]
+    names = pixels.get("channels")
+    if names is None:
+        return []
+    values = pixels.get("values", {"kind": "standard"})
+    facts = [
+        ("pixels", f"{height} x {width}, {manifest['images']['dtype']}, {channels} channels"),
+        ("normalised", f"{_NORMALISED[values['kind']]}, by channel, from train"),
+    ]
+    if channels <= _CHANNELS:
+        unit = "" if "values" in pixels else " of full scale"
+        told = zip(names, pixels["mean"], pixels["std"], strict=True)
+        text = ", ".join(f"{name}: {mean:.4g} ± {std:.3g}" for name, mean, std in told)
+        facts.append((f"mean ± standard deviation{unit}", text))
+    missing = pixels.get("missing", [])
+    if any(missing):
+        worst = max(range(channels), key=missing.__getitem__)
+        share = sum(missing) / channels
+        facts.append(
+            ("missing values", f"{share:.2%} of train; most in {names[worst]}, {missing[worst]:.2%}")
+        )
+    shown = spoken(manifest)
+    return [*facts, ("figures show", shown)] if shown else facts
+
+
+_NORMALISED = {
+    "standard": "mean and standard deviation",
+    "percentiles": "mean and standard deviation, cut to the 1st to 99th percentile",
+    "log": "mean and standard deviation of logarithms",
+}
+_CHANNELS = 20  # more are not listed
+
+
+def evaluation(found: dict[str, Any]) -> Evaluated:
+    """Which channels embeddings need."""
+    return {
+        "title": "Channels",
+        "units": found["held_out"],
+        "leaky": found["leaky"],
+        "leak": "",
+        "verdicts": [],
+        "tables": [_channels(name, one, found["channels"]) for name, one in found["targets"].items()],
+        "note": "A channel that is taken away is 0 after normalisation, its mean. Probes are fitted "
+        "anew on images changed in this way, and choose their regularisation on val. A channel can "
+        "matter and still cost nothing when it is taken away: then other channels tell the same.",
+        "interval": found["interval"],
+        "facts": [
+            ("held out", found["held_out"]),
+            ("missed when taken away", _missed(found["targets"])),
+            ("says most by itself", _alone(found["targets"])),
+        ],
+        "figure": (
+            "Channels",
+            "Test accuracy of probes without each channel, and with each alone; 95 % intervals. The "
+            "grey lines are the accuracy with all channels and, dotted, that of the majority class.",
+        ),
+    }
+
+
+def _channels(target: str, found: dict[str, Any], names: list[str]) -> Table:
+    rows = [
+        (name, [_share(found[key]), ("–", ""), ("–", "")])
+        for name, key in (("all channels", "all"), ("majority class", "majority"))
+    ]
+    for name in names:
+        lost = found["lost"][name]
+        ends = between(lost["low"], lost["high"], "+.1f", 100)
+        told = f"{ends}; {_SAYS[lost['verdict']]}"
+        cells = [
+            _share(found["without"][name]),
+            (number(100 * lost["difference"], "+.1f"), told),
+            _share(found["only"][name]),
+        ]
+        rows.append((name, cells))
+    return {
+        "heading": "channel",
+        "caption": f"Test accuracy in %, {target}: ridge classifier on embeddings of images without a "
+        "channel, points lost without it, and accuracy with it alone",
+        "columns": ["without it", "lost", "it alone"],
+        "rows": rows,
+    }
+
+
+_SAYS = {
+    "beats": "matters",
+    "ties": "may be chance",
+    "below": "better without it",
+    "undecided": "undecided",
+}
+
+
+def _share(score: dict[str, float]) -> tuple[str, str]:
+    return number(100 * score["accuracy"], ".1f"), between(score["low"], score["high"], ".1f", 100)
+
+
+def _alone(targets: dict[str, dict[str, Any]]) -> str:
+    """The channel with the highest accuracy alone, by target."""
+    said = []
+    for target, found in targets.items():
+        name = max(found["only"], key=lambda name: found["only"][name]["accuracy"])
+        said.append(f"{target}: {name} ({100 * found['only'][name]['accuracy']:.1f} %)")
+    return "; ".join(said)
+
+
+def _missed(targets: dict[str, dict[str, Any]]) -> str:
+    """Channels without which accuracy is lower, the largest loss first, by target."""
+    said = []
+    for target, found in targets.items():
+        lost = found["lost"]
+        names = sorted(
+            (name for name in lost if lost[name]["verdict"] == "beats"),
+            key=lambda name: -lost[name]["difference"],
+        )
+        some = ", ".join(f"{name} ({100 * lost[name]['difference']:+.1f})" for name in names[:6])
+        said.append(f"{target}: {some or 'none'}")
+    return "; ".join(said)
 
 
 def _leaks(copies: int, torn: int) -> list[str]:

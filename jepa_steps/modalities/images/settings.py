@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from ...config.augment import ImageAugment, fits_objective
 from ...config.base import AttentionSettings, Settings
-from ...config.evaluate import Evaluate as Evaluate
+from ...config.embed import POOLING
+from ...config.evaluate import Evaluate as Evaluation
 from ...config.floors import PcaEncoder, UntrainedModel
 from ...config.given import PixelModule, PretrainedEncoder, UntrainedPretrained
 from ...config.masks import Masks
@@ -60,6 +61,16 @@ class UntrainedImageEncoder(UntrainedModel):
     """untrained: random initial weights."""
     model: Model
     """The encoder."""
+
+
+class Evaluate(Evaluation):
+    """How channels are taken away from images that are no pictures, to see which an encoder needs."""
+
+    images: Annotated[int, Field(ge=16)] = 1000
+    """Largest number of images per part that are embedded without each channel, and with it alone. They
+    are evenly spaced."""
+    pooling: Annotated[str, Field(pattern=f"^{POOLING}$")] = "mean"
+    """How token embeddings become one embedding: mean, max, concat, slices or lastK."""
 
 
 Dataset = ImageDataset

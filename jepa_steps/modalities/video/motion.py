@@ -16,8 +16,7 @@ import numpy as np
 from ... import draws
 from ...data.splits import Splits
 from ...draws import evenly
-from ...metrics.comparison import holm, intervals, sign_flip, verdict
-from ...metrics.probes import Split3, ridge_probe, standardise
+from ...metrics.changed import accuracies, adjust, class_targets, less, probed
 from ...model.export import Encoder, batches
 from .settings import Evaluate
 from .store import VideoStore
@@ -57,7 +56,7 @@ def motion(
     backwards, and how far the whole clip is above its single frame; or why there is nothing to say."""
     if store.shape[0] < 2:
         return "clips of one frame have no motion"
-    targets = _targets(table, store)
+    targets = class_targets(table, store.manifest["classes"])
     if not targets:
         return "no labels or targets of classes"
     parts = [evenly(store.rows(name), settings.clips) for name in ("train", "val", "test")]
@@ -77,17 +76,7 @@ def motion(
             continue
         units = table.groups[rows[known[2]]]
         found[name] = _judged(whole, changed, values[rows], classes, known, units, settings)
-    _adjust([row["clip_less_frame"] for row in found.values() if "clip_less_frame" in row])
-    return found
-
-
-def _targets(table: Splits, store: VideoStore) -> dict[str, tuple[np.ndarray, tuple[str, ...]]]:
-    """(codes int64 (N,), names) of the label and of every target of classes that is no nuisance."""
-    classes = tuple(map(str, store.manifest["classes"] or ()))
-    found = {"label": (table.labels, classes)} if (table.labels >= 0).any() else {}
-    for name, target in table.targets.items():
-        if target.kind == "classes" and not target.nuisance:
-            found[name] = (target.values, target.classes)
+    adjust([row["clip_less_frame"] for row in found.values() if "clip_less_frame" in row])
     return found
 
 
@@ -110,35 +99,21 @@ def _judged(
     known: list[np.ndarray], units: np.ndarray, settings: Evaluate,
 ) -> dict[str, Any]:  # fmt: skip
     test, labels = known[2], [y[part] for part in known]
-    forwards_and_back = _probed(whole, known, labels, changed[BACKWARDS][test])
+    forwards_and_back = probed(whole, known, labels, changed[BACKWARDS][test])
     predicted = {CLIP: forwards_and_back[: len(test)]}
-    predicted |= {name: _probed(changed[name], known, labels) for name in (FRAME, SHUFFLED)}
+    predicted |= {name: probed(changed[name], known, labels) for name in (FRAME, SHUFFLED)}
     predicted[BACKWARDS] = forwards_and_back[len(test) :]
     most = np.bincount(np.concatenate(labels[:2])).argmax()
     predicted[MAJORITY] = np.full(len(test), most)
     right = {name: (guess == labels[2]).astype(float) for name, guess in predicted.items()}
-    ends = intervals(np.stack(list(right.values())), units, settings.bootstrap, settings.seed)
-    scores = {
-        name: {"accuracy": float(share.mean()), **_ends(pair)}
-        for (name, share), pair in zip(right.items(), ends, strict=True)
-    }
+    scores = accuracies(right, units, settings)
     return {
         "n": {name: len(part) for name, part in zip(("train", "val", "test"), known, strict=True)},
         "classes": len(np.unique(labels[0])),
         "scores": scores,
         "backwards_says": _most_often(labels[2], predicted[BACKWARDS], classes),
-        "clip_less_frame": _difference(right[CLIP], right[FRAME], units, settings),
+        "clip_less_frame": less(right[CLIP], right[FRAME], units, settings),
     }
-
-
-def _probed(
-    x: np.ndarray, known: list[np.ndarray], labels: list[np.ndarray], further: np.ndarray | None = None
-) -> np.ndarray:
-    """Classes that a ridge classifier predicts of the test clips, and of further ones after them."""
-    train, val, test = (x[part] for part in known)
-    test = test if further is None else np.concatenate([test, further])
-    parts = standardise(train.astype(np.float64), val, test)
-    return ridge_probe(Split3(*parts, *labels))[0]
 
 
 def _most_often(
@@ -150,29 +125,3 @@ def _most_often(
         guesses, counts = np.unique(predicted[true == code], return_counts=True)
         found[classes[code]] = (classes[guesses[counts.argmax()]], float(counts.max() / counts.sum()))
     return found
-
-
-def _difference(
-    clip: np.ndarray, frame: np.ndarray, units: np.ndarray, settings: Evaluate
-) -> dict[str, Any]:
-    codes = np.unique(units, return_inverse=True)[1]
-    return {
-        "difference": float((clip - frame).mean()),
-        **_ends(intervals((clip - frame)[None], units, settings.bootstrap, settings.seed)[0]),
-        "p": sign_flip(np.bincount(codes, clip - frame), settings.seed),
-        "units": len(np.unique(codes)),
-        "n": len(clip),
-    }
-
-
-def _ends(pair: np.ndarray) -> dict[str, float | None]:
-    """The ends of an interval; None where a single unit says nothing."""
-    low, high = (float(end) if np.isfinite(end) else None for end in pair)
-    return {"low": low, "high": high}
-
-
-def _adjust(rows: list[dict[str, Any]]) -> None:
-    """Add p adjusted for the number of targets, and the verdict, to each comparison."""
-    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = adjusted
-        row["verdict"] = verdict(row["low"], row["high"], adjusted, row["units"])

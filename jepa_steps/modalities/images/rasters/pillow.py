@@ -14,6 +14,7 @@ _EIGHT_BIT = {
     *("1", "L", "P", "PA", "LA", "La", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 }
 _AS_THEY_ARE = {"L": 1, "RGB": 3, "RGBA": 4, "LA": 2, "F": 1, "I": 1}
+_SAMPLES = 277  # TIFF's tag: values per pixel, of which Pillow drops those that no mode has
 _TURNED = range(5, 9)  # EXIF orientations that swap height and width
 
 
@@ -25,10 +26,14 @@ def header(path: Path) -> tuple[str, tuple[int, int], bool, int]:
     """
     try:
         with Image.open(path) as image:
-            turned = image.getexif().get(0x0112) in _TURNED
-            size = image.size if turned else image.size[::-1]
-            pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-            return image.mode, size, not squeezes(image), pages
+            lossless, pages = not squeezes(image), 1
+            if image.format == "TIFF":
+                pages = getattr(image, "n_frames", 1)
+                lossless &= image.tag_v2.get(_SAMPLES, 1) == len(image.getbands())
+            # To ask a PNG without EXIF for it would decode it.
+            told = image.format != "PNG" or "exif" in image.info
+            turned = told and image.getexif().get(0x0112) in _TURNED
+            return image.mode, image.size if turned else image.size[::-1], lossless, pages
     except UnidentifiedImageError:
         raise InputError(f"{path}: not an image that Pillow can read") from None
     except Exception as error:  # a damaged file raises what its decoder raises

@@ -67,9 +67,9 @@ def typed(values: np.ndarray, dtype: str, no_data: float | None) -> np.ndarray:
             )
     with np.errstate(over="ignore"):
         found = values.astype(np.float32)
-    if no_data is not None:
-        # Compared in both types: -1.8e308 is no float32, and -3.4e38 is written in fewer digits.
-        found[(values == no_data) | (found == np.float32(no_data))] = np.nan
+        if no_data is not None:
+            # Compared in both types: -1.8e308 is no float32, and -3.4e38 is written in fewer digits.
+            found[(values == no_data) | (found == np.float32(no_data))] = np.nan
     if np.isinf(found).any():
         raise ValueError(
             "found infinite values, expected finite ones or NaN; mend them, or name them as no_data"

@@ -56,6 +56,8 @@ def raster(path: Path) -> Raster:
             found = [(s.shape, s.axes, s.dtype) for s in file.series]
     except Exception as error:  # as above
         raise cannot(path, error) from None
+    if len(set(found)) == 1 and len(found[0][0]) == 2:  # pages without a word on what they are
+        found = [((len(found), *found[0][0]), f"Q{found[0][1]}", found[0][2])]
     if len(found) != 1:
         shapes = ", ".join(str(shape) for shape, _, _ in found[:4])
         raise InputError(f"{path}: found {len(found)} images of shapes {shapes}, expected one")
@@ -66,10 +68,10 @@ def raster(path: Path) -> Raster:
     def read(window: Window) -> np.ndarray:
         try:
             with tifffile.TiffFile(path) as file:
-                values = file.series[0].asarray()
+                values = np.stack([series.asarray() for series in file.series])
         except Exception as error:  # as above
             raise cannot(path, error) from None
-        return values.transpose(order).reshape(upright)[window]
+        return values.reshape(shape).transpose(order).reshape(upright)[window]
 
     return Raster(upright, source, f"{source} TIFF, {axes} {shape}", read)
 
