@@ -145,8 +145,8 @@ class Turns:
 class Sensor:
     """A factor for each channel's values, then normal noise: what sensors and stains vary.
 
-    It comes before a crop, as an image is recorded before it is cut. What is 0 after normalisation
-    stays: missing values.
+    It comes before a crop, as an image is recorded before it is cut. Where values may be missing, what
+    is 0 after normalisation stays so.
 
     Args:
         gain: half width x of the factor's range [1 - x, 1 + x]. noise: standard deviation in units of
@@ -167,14 +167,14 @@ class Sensor:
 
     def __call__(self, x_BCHW: Tensor, epoch: np.ndarray, index: np.ndarray) -> Tensor:
         """Vary normalised float images."""
-        missing = x_BCHW == 0
+        missing = x_BCHW == 0 if self._pixels.may_lack else None
         y = x_BCHW
         if self.gain:
             factors = like(x_BCHW, self.factors(epoch, index, x_BCHW.shape[1]))[..., None, None]
             y = self._pixels.normalised(self._pixels.restored(y) * factors)
         if self.noise:
             y = y + self.noise * like(x_BCHW, self.normal(epoch, index, x_BCHW.shape[1:]))
-        return y.masked_fill(missing, 0.0)
+        return y if missing is None else y.masked_fill(missing, 0.0)
 
     def factors(self, epoch: np.ndarray, index: np.ndarray, channels: int) -> np.ndarray:
         """float64 (B, C)."""

@@ -25,6 +25,8 @@ class PixelNormalisation:
         device: where the result lives.
     """
 
+    may_lack = False  # whether values may be missing
+
     def __init__(self, mean: Sequence[float], std: Sequence[float], device: torch.device | str = "cpu"):
         self.device = torch.device(device)
         # The same for pixels in [0, 255], (1, C, 1, 1).
@@ -67,6 +69,7 @@ class ValueNormalisation:
     ):
         self.device, self.kind = torch.device(device), values["kind"]
         self.no_data = values.get("no_data")
+        self.may_lack = self.no_data is not None or values["dtype"] == "float32"
         self.mean, self.std = self._channels(mean), self._channels(std)
         self._ends = [self._channels(values[name]) for name in ("low", "high") if name in values]
         self._scale = self._channels(values["scale"]) if "scale" in values else None

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ...draws import evenly
+from ...errors import InputError
 from ...model.floors import principal_components
 from ...model.pixels import pixels_for
 from .store import ImageStore
@@ -72,14 +73,14 @@ def number(name: int | str, names: list[str] | None, channels: int) -> int:
     """Place of a channel from 0, by its name or its number from 1.
 
     Raises:
-        ValueError: there is no such channel.
+        InputError: there is no such channel.
     """
     if isinstance(name, str) and name in (names or []):
         return names.index(name)
     if isinstance(name, int) and 1 <= name <= channels:
         return name - 1
     known = f"1 to {channels}" + (f", or {', '.join(names[:8])}" if names else "")
-    raise ValueError(f"show: found {name!r}, expected {known}")
+    raise InputError(f"show: found {name!r}, expected {known}")
 
 
 def spoken(manifest: dict[str, Any]) -> str | None:

@@ -10,6 +10,7 @@ from ...config.beside import TableBeside
 from ...data import splits
 from ...data.folders import few
 from ...data.splits import SPLITS
+from .colours import number
 from .dataset import ImageDataset, Scientific
 from .form import Form
 from .sources import Source
@@ -31,6 +32,8 @@ def described(
     names = dataset.channel_names or source.channels or form.names
     if names or not form.picture:
         pixels["channels"] = list(names or [str(c + 1) for c in range(form.channels)])
+    for name in dataset.show or ():
+        number(name, pixels.get("channels"), form.channels)
     return {
         "modality": "images",
         "settings": _settings(dataset, form),

@@ -221,6 +221,8 @@ def of_files(listed: Listed, dataset: ImageDataset) -> Source:
 
 
 def _npy(path: Path, dataset: ImageDataset) -> Source:
+    if path.is_dir():
+        raise InputError(f"path: {path}: found a folder, expected an .npy file")
     shape = map_array(path).shape
     if len(shape) not in (3, 4):
         raise InputError(f"{path}: found an array of shape {shape}, expected (n, H, W) or four axes")

@@ -56,6 +56,8 @@ def raster(path: Path) -> Raster:
             found = [(s.shape, s.axes, s.dtype) for s in file.series]
     except Exception as error:  # as above
         raise cannot(path, error) from None
+    if not found:
+        raise InputError(f"{path}: found a TIFF without an image")
     if len(set(found)) == 1 and len(found[0][0]) == 2:  # pages without a word on what they are
         found = [((len(found), *found[0][0]), f"Q{found[0][1]}", found[0][2])]
     if len(found) != 1:
