@@ -14,7 +14,7 @@ from ...data.masks import MultiBlockMasks
 from ...data.order import Order
 from ...device import moved, resident
 from ...model.augment import Augmentation
-from ...model.pixels import pixels_for
+from ...model.pixels import bits, pixels_for
 from .encoder import describe
 from .reader import Reader
 from .settings import ImageJepa
@@ -39,7 +39,7 @@ class Images:
         if device.type == "cuda":
             room = torch.cuda.get_device_properties(device).total_memory / 4
             if store.images.nbytes < room:
-                self._resident = resident(store.images, device)
+                self._resident = bits(resident(store.images, device))
         if device.type != "cpu" and self._resident is None:
             self._reader = Reader(store.images)
 
@@ -51,7 +51,8 @@ class Images:
     def __call__(self, index: np.ndarray) -> Tensor:
         """int64 (b,) -> float32 (b, C, H, W)."""
         if self._resident is not None:
-            return self.normalise(self._resident[moved(index, self._device)])
+            rows = self._resident[moved(index, self._device)]
+            return self.normalise(rows.view(torch.uint16) if self._images.dtype == np.uint16 else rows)
         read = self._images.__getitem__ if self._reader is None else self._reader
         return self.normalise(torch.from_numpy(read(index)))
 

@@ -86,6 +86,7 @@ BLOCKS = {
     "train.masks of images": Masks,
     "train.augment of images": ImageAugment,
     "train, floor: an untrained encoder of images": UntrainedImageEncoder,
+    "evaluate of images": Evaluate,
 }
 PRESETS: dict[str, dict[str, Any]] = {
     # Specification sections 2 and 3, image column.
