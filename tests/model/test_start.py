@@ -163,6 +163,43 @@ def test_timm_gives_the_same_tokens_and_embedding(first, pixels, tmp_path):
     assert float((model(x) - ours.embed(pixels)).abs().max()) <= 1e-5
 
 
+@pytest.fixture(scope="module")
+def oblong(tmp_path_factory) -> tuple[Path, np.ndarray]:
+    """(an untrained encoder of pictures of 8 x 16, some of them)."""
+    folder, pictures = (
+        tmp_path_factory.mktemp("oblong"),
+        np.random.default_rng(0).integers(0, 255, (12, 8, 16, 3)),
+    )
+    np.savez(folder / "x.npz", images=pictures.astype(np.uint8))
+    block = {"source": "npz", "path": str(folder / "x.npz"), "image_size": [8, 16]}
+    prepare(parse_dataset(block, "test", "images"), folder / "data", 1)
+    store = open_store(folder / "data")
+    return run({"encoder": "untrained", "model": MODEL}, store, folder), store.images[:4]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("library", ["transformers", "timm"])
+def test_rectangles_are_exported_too(oblong, tmp_path, library):
+    pytest.importorskip(library, reason="pip install 'jepa-steps[pretrained]'")
+    from jepa_steps.model.pretrained import timm_folder
+
+    export(oblong[0], library, tmp_path / "out")
+    ours = load_encoder(oblong[0])
+    x = ours.preprocess(oblong[1])
+    if library == "timm":
+        model = (
+            timm_folder.library().create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True).eval()
+        )
+        tokens = model.forward_features(x)
+    else:
+        tokens = (
+            transformers_folder.library()
+            .IJepaModel.from_pretrained(tmp_path / "out")(x)
+            .last_hidden_state
+        )
+    assert float((tokens - ours.encode(oblong[1])).abs().max()) <= 1e-5
+
+
 def test_onnx_takes_stored_pixels_in_batches_of_any_size(first, pixels, tmp_path):
     runtime = pytest.importorskip("onnxruntime", reason="pip install 'jepa-steps[onnx]'")
     pytest.importorskip("onnxscript", reason="pip install 'jepa-steps[onnx]'")

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ...config.base import both
 from ...errors import InputError
 from ...files import write_json
 from ...model.encoder import TokenEncoder
@@ -31,6 +32,11 @@ def _parts(encoder: Encoder) -> tuple[TokenEncoder, dict[str, Any], dict[str, Te
         raise InputError(
             f"--encoder: found {train['encoder']}, expected an encoder that was trained here"
         )
+    if values := encoder.config.get("values"):
+        raise InputError(
+            f"--encoder: found an encoder of {values['dtype']} values, expected one of 8-bit pictures: "
+            "the image processors of other libraries take no others"
+        )
     weights = {name: x for name, x in module.state_dict().items() if name != "positions"}
     return module, train["model"], weights
 
@@ -38,7 +44,7 @@ def _parts(encoder: Encoder) -> tuple[TokenEncoder, dict[str, Any], dict[str, Te
 def write_transformers(encoder: Encoder, folder: Path) -> None:
     """A folder for ``IJepaModel.from_pretrained`` and ``AutoImageProcessor.from_pretrained``."""
     module, model, weights = _parts(encoder)
-    size, channels = encoder.config["image_size"], encoder.config["channels"]
+    (height, width), channels = both(encoder.config["image_size"]), encoder.config["channels"]
     patch = model["patch_size"]
     theirs = to_transformers(weights, module.positions, patch, channels)
     save_file(theirs, folder / "model.safetensors", _METADATA)
@@ -47,7 +53,7 @@ def write_transformers(encoder: Encoder, folder: Path) -> None:
         {
             "architectures": ["IJepaModel"],
             "model_type": "ijepa",
-            "image_size": size,
+            "image_size": height if height == width else [height, width],
             "patch_size": patch,
             "num_channels": channels,
             "hidden_size": model["dim"],
@@ -67,7 +73,7 @@ def write_transformers(encoder: Encoder, folder: Path) -> None:
         {
             "image_processor_type": "ViTImageProcessor",
             "do_resize": True,
-            "size": {"height": size, "width": size},
+            "size": {"height": height, "width": width},
             "resample": 3,
             "do_rescale": True,
             "rescale_factor": 1 / 255,
@@ -81,7 +87,7 @@ def write_transformers(encoder: Encoder, folder: Path) -> None:
 def write_timm(encoder: Encoder, folder: Path) -> None:
     """A folder for ``timm.create_model("local-dir:FOLDER", pretrained=True)``."""
     module, model, weights = _parts(encoder)
-    size, channels = encoder.config["image_size"], encoder.config["channels"]
+    size, channels = both(encoder.config["image_size"]), encoder.config["channels"]
     patch = model["patch_size"]
     theirs = {
         "pos_embed": module.positions[None].clone(),
@@ -95,7 +101,7 @@ def write_timm(encoder: Encoder, folder: Path) -> None:
             theirs[renamed] = x.clone()
     save_file(theirs, folder / "model.safetensors", _METADATA)
     arguments = {
-        "img_size": size,
+        "img_size": size[0] if size[0] == size[1] else list(size),
         "patch_size": patch,
         "in_chans": channels,
         "embed_dim": model["dim"],
@@ -118,7 +124,7 @@ def write_timm(encoder: Encoder, folder: Path) -> None:
             "global_pool": "avg",
             "model_args": arguments,
             "pretrained_cfg": {
-                "input_size": [channels, size, size],
+                "input_size": [channels, *size],
                 "fixed_input_size": True,
                 **evaluated,
                 **statistics,
@@ -162,10 +168,10 @@ def write_onnx(encoder: Encoder, folder: Path) -> None:
         raise InputError(
             f"--to onnx: {error.name} is not installed; pip install 'jepa-steps[onnx]'"
         ) from None
-    size, channels = encoder.config["image_size"], encoder.config["channels"]
+    size, channels = both(encoder.config["image_size"]), encoder.config["channels"]
     program = torch.onnx.export(
         _Deployed(encoder).eval(),
-        (torch.zeros(2, size, size, channels, dtype=torch.uint8),),
+        (torch.zeros(2, *size, channels, dtype=torch.uint8),),
         input_names=["images"],
         output_names=["tokens", "embedding"],
         dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
