@@ -31,7 +31,7 @@ def map_array(path: Path) -> np.ndarray:
     """
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header raises what Python's parser raises
         raise InputError(f"{path}: not a readable .npy file: {error}") from None
 
 

@@ -23,7 +23,7 @@ def is_geotiff(path: Path) -> bool:
     Raises:
         InputError: not a TIFF.
     """
-    return not _tags(path).keys().isdisjoint((*_GEO, _NO_DATA))
+    return not _tags(path).isdisjoint((*_GEO, _NO_DATA))
 
 
 def names_no_data(path: Path) -> bool:
@@ -31,7 +31,7 @@ def names_no_data(path: Path) -> bool:
     return _NO_DATA in _tags(path)
 
 
-def _tags(path: Path) -> dict[int, Any]:
+def _tags(path: Path) -> set[int]:
     try:
         with path.open("rb") as file:
             start = file.read(8)
@@ -39,9 +39,9 @@ def _tags(path: Path) -> dict[int, Any]:
             tags = ImageFileDirectory_v2(start)
             file.seek(tags.next)
             tags.load(file)
+            return set(tags)
     except Exception as error:  # a damaged file raises what its decoder raises
         raise cannot(path, error) from None
-    return dict(tags)
 
 
 def raster(path: Path) -> Raster:
