@@ -68,6 +68,10 @@ class Results:
     missing: dict[str, list[str]]
     """Steps whose results are not there, by experiment. Their rows are left out."""
 
+    def __repr__(self) -> str:
+        rows = {name: len(table) for name, table in vars(self).items() if name != "missing"}
+        return "Results of rows: " + ", ".join(f"{name} {n}" for name, n in rows.items())
+
 
 def results(
     folder: str | Path = "results",

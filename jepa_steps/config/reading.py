@@ -41,7 +41,8 @@ def _field(error: Any, value: Any) -> str:
                 path.append(step)
             continue
         path.append(step)
-        inside = inside[step] if isinstance(inside, dict | tuple) else None
+        known = isinstance(inside, dict) or (isinstance(inside, tuple) and step in range(len(inside)))
+        inside = inside[step] if known else None
     return ".".join(str(step) for step in path if step != "[key]")
 
 

@@ -56,7 +56,7 @@ class ValueNormalisation:
     Args:
         mean, std: per channel, of transformed values.
         values: what encoder.json says of them: normalise, dtype, and where used low, high, scale and
-            no_data; see ``modalities.images.statistics``.
+            no_data.
         device: where the result lives.
     """
 

@@ -6,13 +6,11 @@ Shapes: n images, H x W pixels, C channels.
 from typing import Any
 
 import numpy as np
-import torch
 
 from ...draws import evenly
-from ...errors import InputError
-from ...model.floors import principal_components
-from ...model.pixels import pixels_for
+from .shown import number
 from .store import ImageStore
+from .transform import normalised
 
 _FITTED = 64  # training images that colours and their range are fitted on
 _PIXELS = 2**16  # of these images, at most
@@ -34,16 +32,12 @@ class Colours:
         self.plain = "values" not in pixels and channels in (1, 3)
         if self.plain:
             return
-        self._normalise = pixels_for(pixels, "cpu")
+        self._pixels = pixels
         rows = evenly(store.rows("train"), _FITTED)
-        values = self._values(store.images[rows]).reshape(-1, channels)
+        values = normalised(store.images[rows], pixels).reshape(-1, channels)
         values = values[:: max(1, len(values) // _PIXELS)]
         self._mixed = _mixed(values, store.manifest["settings"].get("show"), pixels.get("channels"))
         self._low, self._high = np.quantile(values @ self._mixed, _RANGE, axis=0)
-
-    def _values(self, images: np.ndarray) -> np.ndarray:
-        """Normalised float32 (n, H, W, C)."""
-        return self._normalise(torch.from_numpy(np.array(images))).permute(0, 2, 3, 1).numpy()
 
     def __getitem__(self, index: int | np.ndarray) -> np.ndarray:
         """Image(s) of one number or of int64 (n,)."""
@@ -51,7 +45,7 @@ class Colours:
             return self._images[index]
         if np.ndim(index) == 0:
             return self[np.array([index])][0]
-        shown = self._values(self._images[index]) @ self._mixed
+        shown = normalised(self._images[index], self._pixels) @ self._mixed
         unit = (shown - self._low) / np.maximum(self._high - self._low, 1e-12)
         return (unit.clip(0, 1) * 255).round().astype(np.uint8)
 
@@ -66,36 +60,5 @@ def _mixed(values: np.ndarray, show: Any, names: list[str] | None) -> np.ndarray
         return own if channels == 1 else own[:, [0, 1, 0]]
     if channels == 3:
         return own
-    return principal_components([values], 3)[1].T
-
-
-def number(name: int | str, names: list[str] | None, channels: int) -> int:
-    """Place of a channel from 0, by its name or its number from 1.
-
-    Raises:
-        InputError: there is no such channel.
-    """
-    if isinstance(name, str) and name in (names or []):
-        return names.index(name)
-    if isinstance(name, int) and 1 <= name <= channels:
-        return name - 1
-    known = f"1 to {channels}" + (f", or {', '.join(names[:8])}" if names else "")
-    raise InputError(f"show: found {name!r}, expected {known}")
-
-
-def spoken(manifest: dict[str, Any]) -> str | None:
-    """How figures show images; None of 8-bit pictures."""
-    pixels, channels = manifest["pixels"], manifest["images"]["shape"][2]
-    if "values" not in pixels and channels in (1, 3):
-        return None
-    names = pixels.get("channels") or [str(c + 1) for c in range(channels)]
-    show = manifest["settings"].get("show")
-    if show is not None:
-        colours = [names[number(name, names, channels)] for name in show]
-    elif channels == 1:
-        return "grey, from the 2nd to the 98th percentile"
-    else:
-        colours = [names[0], names[1], names[0]] if channels == 2 else names if channels == 3 else None
-    if colours is None:
-        return "the first three principal components of the channels as red, green and blue"
-    return f"channels {', '.join(colours)} as red, green and blue"
+    vectors = np.linalg.eigh(np.cov(values.T))[1][:, :-4:-1]
+    return vectors * np.sign(vectors[np.abs(vectors).argmax(0), range(3)])

@@ -74,7 +74,7 @@ def evaluate(
         "held_out": how_many(most, "image"),
         "channels": names,
         "targets": found,
-        "methods": {},
+        "methods": _methods(found),
         "verdicts": [],
         "interval": f"95 % bootstrap over {how_many(units, f'test {table.unit}')}; "
         f"{settings.bootstrap} resamples; verdicts corrected for their number by Holm",
@@ -82,6 +82,20 @@ def evaluate(
     nothing = np.empty((0, 0), np.float32)
     header = ["target", "channel", "images", "accuracy", "low", "high"]
     return Evaluation(result, header, _rows(found), nothing, _figure(found, names))
+
+
+def _methods(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Accuracies by what is left of the images and by target."""
+    methods: dict[str, dict[str, dict[str, Any]]] = {}
+    for target, one in found.items():
+        scores = {"all channels": one["all"], "majority class": one["majority"]}
+        scores |= {f"without {name}": score for name, score in one["without"].items()}
+        scores |= {f"{name} alone": score for name, score in one["only"].items()}
+        for method, score in scores.items():
+            ends = {end: score[end] for end in ("low", "high")}
+            line = {"mean": score["accuracy"], **ends, "n": one["n"]["test"]}
+            methods.setdefault(method, {})[target] = line
+    return methods
 
 
 def ablation(

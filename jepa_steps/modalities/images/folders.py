@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ...data import folders
 from ...data.folders import Listed, Samples
-from .rasters.opening import is_image
+from .preparation.rasters.opening import is_image
 
 # Pillow reads of these the embedded preview, or nothing.
 CAMERA_RAW = {

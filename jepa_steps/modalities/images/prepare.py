@@ -11,11 +11,11 @@ from ...data.splits import SPLITS, write_splits
 from ...errors import InputError
 from ...files import sha256, staged, write_json
 from .dataset import ImageDataset
-from .decode_all import Decoded, decode_all
-from .manifest import annotated, described, duplicates, group_counts, spoken
+from .preparation.decode_all import Decoded, decode_all
+from .preparation.manifest import annotated, described, duplicates, group_counts, spoken
+from .preparation.tiles import tiled
 from .sources import Source, read_source
 from .store import keep_rows
-from .tiles import tiled
 
 
 def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:

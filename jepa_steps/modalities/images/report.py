@@ -6,7 +6,7 @@ from ...data.splits import SPLITS
 from ...reporting.grouping import dig
 from ...reporting.numbers import between, number
 from ..contract import Described, Evaluated, Table
-from .colours import spoken
+from .shown import spoken
 
 _CLASSES = 30  # more are summed up
 
@@ -62,10 +62,11 @@ def describe(manifest: dict[str, Any], folder: str) -> Described:
 
 def _pixels(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     """Type, channels, missing values and false colours of images that are no 8-bit pictures."""
-    pixels, (height, width, channels) = manifest["pixels"], manifest["images"]["shape"]
+    pixels = manifest.get("pixels", {})
     names = pixels.get("channels")
     if names is None:
         return []
+    height, width, channels = manifest["images"]["shape"]
     values = pixels.get("values", {"kind": "standard"})
     facts = [
         ("pixels", f"{height} x {width}, {manifest['images']['dtype']}, {channels} channels"),

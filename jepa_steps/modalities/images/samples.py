@@ -9,11 +9,11 @@ import numpy as np
 from ...data.folders import Listed
 from ...errors import InputError
 from .dataset import ImageDataset
-from .decode import decoded
 from .folders import all_files
-from .form import find_form
+from .preparation.decode import decoded
+from .preparation.form import find_form
+from .preparation.tiles import tiled
 from .sources import of_files
-from .tiles import tiled
 
 
 def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[int, int], np.ndarray]]:

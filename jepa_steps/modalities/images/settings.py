@@ -154,8 +154,11 @@ def fits_pixels(augment: ImageAugment, manifest: dict[str, Any]) -> None:
     Raises:
         InputError: it does not.
     """
+    channels, dtype = manifest["images"]["shape"][2], manifest["images"]["dtype"]
+    if dtype == "uint8" and channels in (1, 3):
+        return
     try:
-        _colour_fits(augment, manifest["images"]["shape"][2], manifest["images"]["dtype"])
+        _colour_fits(augment, channels, dtype)
     except ValueError as error:
         raise InputError(str(error)) from None
 

@@ -22,8 +22,8 @@ from ...errors import InputError
 from .arrays import Parts, idx_parts, npz_parts, read_npz
 from .dataset import ImageDataset
 from .folders import list_folder
-from .items import Item, Row, Stack
-from .stacks import stacked
+from .preparation.items import Item, Row, Stack
+from .preparation.stacks import stacked
 
 # Columns of a table that name images, where the settings say none.
 _USUAL = ("path", "filename", "file_name", "image", "image_id", "image_path")

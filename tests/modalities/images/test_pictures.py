@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from jepa_steps.errors import InputError
-from jepa_steps.modalities.images.pictures import array_image, open_image, to_pixels
+from jepa_steps.modalities.images.preparation.pictures import array_image, open_image, to_pixels
 
 LIMIT = 10_000_000
 

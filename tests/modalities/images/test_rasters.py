@@ -13,9 +13,9 @@ from rasterio.transform import from_origin
 
 from jepa_steps.errors import InputError
 from jepa_steps.modalities.images.dataset import ImageDataset
-from jepa_steps.modalities.images.fit import fitted
-from jepa_steps.modalities.images.rasters.opening import open_raster
-from jepa_steps.modalities.images.rasters.raster import WHOLE, channels_last, typed
+from jepa_steps.modalities.images.preparation.fit import fitted
+from jepa_steps.modalities.images.preparation.rasters.opening import open_raster
+from jepa_steps.modalities.images.preparation.rasters.raster import WHOLE, channels_last, typed
 
 RNG = np.random.default_rng(0)
 WINDOW = (slice(2, 9), slice(5, 11))

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .dataset import ImageDataset
+from ..dataset import ImageDataset
 from .fit import fitted
-from .form import Form
+from .form import Form, becomes_picture
 from .items import Item, Tile, picture, raster
 from .pictures import Squeezed, array_image, brightest, full_scale, open_image, to_pixels
 from .rasters.opening import for_pillow
@@ -26,7 +26,7 @@ def decoded(
         InputError: unreadable. ValueError: not what the other images are, without its name.
     """
     if not form.picture:
-        return values(item, form, dataset), None, False
+        return *values(item, form, dataset), False
     image, extent = _picture(item, name, form, dataset)
     pixels = to_pixels(image, dataset.size, form.channels, dataset.max_value, dataset.resize)
     transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
@@ -64,7 +64,7 @@ def _scaled(found: Raster, form: Form, dataset: ImageDataset) -> tuple[Image.Ima
     """16-bit grey or RGB as 8 bit, where the settings ask for it."""
     if found.dtype == "float32":
         raise ValueError("floating-point pixels, expected 8 or 16 bit; set dtype: float32")
-    if not dataset.eight_bit or found.shape[2] not in (1, 3):
+    if not dataset.eight_bit or not becomes_picture(found):
         raise ValueError(_unlike(found.what, form))
     pixels = found.read(WHOLE)
     extent = (255 if found.dtype == "uint8" else 65535), int(pixels.max())
@@ -80,18 +80,21 @@ def _unlike(what: str, form: Form) -> str:
     )
 
 
-def values(item: Item, form: Form, dataset: ImageDataset) -> np.ndarray:
-    """All values of an item as they are, resized to the data set's size."""
+def values(item: Item, form: Form, dataset: ImageDataset) -> tuple[np.ndarray, Range | None]:
+    """All values of an item as they are, resized to the data set's size; their range where they are
+    scaled to 8 bit."""
     found = raster(item, dataset)
     _same(found, form)
     if isinstance(item, Tile) and not found.windowed:
         pixels = _once(item.item, lambda: found.read(WHOLE))[item.window]
     else:
         pixels = found.read(item.window if isinstance(item, Tile) else WHOLE)
-    if form.dtype == "uint8" and form.source == "uint16":
+    extent = None
+    if form.dtype == "uint8" and found.dtype == "uint16":
+        extent = 65535, int(pixels.max())
         pixels = eight_bit(pixels, dataset.max_value)
     pixels = typed(pixels, form.dtype, form.no_data)
-    return fitted(pixels, dataset.size, dataset.resize, form.no_data)
+    return fitted(pixels, dataset.size, dataset.resize, form.no_data), extent
 
 
 def _same(found: Raster, form: Form) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ...arrays import map_array
-from ...errors import InputError
-from .dataset import ImageDataset
+from ....arrays import map_array
+from ....errors import InputError
+from ..dataset import ImageDataset
+from .rasters import pillow
 from .rasters.opening import is_picture, open_raster
 from .rasters.raster import Raster, Window, over_array
 
@@ -54,6 +55,13 @@ def picture(item: Item) -> bool:
     if isinstance(item, np.ndarray):
         return item.dtype == np.uint8 and (item.ndim == 2 or item.shape[-1] in (1, 3, 4))
     return False
+
+
+def size_of(item: Item, dataset: ImageDataset) -> tuple[int, int]:
+    """(H, W) of an item, upright; raises as ``raster``."""
+    if isinstance(item, Path) and is_picture(item):
+        return pillow.header(item)[1]
+    return raster(item, dataset).shape[:2]
 
 
 def raster(item: Item, dataset: ImageDataset) -> Raster:

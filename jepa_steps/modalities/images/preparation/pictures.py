@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ...errors import InputError
+from ....errors import InputError
 
 # The project's own limit (ImageDataset.max_pixels) is checked before decoding.
 Image.MAX_IMAGE_PIXELS = None

@@ -13,39 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ...data.pixels import channel_statistics
-from ...draws import evenly
-from ...errors import InputError
+from ....data.pixels import channel_statistics
+from ....draws import evenly
+from ....errors import InputError
+from ..transform import Transform
 
 _BLOCK = 1024  # images read at a time
 _SAMPLED = 2**22  # values per channel behind percentiles of floating-point numbers
 _ENDS = (0.01, 0.99)
-
-
-@dataclass(frozen=True)
-class Transform:
-    """What is done to values before their mean and standard deviation.
-
-    kind: standard, percentiles or log; see ``ImageDataset.normalise``. low, high, scale: per channel,
-    where the kind uses them.
-    """
-
-    kind: str
-    low: list[float] | None = None
-    high: list[float] | None = None
-    scale: list[float] | None = None
-
-    def __call__(self, values: np.ndarray, channel: int) -> np.ndarray:
-        """Values of one channel, float64."""
-        x = values.astype(np.float64)
-        if self.kind == "percentiles":
-            return np.clip(x, self.low[channel], self.high[channel])
-        return np.log1p(np.maximum(x, 0) / self.scale[channel]) if self.kind == "log" else x
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        """The settings that are used, as encoder.json has them."""
-        return {k: v for k, v in vars(self).items() if v is not None}
 
 
 def pixel_statistics(

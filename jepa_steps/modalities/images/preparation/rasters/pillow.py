@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ....errors import InputError
+from .....errors import InputError
 from ..pictures import cannot, open_image, squeezes
 from .extras import imported
 from .raster import Raster, Window

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...data.folders import Listed, few
-from ...errors import InputError
+from ....data.folders import Listed, few
+from ....errors import InputError
 
 
 @dataclass(frozen=True)

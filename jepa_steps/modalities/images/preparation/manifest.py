@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from ...config import resolved
-from ...config.beside import TableBeside
-from ...data import splits
-from ...data.folders import few
-from ...data.splits import SPLITS
-from .colours import number
-from .dataset import ImageDataset, Scientific
+from ....config import resolved
+from ....config.beside import TableBeside
+from ....data import splits
+from ....data.folders import few
+from ....data.splits import SPLITS
+from ..dataset import ImageDataset, Scientific
+from ..shown import number
+from ..sources import Source
 from .form import Form
-from .sources import Source
 from .statistics import pixel_statistics
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError
-from .dataset import ImageDataset
+from ....errors import InputError
+from ..dataset import ImageDataset
 from .items import Item, picture, raster
 from .rasters.raster import Raster
 
@@ -37,7 +37,8 @@ class Form:
         """What was found, a line each; nothing of 8-bit pictures, which have always been RGB."""
         if self.picture:
             return []
-        found = [f"pixels: {self.dtype}, {self.channels} channels ({self.first}: {self.what})"]
+        channels = f"{self.channels} channel{'s' * (self.channels > 1)}"
+        found = [f"pixels: {self.dtype}, {channels} ({self.first}: {self.what})"]
         if self.source != self.dtype:
             how = "scaled from" if self.dtype == "uint8" else "the exact values of"
             found[0] += f", {how if self.source != 'float64' else 'rounded from'} {self.source}"
@@ -55,14 +56,21 @@ def find_form(items: list[tuple[Item, str]], dataset: ImageDataset) -> Form:
     """
     for item, name in items[:_LOOKED_AT]:
         try:
-            if takes_pictures(dataset) and (dataset.eight_bit or picture(item)):
+            if takes_pictures(dataset) and picture(item):
                 return Form("uint8", dataset.channels or 3, True, first=name)
             found = raster(item, dataset)
             kept = found.dtype
+            if dataset.eight_bit and takes_pictures(dataset) and becomes_picture(found):
+                return Form("uint8", dataset.channels or 3, True, first=name)
         except (InputError, ValueError):  # which is said, or skipped, when images are decoded
             continue
         return _of_raster(found, kept, item if isinstance(item, Path) else name, dataset)
     return Form("uint8", dataset.channels or 3, takes_pictures(dataset))
+
+
+def becomes_picture(found: Raster) -> bool:
+    """Whether scaling to 8 bit makes grey or RGB of an image."""
+    return found.dtype != "float32" and found.shape[2] in (1, 3)
 
 
 def takes_pictures(dataset: ImageDataset) -> bool:

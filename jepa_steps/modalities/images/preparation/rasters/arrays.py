@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ....arrays import map_array
-from ....errors import InputError
-from ..arrays import read_npz
+from .....arrays import map_array
+from .....errors import InputError
+from ...arrays import read_npz
 from ..pictures import cannot
 from .extras import imported
 from .raster import Raster, Window, over_array

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data.parallel import in_order
-from ...errors import InputError
-from .dataset import ImageDataset
+from ....data.parallel import in_order
+from ....errors import InputError
+from ..dataset import ImageDataset
+from ..sources import Source
+from ..store import ImageWriter
 from .decode import Range, decoded
 from .form import Form, find_form
-from .sources import Source
-from .store import ImageWriter
 from .tiles import without_content
 
 _CHUNK = 64  # images decoded per task; 64 RGB images of 224 pixels are 10 MB

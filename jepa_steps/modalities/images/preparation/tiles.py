@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...errors import InputError
-from .dataset import ImageDataset
-from .items import Item, Tile, raster
-from .sources import Annotations, Source
+from ....errors import InputError
+from ..dataset import ImageDataset
+from ..sources import Annotations, Source
+from .items import Item, Tile, size_of
 
 
 def tiled(source: Source, dataset: ImageDataset) -> Source:
@@ -48,7 +48,7 @@ def tiled(source: Source, dataset: ImageDataset) -> Source:
 
 def _size(item: Item, name: str, height: int, width: int, dataset: ImageDataset) -> tuple[int, int]:
     try:
-        high, wide, _ = raster(item, dataset).shape
+        high, wide = size_of(item, dataset)
     except ValueError as error:
         raise InputError(f"{name}: {error}") from None
     if high < height or wide < width:

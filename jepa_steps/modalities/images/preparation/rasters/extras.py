@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ....errors import InputError
+from .....errors import InputError
 
 
 def imported(library: str, extra: str, path: Path) -> Any:

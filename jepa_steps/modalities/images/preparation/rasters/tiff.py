@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from ....errors import InputError
+from .....errors import InputError
 from ..pictures import cannot
 from .extras import imported
 from .raster import Raster, Window

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ....errors import InputError
-from ..dataset import ImageDataset
+from .....errors import InputError
+from ...dataset import ImageDataset
 from . import arrays, pillow, tiff
 from .raster import Raster
 

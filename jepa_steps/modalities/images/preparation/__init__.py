@@ -1,0 +1,1 @@
+"""From an image as its file holds it to its pixels in the store."""
