@@ -1,14 +1,30 @@
 """Settings of data sets of images."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from ...config.base import Settings, Share, both, captures_once
 from ...config.beside import TableBeside
 from ...config.split import Split
 
-Side = Annotated[int, Field(ge=2, le=4096)]
+
+def _sides(value: Any) -> Any:
+    """A side or two; one message for all that is neither."""
+    sides = [value, value] if isinstance(value, int) else value
+    whole = isinstance(sides, list | tuple) and all(type(side) is int for side in sides)
+    if not whole or len(sides) != 2 or not all(2 <= side <= 4096 for side in sides):
+        shown = list(value) if isinstance(value, tuple) else value
+        raise ValueError(f"found {shown!r}, expected a number of pixels from 2 to 4096, or two: [H, W]")
+    return value if isinstance(value, int) else tuple(value)
+
+
+_SIDE = {"type": "integer", "minimum": 2, "maximum": 4096}
+Sides = Annotated[
+    int | tuple[int, int],
+    PlainValidator(_sides),
+    WithJsonSchema({"anyOf": [_SIDE, {"type": "array", "items": _SIDE, "minItems": 2, "maxItems": 2}]}),
+]
 Dtype = Literal["uint8", "uint16", "float32"]
 
 
@@ -23,11 +39,11 @@ class Scientific(Settings):
     """How images of another size become image_size. crop: resize until they cover it, then crop the
     centre. pad: resize until they fit into it; the rest is no_data, NaN for float32, else 0. stretch:
     change the aspect ratio. none: refuse them."""
-    tile: Side | tuple[Side, Side] | None = None
+    tile: Sides | None = None
     """Cut each image into tiles of this size in pixels, [H, W] or one number for both. Tiles of one
     image never cross parts. A tile of another size than image_size is resized. What is left over at the
     right and lower edges is left out; prepare prints how much that is."""
-    stride: Side | tuple[Side, Side] | None = None
+    stride: Sides | None = None
     """Pixels from one tile to the next, [down, across]; null = tile, so that tiles do not overlap."""
     channel_pattern: str | None = None
     """One file per channel, for source folder: a regular expression with one capture group for the
@@ -72,7 +88,7 @@ class ImageDataset(TableBeside, Scientific):
     """Class in torchvision.datasets, such as CIFAR10; only for source torchvision."""
     download: bool = False
     """Let torchvision download the files that are missing under path."""
-    image_size: Side | tuple[Side, Side]
+    image_size: Sides
     """Height and width in pixels, [H, W]; a single number sets both."""
     channels: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Values per pixel. null = as in the files, which must all have as many; prepare prints it. 8-bit

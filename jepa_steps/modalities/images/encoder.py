@@ -40,6 +40,8 @@ def describe(train: object, store: ImageStore) -> dict[str, Any]:
         )
     settings = store.manifest["settings"]
     reading = {name: settings[name] for name in READING if settings.get(name) is not None}
+    if "no_data" in pixels:
+        reading["no_data"] = pixels["no_data"]
     return {
         "image_size": height if height == width else [height, width],
         "channels": channels,
@@ -47,6 +49,7 @@ def describe(train: object, store: ImageStore) -> dict[str, Any]:
         "std": std,
         **({"values": values} if values is not None else {}),
         **({"channel_names": pixels["channels"]} if "channels" in pixels else {}),
+        **{name: pixels[name] for name in ("channels_of_files",) if name in pixels},
         **({"reading": reading} if reading else {}),
     }
 
@@ -69,6 +72,8 @@ class ImageInputs:
             raise InputError(
                 f"images: found {x.dtype} {tuple(x.shape)}, expected {wanted} (B, *{self.shape})"
             )
+        if x.dtype == torch.float32 and x.isinf().any():
+            raise InputError("images: found infinite values, expected finite ones or NaN (missing)")
         return self._normalise(x)
 
 

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from ...config import ModuleEncoder
+from ...config import ModuleEncoder, PcaEncoder
 from ...data.probed import resampled_by
 from ...data.splits import Splits, read_splits
 from ...device import judging_device
@@ -39,8 +39,9 @@ _PARTS = ("train", "val", "test")
 
 
 def predicts(train: object) -> bool:
-    """Whether channels may be taken away from an encoder: trained, untrained, or a user's module."""
-    return isinstance(train, ImageJepa | UntrainedImageEncoder | ModuleEncoder)
+    """Whether channels may be taken away from an encoder. Raw values of whole images are too many for as
+    many probes; their components stand for them."""
+    return isinstance(train, ImageJepa | UntrainedImageEncoder | ModuleEncoder | PcaEncoder)
 
 
 def evaluate(

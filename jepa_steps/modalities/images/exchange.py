@@ -34,8 +34,8 @@ def _parts(encoder: Encoder) -> tuple[TokenEncoder, dict[str, Any], dict[str, Te
         )
     if values := encoder.config.get("values"):
         raise InputError(
-            f"--encoder: found an encoder of {values['dtype']} values, expected one of 8-bit pictures: "
-            "the image processors of other libraries take no others"
+            f"--encoder: found an encoder of {values['dtype']} values, expected one of 8-bit pictures, "
+            "as what is exported takes no others; load_encoder takes them"
         )
     weights = {name: x for name, x in module.state_dict().items() if name != "positions"}
     return module, train["model"], weights

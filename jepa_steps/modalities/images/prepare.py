@@ -12,7 +12,14 @@ from ...errors import InputError
 from ...files import sha256, staged, write_json
 from .dataset import ImageDataset
 from .preparation.decode_all import Decoded, decode_all
-from .preparation.manifest import annotated, described, duplicates, group_counts, spoken
+from .preparation.manifest import (
+    annotated,
+    described,
+    duplicates,
+    group_counts,
+    of_channels,
+    spoken,
+)
 from .preparation.tiles import tiled
 from .sources import Source, read_source
 from .store import keep_rows
@@ -56,8 +63,10 @@ def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
         columns = source.annotations.columns if source.annotations else {}
         columns = {name: [texts[i] for i in kept] for name, texts in columns.items()}
         write_splits(folder / "splits.csv", split, labels, names, named, columns)
+        description = described(dataset, source, decoded.form, folder, split, labels)
+        notes += of_channels(description["pixels"], dataset)
         manifest = {
-            **described(dataset, source, decoded.form, folder, split, labels),
+            **description,
             **annotated(dataset, source),
             "duplicates": duplicates(copies, split, names),
             "groups": None if named is None else group_counts(named, split),

@@ -76,14 +76,13 @@ def _pixels(manifest: dict[str, Any]) -> list[tuple[str, str]]:
         unit = "" if "values" in pixels else " of full scale"
         told = zip(names, pixels["mean"], pixels["std"], strict=True)
         text = ", ".join(f"{name}: {mean:.4g} ± {std:.3g}" for name, mean, std in told)
-        facts.append((f"mean ± standard deviation{unit}", text))
+        facts.append((f"mean ± standard deviation{unit}{_AFTER[values['kind']]}", text))
     missing = pixels.get("missing", [])
     if any(missing):
         worst = max(range(channels), key=missing.__getitem__)
         share = sum(missing) / channels
-        facts.append(
-            ("missing values", f"{share:.2%} of train; most in {names[worst]}, {missing[worst]:.2%}")
-        )
+        most = f"; most in {names[worst]}, {missing[worst]:.2%}" if max(missing) > min(missing) else ""
+        facts.append(("missing values", f"{share:.2%} of train{most}"))
     shown = spoken(manifest)
     return [*facts, ("figures show", shown)] if shown else facts
 
@@ -93,6 +92,7 @@ _NORMALISED = {
     "percentiles": "mean and standard deviation, cut to the 1st to 99th percentile",
     "log": "mean and standard deviation of logarithms",
 }
+_AFTER = {"standard": "", "percentiles": " (after the cut)", "log": " (of logarithms)"}
 _CHANNELS = 20  # more are not listed
 
 
@@ -177,7 +177,9 @@ def _missed(targets: dict[str, dict[str, Any]]) -> str:
             key=lambda name: -lost[name]["difference"],
         )
         some = ", ".join(f"{name} ({100 * lost[name]['difference']:+.1f})" for name in names[:6])
-        said.append(f"{target}: {some or 'none'}")
+        open_ = [row for row in lost.values() if row["verdict"] == "undecided"]
+        why = f"undecided, {open_[0]['units']} test groups are too few" if open_ else "none"
+        said.append(f"{target}: {some or why}")
     return "; ".join(said)
 
 

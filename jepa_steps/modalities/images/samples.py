@@ -31,6 +31,8 @@ def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[
         channels=channels,
         **description.get("reading", {}),
     )
+    if path.suffix.lower() == ".zarr":
+        raise InputError(f"{path}: found an image, expected a folder of images")
     files = all_files(path)
     found = Listed(path, files, [-1] * len(files), [None] * len(files), [])
     source = of_files(found, dataset)
@@ -41,6 +43,14 @@ def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[
         raise InputError(
             f"{path}: found {form.dtype} images ({form.first}: {form.what}), the encoder takes "
             f"{expected}"
+        )
+
+    names = list(source.channels or form.names)
+    wanted = description.get("channels_of_files", names)
+    if names != wanted:
+        raise InputError(
+            f"{path}: found channels {', '.join(names) or 'without names'}, the encoder was trained on "
+            f"{', '.join(wanted)}"
         )
 
     def one(i: int) -> np.ndarray:

@@ -5,8 +5,8 @@ from typing import Any
 from ...errors import InputError
 
 
-def number(name: int | str, names: list[str] | None, channels: int) -> int:
-    """Place of a channel from 0, by its name or its number from 1.
+def number(name: int | str, names: list[str] | None, channels: int, path: str = "") -> int:
+    """Place of a channel from 0, by its name or its number from 1. path: of the data, for messages.
 
     Raises:
         InputError: there is no such channel.
@@ -15,8 +15,9 @@ def number(name: int | str, names: list[str] | None, channels: int) -> int:
         return names.index(name)
     if isinstance(name, int) and 1 <= name <= channels:
         return name - 1
-    known = f"1 to {channels}" + (f", or {', '.join(names[:8])}" if names else "")
-    raise InputError(f"show: found {name!r}, expected {known}")
+    told = [n for n in names or [] if not n.isdigit()]
+    known = f"1 to {channels}" + (f", or {', '.join(told[:8])}" if told else "")
+    raise InputError(f"{path}{': ' * bool(path)}show: found {name!r}, expected {known}")
 
 
 def spoken(manifest: dict[str, Any]) -> str | None:

@@ -11,7 +11,7 @@ import zarr
 from imagecodecs import png_encode
 from PIL import Image
 
-from jepa_steps import prepare, train
+from jepa_steps import embed, prepare, train
 
 RNG = np.random.default_rng(0)
 
@@ -154,6 +154,49 @@ def below_zero(p):
         np.save(p / f"{i}.npy", RNG.normal(size=(8, 8)).astype(np.float32))
 
 
+def geotiffs(p, no_data, names):
+    for i in range(9):
+        x, path = numbers((3, 8, 8), np.int16), p / f"{i}.tif"
+        p.mkdir(exist_ok=True)
+        with rasterio.open(
+            path, "w", driver="GTiff", height=8, width=8, count=3, dtype="int16", nodata=no_data(i)
+        ) as file:
+            file.write(x)
+            file.descriptions = names(i)
+
+
+def a_tag_less(p):
+    geotiffs(p, lambda i: None if i == 4 else -9999, lambda i: tuple("BGR"))
+
+
+def a_tag_more(p):
+    geotiffs(p, lambda i: None if i < 4 else -9999, lambda i: tuple("BGR"))
+
+
+def bands_in_another_order(p):
+    geotiffs(p, lambda i: -9999, lambda i: tuple("RGB" if i == 7 else "BGR"))
+
+
+def signed(p):
+    geotiffs(p, lambda i: None, lambda i: tuple("BGR"))
+
+
+def a_stack_among_channels(p):
+    for i in range(9):
+        tif(p / f"{i}.ome.tif", numbers((5, 8, 8)), metadata={"axes": "ZYX" if i == 6 else "CYX"})
+
+
+def two_files_for_a_channel(p):
+    scientific_factory.microscope(p)
+    tif(p / "dmso" / "r01c02f000-ch1.tif", numbers((20, 20)))
+
+
+def large_offsets(p):
+    p.mkdir()
+    for i in range(9):
+        np.save(p / f"{i}.npy", 1e9 + RNG.normal(size=(8, 8)))
+
+
 def sixteen_bit_colours(p):
     p.mkdir()
     for i in range(9):
@@ -191,6 +234,17 @@ CASES = [
     (below_zero, {"normalise": "log"}, ["normalise: found log with values below 0", "use percentiles"]),
     (below_zero, {"dtype": "uint16"}, ["0.npy: found float32 values, which dtype uint16 cannot hold; set dtype: float32"]),
     (bands, {"show": [1, 2, 6]}, ["show: found 6, expected 1 to 5"]),
+    (a_tag_less, {}, ["4.tif: found the no-data value none, expected -9999", "set no_data for all"]),
+    (a_tag_more, {}, ["4.tif: found the no-data value -9999", "expected none, as", "0.tif"]),
+    (bands_in_another_order, {}, ["7.tif: found channels R, G, B, expected B, G, R, as"]),
+    (signed, {"dtype": "uint8"}, ["0.tif: found int16 values, which dtype uint8 cannot hold; set dtype: float32"]),
+    (signed, {"no_data": 70000}, ["no_data: found 70000, which no int16 value"]),
+    (a_stack_among_channels, {}, ["6.ome.tif: found the layout axis Z, expected axis C"]),
+    (two_files_for_a_channel, PATTERN, ["found a second file for channel 'ch1'"]),
+    (large_offsets, {}, ["0.npy: found float64 values that differ by", "subtract an offset"]),
+    (bands, {"tile": 0}, ["tile: found 0, expected a number of pixels from 2 to 4096, or two: [H, W]"]),
+    (bands, {"image_size": [8]}, ["image_size: found [8], expected a number of pixels"]),
+    (bands, {"show": [1, 2]}, ["show.2: Field required"]),
     (bands, {"stride": 4}, ["stride: found 4 without tile"]),
     (bands, {"max_value": 9, "dtype": "uint16"}, ["max_value: found 9 with dtype uint16"]),
     (bands, {"channel_names": ["a", "a"]}, ["channel_names: found a, a, expected each name once"]),
@@ -238,6 +292,47 @@ def test_colour_jitter_is_for_pictures(step, tmp_path, augment, says):
         tmp_path / "runs",
     )
     assert code == 2 and says in err and err.count("\n") == 1, err
+
+
+def test_given_names_are_printed_beside_those_of_the_files_and_later_files_must_have_them(
+    step, tmp_path
+):
+    scientific_factory.microscope(tmp_path / "p")
+    names = {"channel_names": ["DNA", "ER", "RNA", "AGP", "Mito"]}
+    spec = {"source": "folder", "path": str(tmp_path / "p"), "image_size": 20, **PATTERN, **names}
+    code, said, err = step(
+        prepare, "images", "--spec", json.dumps(spec), "--out", tmp_path / "out", "--workers", 1
+    )
+    assert code == 0, err
+    assert "channel_names: ch1 = DNA, ch2 = ER, ch3 = RNA, ch4 = AGP, ch5 = Mito" in said
+    spec = {"encoder": "untrained", "model": {"patch_size": 4, "dim": 8, "depth": 1, "heads": 1}}
+    code, _, err = step(
+        train, "--spec", json.dumps(spec), "--data", tmp_path / "out", "--out", tmp_path / "run"
+    )
+    assert code == 0, err
+    for i in range(3):
+        for c in (0, 1, 2, 3, 4):
+            tif(tmp_path / "new" / f"r01c02f{i:03}-ch{c}.tiff", numbers((20, 20)))
+    code, _, err = step(
+        embed, "--encoder", tmp_path / "run", "--images", tmp_path / "new", "--out", tmp_path / "new.npy"
+    )
+    assert (
+        code == 2
+        and "found channels ch0, ch1, ch2, ch3, ch4, the encoder was trained on ch1, ch2" in err
+    ), err
+
+
+def test_a_constant_channel_and_a_no_data_value_that_is_none_are_told(step, tmp_path):
+    for i in range(9):
+        x = numbers((5, 8, 8))
+        x[2] = 7
+        tif(tmp_path / "p" / f"{i}.tif", x)
+    spec = {"source": "folder", "path": str(tmp_path / "p"), "image_size": 8, "no_data": 65535}
+    code, said, err = step(
+        prepare, "images", "--spec", json.dumps(spec), "--out", tmp_path / "out", "--workers", 1
+    )
+    assert code == 0, err
+    assert "constant in train: channel 3" in said and "no_data: no value of train is 65535" in said
 
 
 def test_what_is_left_out_is_counted(step, tmp_path):

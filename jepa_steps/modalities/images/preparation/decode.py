@@ -62,7 +62,7 @@ def _by_pillow(item: Item, name: str, dataset: ImageDataset) -> Image.Image | No
 
 def _scaled(found: Raster, form: Form, dataset: ImageDataset) -> tuple[Image.Image, Range]:
     """16-bit grey or RGB as 8 bit, where the settings ask for it."""
-    if found.dtype == "float32":
+    if found.source.kind == "f":
         raise ValueError("floating-point pixels, expected 8 or 16 bit; set dtype: float32")
     if not dataset.eight_bit or not becomes_picture(found):
         raise ValueError(_unlike(found.what, form))
@@ -75,8 +75,8 @@ def _scaled(found: Raster, form: Form, dataset: ImageDataset) -> tuple[Image.Ima
 def _unlike(what: str, form: Form) -> str:
     first = f", as {form.first} is" if form.first else ""
     return (
-        f"found {what}, expected an 8-bit picture{first}; set dtype: uint8 to scale 16-bit pictures to "
-        "8 bit, or keep one kind of image"
+        f"found {what}, expected an 8-bit picture{first}; set dtype: uint8 to scale 16 bit without sign "
+        "to 8 bit, or keep one kind of image"
     )
 
 
@@ -100,14 +100,22 @@ def values(item: Item, form: Form, dataset: ImageDataset) -> tuple[np.ndarray, R
 def _same(found: Raster, form: Form) -> None:
     as_first = f", as {form.first}" if form.first else ""
     if found.shape[2] != form.channels:
-        raise ValueError(f"found {found.what}, expected {form.channels} channels{as_first}")
+        raise ValueError(
+            f"found {found.what}, expected {form.channels} channels{as_first}; if that one is wrong, "
+            "set channels to the right number"
+        )
     source = str(found.source.newbyteorder("="))
     if form.first and source != form.source:
         raise ValueError(f"found {source} values, expected {form.source}{as_first}")
-    if form.no_data is not None and found.no_data not in (None, form.no_data):
-        raise ValueError(
-            f"found no-data value {found.no_data:g}, expected {form.no_data:g}{as_first}; give no_data"
-        )
+    for what, here, there in (
+        ("the no-data value", found.no_data, form.tag),
+        ("the layout", found.layout, form.layout),
+        ("channels", ", ".join(found.names), ", ".join(form.names)),
+    ):
+        if form.first and here != there and not (here is not None and here != here and there != there):
+            one, other = ("none" if x in (None, "") else x for x in (here, there))
+            mend = "; set no_data for all" if what == "the no-data value" else ""
+            raise ValueError(f"found {what} {one}, expected {other}{as_first}{mend}")
 
 
 def eight_bit(pixels: np.ndarray, max_value: int | None) -> np.ndarray:

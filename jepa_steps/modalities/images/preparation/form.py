@@ -21,7 +21,8 @@ class Form:
     dtype, channels: of the store. picture: whether images are 8-bit pictures, converted to grey or RGB;
     else all values are kept as they are.
     source: type of the values in the files. what: how the first image was found. first: its name.
-    no_data: the value that means "not measured". names: of channels, where the files have them.
+    no_data: the value that means "not measured"; tag: the one that the files name. names: of channels,
+    where the files have them. layout: as of ``Raster``.
     """
 
     dtype: str
@@ -32,6 +33,8 @@ class Form:
     first: str = ""
     no_data: float | None = None
     names: tuple[str, ...] = ()
+    tag: float | None = None
+    layout: str = ""
 
     def spoken(self, dataset: ImageDataset) -> list[str]:
         """What was found, a line each; nothing of 8-bit pictures, which have always been RGB."""
@@ -44,6 +47,8 @@ class Form:
             found[0] += f", {how if self.source != 'float64' else 'rounded from'} {self.source}"
         if self.no_data is not None:
             origin = "no_data" if dataset.no_data is not None else "as the files say"
+            if dataset.no_data is not None and self.tag not in (None, self.no_data):
+                origin += f"; the files name {self.tag:g}, which counts as a value"
             found.append(f"missing values: {self.no_data:g} ({origin})")
         return found
 
@@ -96,7 +101,6 @@ def _of_raster(found: Raster, kept: str, name: object, dataset: ImageDataset) ->
             f"{name}: found {found.source} values, which dtype {dtype} cannot hold; set dtype: {kept}"
         )
     no_data = _no_data(found, dtype, name, dataset)
-    names = dataset.channel_names or found.names
     return Form(
         dtype,
         channels,
@@ -105,20 +109,25 @@ def _of_raster(found: Raster, kept: str, name: object, dataset: ImageDataset) ->
         found.what,
         str(name),
         no_data,
-        names,
+        found.names,
+        found.no_data,
+        found.layout,
     )
 
 
 def _no_data(found: Raster, dtype: str, name: object, dataset: ImageDataset) -> float | None:
     asked = dataset.no_data if dataset.no_data is not None else found.no_data
-    if asked is None or np.isnan(asked) or dtype == "float32":
-        return None if asked is None or np.isnan(asked) else float(asked)
-    held = float(asked).is_integer() and 0 <= asked <= np.iinfo(found.source).max
+    if asked is None or np.isnan(asked):
+        return None
+    if found.source.kind == "f":
+        return float(asked)
+    ends = np.iinfo(found.source)
+    held = float(asked).is_integer() and ends.min <= asked <= ends.max
     if not held and dataset.no_data is None:
         return None  # the files name a value that none of theirs can be
     if not held:
         raise InputError(f"no_data: found {asked:g}, which no {found.source} value of {name} can be")
-    if dtype != found.source:
+    if dtype == "uint8" and found.dtype == "uint16":
         raise InputError(
             f"no_data: found {asked:g} with {found.source} values scaled to 8 bit; set dtype: uint16"
         )

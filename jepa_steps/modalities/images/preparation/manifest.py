@@ -10,6 +10,7 @@ from ....config.beside import TableBeside
 from ....data import splits
 from ....data.folders import few
 from ....data.splits import SPLITS
+from ....errors import InputError
 from ..dataset import ImageDataset, Scientific
 from ..shown import number
 from ..sources import Source
@@ -28,12 +29,20 @@ def described(
     """Kind, settings, classes, counts and pixel statistics of the samples in ``folder``."""
     train = np.flatnonzero(split == 0)
     no_data = form.no_data if form.dtype != "float32" else None  # there it is NaN by now
-    pixels = pixel_statistics(folder / "images.npy", train, dataset.normalise, no_data)
-    names = dataset.channel_names or source.channels or form.names
+    try:
+        pixels = pixel_statistics(folder / "images.npy", train, dataset.normalise, no_data)
+    except InputError as error:
+        raise InputError(f"{dataset.path}: {error}") from None
+    of_files = source.channels or form.names
+    if of_files:
+        pixels["channels_of_files"] = list(of_files)
+    if form.no_data is not None:
+        pixels["no_data"] = form.no_data
+    names = dataset.channel_names or of_files
     if names or not form.picture:
         pixels["channels"] = list(names or [str(c + 1) for c in range(form.channels)])
     for name in dataset.show or ():
-        number(name, pixels.get("channels"), form.channels)
+        number(name, pixels.get("channels"), form.channels, dataset.path)
     return {
         "modality": "images",
         "settings": _settings(dataset, form),
@@ -63,6 +72,19 @@ def _settings(dataset: ImageDataset, form: Form) -> dict[str, Any]:
     unused = {name for name, field in fields.items() if getattr(dataset, name) == field.default}
     plain = {name: value for name, value in resolved(dataset).items() if name not in unused}
     return plain | {"channels": form.channels}
+
+
+def of_channels(pixels: dict[str, Any], dataset: ImageDataset) -> list[str]:
+    """What is worth a line of the statistics: names that were given, constants, no-data that is none."""
+    names, found = pixels.get("channels", []), []
+    if dataset.channel_names and "channels_of_files" in pixels:
+        pairs = zip(pixels["channels_of_files"], names, strict=True)
+        found.append("channel_names: " + ", ".join(f"{file} = {name}" for file, name in pairs))
+    if "constant" in pixels:
+        found.append(f"constant in train: channel {', '.join(names[c] for c in pixels['constant'])}")
+    if "no_data" in pixels and not any(pixels.get("missing", [1])):
+        found.append(f"no_data: no value of train is {pixels['no_data']:g}")
+    return found
 
 
 def annotated(dataset: ImageDataset, source: Source) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def stacked(listed: Listed, pattern: str, skip: bool) -> Stacks:
         InputError: a file without a channel, two files for one channel, or an image that lacks one.
     """
     images: dict[str, dict[str, int]] = {}
+    spelt: dict[str, str] = {}  # names without their ending, as they were met first
     for i, file in enumerate(listed.files):
         name = file.relative_to(listed.root).as_posix()
         match = re.search(pattern, name)
@@ -47,9 +48,10 @@ def stacked(listed: Listed, pattern: str, skip: bool) -> Stacks:
                 "one in every file; change channel_pattern"
             )
         rest = f"{name[: match.start(1)]}*{name[match.end(1) :]}"
-        if match[1] in images.setdefault(rest, {}):
-            raise InputError(f"{file}: found a second file for channel {match[1]!r} of {rest}")
-        images[rest][match[1]] = i
+        bare = rest.removesuffix(file.suffix)
+        if match[1] in images.setdefault(spelt.setdefault(bare, rest), {}):
+            raise InputError(f"{file}: found a second file for channel {match[1]!r} of {spelt[bare]}")
+        images[spelt[bare]][match[1]] = i
     counts = Counter(channel for found in images.values() for channel in found)
     channels = tuple(sorted(counts, key=_naturally))
     lacking = {name: found for name, found in images.items() if len(found) < len(channels)}

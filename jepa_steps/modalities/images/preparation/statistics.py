@@ -41,10 +41,13 @@ def pixel_statistics(
         return {"mean": mean, "std": std, "fitted_on": "train"}
     found = _of_levels if images.dtype.kind == "u" else _of_floats
     transform, mean, std, missing = found(images, kind, no_data)
+    constant = [c for c, spread in enumerate(std) if spread == 0]
+    std = [spread or 1.0 for spread in std]  # of a constant, normalised values are 0
     values = {"dtype": str(images.dtype), **transform.plain}
     if no_data is not None and images.dtype.kind == "u":
         values["no_data"] = no_data
-    return {"mean": mean, "std": std, "fitted_on": "train", "missing": missing, "values": values}
+    told = {"constant": constant} if constant else {}
+    return {"mean": mean, "std": std, "fitted_on": "train", "missing": missing, "values": values, **told}
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def _of_levels(images: _Images, kind: str, no_data: float | None) -> Found:
     for c in range(images.channels):
         x, share = transform(value, c), counts[c] / known[c]
         mean.append(float(share @ x))
-        std.append(_spread(float(share @ (x - mean[c]) ** 2)))
+        std.append(float(np.sqrt(share @ (x - mean[c]) ** 2)))
     return transform, mean, std, (1 - known / total).tolist()
 
 
@@ -146,7 +149,7 @@ def _of_floats(images: _Images, kind: str, no_data: float | None) -> Found:
             mean[c] += (own - mean[c]) * len(x) / both
             n[c] = both
     _some_values(n, images.path)
-    std = [_spread(v) for v in second / n]
+    std = np.sqrt(second / n).tolist()
     return transform, mean.tolist(), std, (1 - n / total).tolist()
 
 
@@ -175,8 +178,3 @@ def _some_values(known: np.ndarray, path: Path) -> None:
             f"channel {', '.join(lacking)} has no value in any image of the training part; leave it "
             "out, or mend no_data"
         )
-
-
-def _spread(variance: float) -> float:
-    """A standard deviation; 1 for a constant, whose normalised values are 0."""
-    return float(np.sqrt(variance)) or 1.0

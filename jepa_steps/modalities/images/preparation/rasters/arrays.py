@@ -51,23 +51,30 @@ def zarr(path: Path, channels: int | None, axis: str | None) -> Raster:
     library = imported("zarr", "zarr", path)
     try:
         found = library.open(path, mode="r")
-        array, axes = (found, None) if isinstance(found, library.Array) else _finest(path, found)
+        plain = isinstance(found, library.Array)
+        array, axes, labels = (found, None, ()) if plain else _finest(path, found)
     except InputError:
         raise
     except Exception as error:  # a damaged folder raises what its reader raises
         raise cannot(path, error) from None
     if axes is None:
         return _lazy(path, array, channels, axis)
-    names = [a["name"] if isinstance(a, dict) else a for a in axes]
-    return _named(path, array, [str(name).lower() for name in names])
+    axes = [a["name"] if isinstance(a, dict) else a for a in axes]
+    return _named(path, array, [str(name).lower() for name in axes], labels)
 
 
-def _finest(path: Path, group: Any) -> tuple[Any, list | None]:
+def _finest(path: Path, group: Any) -> tuple[Any, list | None, tuple[str, ...]]:
+    """(array, its axes, labels of its channels)."""
     told = dict(group.attrs)
     scales = (told.get("ome") or told).get("multiscales")
     if not scales:
         raise InputError(f"{path}: found a group without multiscales, expected an array or an OME-Zarr")
-    return group[scales[0]["datasets"][0]["path"]], scales[0].get("axes")
+    name = scales[0]["datasets"][0]["path"]
+    if name not in group:
+        raise InputError(f"{path}: found no array {name!r}, which its multiscales name")
+    described = ((told.get("ome") or told).get("omero") or {}).get("channels") or []
+    labels = tuple(str(channel["label"]) for channel in described if "label" in channel)
+    return group[name], scales[0].get("axes"), labels
 
 
 def _lazy(path: Path, array: Any, channels: int | None, axis: str | None) -> Raster:
@@ -82,7 +89,7 @@ def _lazy(path: Path, array: Any, channels: int | None, axis: str | None) -> Ras
     return replace(known, read=read, what=known.what.replace("array", "Zarr array"))
 
 
-def _named(path: Path, array: Any, axes: list[str]) -> Raster:
+def _named(path: Path, array: Any, axes: list[str], names: tuple[str, ...]) -> Raster:
     """Over an array whose axes have names, as OME-Zarr's do: t, c, z, y, x."""
     told = f"axes {''.join(axes)} {array.shape}"
     if len(axes) != array.ndim or axes[-2:] != ["y", "x"]:
@@ -100,7 +107,10 @@ def _named(path: Path, array: Any, axes: list[str]) -> Raster:
         return np.moveaxis(part.reshape(-1, *part.shape[-2:]), 0, -1)
 
     shape = (height, width, math.prod(array.shape[:-2]))
-    return Raster(shape, np.dtype(array.dtype), f"{array.dtype} OME-Zarr, {told}", read, True)
+    layout = f"axis {axes[long[0]]}" if long else ""
+    names = names if len(names) == shape[2] else ()
+    what = f"{array.dtype} OME-Zarr, {told}"
+    return Raster(shape, np.dtype(array.dtype), what, read, True, names=names, layout=layout)
 
 
 def _read(path: Path, array: Any, part: tuple) -> np.ndarray:

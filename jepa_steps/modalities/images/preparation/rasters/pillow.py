@@ -1,5 +1,6 @@
 """Files that Pillow reads: which of them it reads without loss, and their values as they are."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from ..pictures import cannot, open_image, squeezes
 from .extras import imported
 from .raster import Raster, Window
 
+# Pillow logs an error for every TIFF of more channels than it takes; what is found is said here.
+logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
 _EIGHT_BIT = {
     *("1", "L", "P", "PA", "LA", "La", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 }

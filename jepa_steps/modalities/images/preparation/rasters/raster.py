@@ -10,6 +10,7 @@ import numpy as np
 
 Window = tuple[slice, slice]
 WHOLE: Window = (slice(None), slice(None))
+_COARSE = 20  # a spread of fewer rounding errors than this is lost
 _EXACT = 2**24  # the whole numbers up to here are float32s
 
 
@@ -21,7 +22,8 @@ class Raster:
     read: (rows, columns) -> values (h, w, C) of that type.
     windowed: whether a window can be read alone; else the whole image is decoded.
     no_data: the value that the file says means "not measured". names: of channels, where the file has
-    them.
+    them. layout: what must be the same in all files for their values to mean the same: which axis is
+    the channels, and scales that values are to be multiplied by.
     """
 
     shape: tuple[int, int, int]
@@ -31,6 +33,7 @@ class Raster:
     windowed: bool = False
     no_data: float | None = None
     names: tuple[str, ...] = ()
+    layout: str = ""
 
     @property
     def dtype(self) -> str:
@@ -65,16 +68,31 @@ def typed(values: np.ndarray, dtype: str, no_data: float | None) -> np.ndarray:
             raise ValueError(
                 f"found {values.dtype} values up to {most}, more than float32 holds exactly"
             )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         found = values.astype(np.float32)
         if no_data is not None:
             # Compared in both types: -1.8e308 is no float32, and -3.4e38 is written in fewer digits.
             found[(values == no_data) | (found == np.float32(no_data))] = np.nan
+    if values.dtype.itemsize > 4 and values.dtype.kind == "f":
+        _refuse_rounding(values, found)
     if np.isinf(found).any():
         raise ValueError(
             "found infinite values, expected finite ones or NaN; mend them, or name them as no_data"
         )
     return found
+
+
+def _refuse_rounding(values: np.ndarray, found: np.ndarray) -> None:
+    """Raises ValueError where float32 rounds away what tells values (float64) apart."""
+    known = np.isfinite(found)
+    if not known.any():
+        return
+    off, spread = np.abs(values[known] - found[known]).max(), values[known].std()
+    if 0 < spread < _COARSE * off:
+        raise ValueError(
+            f"found {values.dtype} values that differ by {spread:.3g} around {values[known].mean():.6g}"
+            "; float32 does not hold such differences: subtract an offset"
+        )
 
 
 def channels_last(
@@ -125,5 +143,6 @@ def over_array(
         part = array[(slice(None), *window)] if first else array[window]
         return np.moveaxis(part, 0, -1) if first else part.reshape(*part.shape[:2], -1)
 
-    axis = f", channels on the {'first' if first else 'last'} axis" if array.ndim == 3 else ""
-    return Raster(shape, array.dtype, f"{array.dtype} array {array.shape}{axis}", read, windowed)
+    axis = f"channels on the {'first' if first else 'last'} axis" if array.ndim == 3 else ""
+    what = f"{array.dtype} array {array.shape}{', ' * bool(axis)}{axis}"
+    return Raster(shape, array.dtype, what, read, windowed, layout=axis)

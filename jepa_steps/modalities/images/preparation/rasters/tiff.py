@@ -1,6 +1,7 @@
 """TIFF and BigTIFF beyond 8-bit pictures, by tifffile; GeoTIFF and what else GDAL reads, by rasterio."""
 
 import math
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from .raster import Raster, Window
 
 _GEO = (33550, 33922, 34264, 34735)  # pixel scale, tie points, transformation, keys
 _NO_DATA = 42113  # GDAL's
+_NAME = re.compile(r'<Channel [^>]*?Name="([^"]*)"')  # of OME-XML; no parser, as files may be hostile
 
 
 def is_geotiff(path: Path) -> bool:
@@ -54,6 +56,7 @@ def raster(path: Path) -> Raster:
     try:
         with tifffile.TiffFile(path) as file:
             found = [(s.shape, s.axes, s.dtype) for s in file.series]
+            names = tuple(_NAME.findall(file.ome_metadata or ""))
     except Exception as error:  # as above
         raise cannot(path, error) from None
     if not found:
@@ -75,7 +78,10 @@ def raster(path: Path) -> Raster:
             raise cannot(path, error) from None
         return values.reshape(shape).transpose(order).reshape(upright)[window]
 
-    return Raster(upright, source, f"{source} TIFF, {axes} {shape}", read)
+    layout = "".join(axes[i] for i in order[2:] if shape[i] > 1)
+    names = tuple(names) if len(names) == upright[2] else ()
+    what = f"{source} TIFF, {axes} {shape}"
+    return Raster(upright, source, what, read, names=names, layout=f"axis {layout}" if layout else "")
 
 
 def _order(path: Path, shape: tuple[int, ...], axes: str) -> list[int]:
@@ -106,6 +112,7 @@ def geo(path: Path) -> Raster:
     with _opened(rasterio, path) as file:
         sources, names = {np.dtype(t) for t in file.dtypes}, tuple(d for d in file.descriptions if d)
         shape, no_data = (*file.shape, file.count), file.nodata
+        scales = {*zip(file.scales, file.offsets, strict=True)} - {(1.0, 0.0)}
     if len(sources) > 1:
         raise InputError(f"{path}: found bands of types {', '.join(map(str, sources))}, expected one")
 
@@ -119,7 +126,9 @@ def geo(path: Path) -> Raster:
 
     (source,) = sources
     names = names if len(names) == shape[2] else ()
-    return Raster(shape, source, f"{source} GeoTIFF of {shape[2]} bands", read, True, no_data, names)
+    layout = "".join(f"scale {a:g} and offset {b:g}, not applied" for a, b in sorted(scales)[:1])
+    what = f"{source} GeoTIFF of {shape[2]} bands{', ' * bool(layout)}{layout}"
+    return Raster(shape, source, what, read, True, no_data, names, layout)
 
 
 def _opened(rasterio: Any, path: Path) -> Any:
