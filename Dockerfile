@@ -22,7 +22,7 @@ COPY workflow workflow
 COPY profiles profiles
 COPY config config
 COPY jepa_steps jepa_steps
-RUN pip install --no-cache-dir -c constraints.txt '.[torchvision,expression,series,video]' \
+RUN pip install --no-cache-dir -c constraints.txt '.[torchvision,expression,series,video,tiff,geotiff,zarr]' \
     && pip install --no-cache-dir -c constraints.txt --no-deps cdt sktime \
     && rm -rf /src
 

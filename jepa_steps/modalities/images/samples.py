@@ -10,7 +10,7 @@ from ...data.folders import Listed
 from ...errors import InputError
 from .dataset import ImageDataset
 from .folders import all_files
-from .preparation.decode import decoded
+from .preparation.decode import decoded, forget
 from .preparation.form import find_form
 from .preparation.tiles import tiled
 from .sources import of_files
@@ -33,6 +33,7 @@ def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[
     )
     if path.suffix.lower() == ".zarr":
         raise InputError(f"{path}: found an image, expected a folder of images")
+    forget()
     files = all_files(path)
     found = Listed(path, files, [-1] * len(files), [None] * len(files), [])
     source = of_files(found, dataset)

@@ -234,8 +234,8 @@ CASES = [
     (below_zero, {"normalise": "log"}, ["normalise: found log with values below 0", "use percentiles"]),
     (below_zero, {"dtype": "uint16"}, ["0.npy: found float32 values, which dtype uint16 cannot hold; set dtype: float32"]),
     (bands, {"show": [1, 2, 6]}, ["show: found 6, expected 1 to 5"]),
-    (a_tag_less, {}, ["4.tif: found the no-data value none, expected -9999", "set no_data for all"]),
-    (a_tag_more, {}, ["4.tif: found the no-data value -9999", "expected none, as", "0.tif"]),
+    (a_tag_less, {}, ["4.tif: found the no-data value None, expected -9999", "set no_data for all"]),
+    (a_tag_more, {}, ["4.tif: found the no-data value -9999", "expected None, as", "0.tif"]),
     (bands_in_another_order, {}, ["7.tif: found channels R, G, B, expected B, G, R, as"]),
     (signed, {"dtype": "uint8"}, ["0.tif: found int16 values, which dtype uint8 cannot hold; set dtype: float32"]),
     (signed, {"no_data": 70000}, ["no_data: found 70000, which no int16 value"]),
@@ -320,6 +320,16 @@ def test_given_names_are_printed_beside_those_of_the_files_and_later_files_must_
         code == 2
         and "found channels ch0, ch1, ch2, ch3, ch4, the encoder was trained on ch1, ch2" in err
     ), err
+
+
+@pytest.mark.parametrize("make", [a_tag_less, a_tag_more])
+def test_no_data_of_the_settings_is_that_of_all_files(step, tmp_path, make):
+    make(tmp_path / "p")
+    spec = {"source": "folder", "path": str(tmp_path / "p"), "image_size": 8, "no_data": -9999}
+    code, said, err = step(
+        prepare, "images", "--spec", json.dumps(spec), "--out", tmp_path / "out", "--workers", 1
+    )
+    assert code == 0 and "missing values: -9999 (no_data)" in said, err
 
 
 def test_a_constant_channel_and_a_no_data_value_that_is_none_are_told(step, tmp_path):

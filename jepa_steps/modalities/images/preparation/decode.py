@@ -84,7 +84,7 @@ def values(item: Item, form: Form, dataset: ImageDataset) -> tuple[np.ndarray, R
     """All values of an item as they are, resized to the data set's size; their range where they are
     scaled to 8 bit."""
     found = raster(item, dataset)
-    _same(found, form)
+    _same(found, form, dataset)
     if isinstance(item, Tile) and not found.windowed:
         pixels = _once(item.item, lambda: found.read(WHOLE))[item.window]
     else:
@@ -97,7 +97,8 @@ def values(item: Item, form: Form, dataset: ImageDataset) -> tuple[np.ndarray, R
     return fitted(pixels, dataset.size, dataset.resize, form.no_data), extent
 
 
-def _same(found: Raster, form: Form) -> None:
+def _same(found: Raster, form: Form, dataset: ImageDataset) -> None:
+    """Raises ValueError where an image's values do not mean what those of the first one mean."""
     as_first = f", as {form.first}" if form.first else ""
     if found.shape[2] != form.channels:
         raise ValueError(
@@ -107,15 +108,19 @@ def _same(found: Raster, form: Form) -> None:
     source = str(found.source.newbyteorder("="))
     if form.first and source != form.source:
         raise ValueError(f"found {source} values, expected {form.source}{as_first}")
+    tag, known = str(found.no_data), {str(form.tag)}  # as text, since NaN does not equal itself
+    if dataset.no_data is not None:
+        known |= {"None", str(float(dataset.no_data))}
+    if form.first and tag not in known:
+        raise ValueError(
+            f"found the no-data value {tag}, expected {form.tag}{as_first}; set no_data for all"
+        )
     for what, here, there in (
-        ("the no-data value", found.no_data, form.tag),
         ("the layout", found.layout, form.layout),
         ("channels", ", ".join(found.names), ", ".join(form.names)),
     ):
-        if form.first and here != there and not (here is not None and here != here and there != there):
-            one, other = ("none" if x in (None, "") else x for x in (here, there))
-            mend = "; set no_data for all" if what == "the no-data value" else ""
-            raise ValueError(f"found {what} {one}, expected {other}{as_first}{mend}")
+        if form.first and here != there:
+            raise ValueError(f"found {what} {here or 'none'}, expected {there or 'none'}{as_first}")
 
 
 def eight_bit(pixels: np.ndarray, max_value: int | None) -> np.ndarray:
@@ -128,6 +133,11 @@ def eight_bit(pixels: np.ndarray, max_value: int | None) -> np.ndarray:
     if pixels.max() > top:
         raise ValueError(f"values {pixels.min()} to {pixels.max()}, expected 0 to {top}")
     return np.round(pixels * (255 / top)).astype(np.uint8)
+
+
+def forget() -> None:
+    """Let go of the image that tiles were cut from; its file may have changed since."""
+    _LAST.clear()
 
 
 def _once(item: object, decode) -> object:

@@ -12,7 +12,7 @@ from ....errors import InputError
 from ..dataset import ImageDataset
 from ..sources import Source
 from ..store import ImageWriter
-from .decode import Range, decoded
+from .decode import Range, decoded, forget
 from .form import Form, find_form
 from .tiles import without_content
 
@@ -44,6 +44,7 @@ def decode_all(source: Source, dataset: ImageDataset, path: Path, workers: int) 
     Raises:
         InputError: an image that cannot be read, or more of them than the settings leave out.
     """
+    forget()
     n = len(source.names)
     budget = int(dataset.max_skipped * (n + len(source.unreadable)))
     form = find_form([(source.items(i), source.names[i]) for i in range(min(n, 100))], dataset)
