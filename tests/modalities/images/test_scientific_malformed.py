@@ -239,7 +239,7 @@ CASES = [
     (bands_in_another_order, {}, ["7.tif: found channels R, G, B, expected B, G, R, as"]),
     (signed, {"dtype": "uint8"}, ["0.tif: found int16 values, which dtype uint8 cannot hold; set dtype: float32"]),
     (signed, {"no_data": 70000}, ["no_data: found 70000, which no int16 value"]),
-    (a_stack_among_channels, {}, ["6.ome.tif: found the layout axis Z, expected axis C"]),
+    (a_stack_among_channels, {}, ["6.ome.tif: found the layout axis Z, expected none"]),
     (two_files_for_a_channel, PATTERN, ["found a second file for channel 'ch1'"]),
     (large_offsets, {}, ["0.npy: found float64 values that differ by", "subtract an offset"]),
     (bands, {"tile": 0}, ["tile: found 0, expected a number of pixels from 2 to 4096, or two: [H, W]"]),

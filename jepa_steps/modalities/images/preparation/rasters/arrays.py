@@ -107,7 +107,7 @@ def _named(path: Path, array: Any, axes: list[str], names: tuple[str, ...]) -> R
         return np.moveaxis(part.reshape(-1, *part.shape[-2:]), 0, -1)
 
     shape = (height, width, math.prod(array.shape[:-2]))
-    layout = f"axis {axes[long[0]]}" if long else ""
+    layout = f"axis {axes[long[0]]}" if long and axes[long[0]] != "c" else ""
     names = names if len(names) == shape[2] else ()
     what = f"{array.dtype} OME-Zarr, {told}"
     return Raster(shape, np.dtype(array.dtype), what, read, True, names=names, layout=layout)

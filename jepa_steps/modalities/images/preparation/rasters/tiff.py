@@ -15,6 +15,7 @@ from .extras import imported
 from .raster import Raster, Window
 
 _GEO = (33550, 33922, 34264, 34735)  # pixel scale, tie points, transformation, keys
+_CHANNELS = "CSQI"  # axes that are channels or pages; others are depth, time and the like
 _NO_DATA = 42113  # GDAL's
 _NAME = re.compile(r'<Channel [^>]*?Name="([^"]*)"')  # of OME-XML; no parser, as files may be hostile
 
@@ -78,7 +79,7 @@ def raster(path: Path) -> Raster:
             raise cannot(path, error) from None
         return values.reshape(shape).transpose(order).reshape(upright)[window]
 
-    layout = "".join(axes[i] for i in order[2:] if shape[i] > 1)
+    layout = "".join(axes[i] for i in order[2:] if shape[i] > 1 and axes[i] not in _CHANNELS)
     names = tuple(names) if len(names) == upright[2] else ()
     what = f"{source} TIFF, {axes} {shape}"
     return Raster(upright, source, what, read, names=names, layout=f"axis {layout}" if layout else "")
