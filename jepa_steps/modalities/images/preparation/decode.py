@@ -115,12 +115,12 @@ def _same(found: Raster, form: Form, dataset: ImageDataset) -> None:
         raise ValueError(
             f"found the no-data value {tag}, expected {form.tag}{as_first}; set no_data for all"
         )
-    for what, here, there in (
-        ("the layout", found.layout, form.layout),
-        ("channels", ", ".join(found.names), ", ".join(form.names)),
-    ):
-        if form.first and here != there:
-            raise ValueError(f"found {what} {here or 'none'}, expected {there or 'none'}{as_first}")
+    if form.first and found.layout != form.layout:
+        here, there = (layout or "none" for layout in (found.layout, form.layout))
+        raise ValueError(f"found the layout {here}, expected {there}{as_first}")
+    if found.names and form.names and found.names != form.names:
+        here, there = (", ".join(names) for names in (found.names, form.names))
+        raise ValueError(f"found channels {here}, expected {there}{as_first}")
 
 
 def eight_bit(pixels: np.ndarray, max_value: int | None) -> np.ndarray:
