@@ -11,7 +11,7 @@ from ...data.splits import SPLITS, write_splits
 from ...errors import InputError
 from ...files import sha256, staged, write_json
 from .dataset import ImageDataset
-from .preparation.decode_all import Decoded, decode_all
+from .preparation.decode_all import DecodedSet, decode_all
 from .preparation.manifest import (
     annotated,
     described,
@@ -78,7 +78,7 @@ def prepare(dataset: ImageDataset, out: Path, workers: int) -> dict[str, Any]:
     return manifest
 
 
-def _check_range(decoded: Decoded, dataset: ImageDataset) -> list[str]:
+def _check_range(decoded: DecodedSet, dataset: ImageDataset) -> list[str]:
     """What the values reach, where that is worth a note.
 
     Raises:
@@ -100,8 +100,8 @@ def _check_range(decoded: Decoded, dataset: ImageDataset) -> list[str]:
     return notes
 
 
-def _check_content(decoded: Decoded, dataset: ImageDataset) -> list[str]:
-    """Transparency, and tiles that show nothing.
+def _check_content(decoded: DecodedSet, dataset: ImageDataset) -> list[str]:
+    """Transparency, other sizes, and tiles that show nothing.
 
     Raises:
         InputError: no tile shows anything.
@@ -110,6 +110,13 @@ def _check_content(decoded: Decoded, dataset: ImageDataset) -> list[str]:
     if decoded.transparent:
         notes.append(
             f"{decoded.transparent} images have transparency, composed over white (channels: 4 keeps it)"
+        )
+    others = sum(n for size, n in decoded.sizes.items() if size != dataset.size)
+    if others and not decoded.form.picture:
+        low, high = min(decoded.sizes), max(decoded.sizes)
+        notes.append(
+            f"resized ({dataset.resize}): {others} images; found {low[0]} x {low[1]} to "
+            f"{high[0]} x {high[1]}"
         )
     if decoded.empty:
         if not len(decoded.kept):
@@ -120,7 +127,7 @@ def _check_content(decoded: Decoded, dataset: ImageDataset) -> list[str]:
     return notes
 
 
-def _check_classes(source: Source, decoded: Decoded, dataset: ImageDataset) -> list[str]:
+def _check_classes(source: Source, decoded: DecodedSet, dataset: ImageDataset) -> list[str]:
     """Classes that a given part lacks.
 
     Raises:
@@ -147,7 +154,7 @@ def _check_classes(source: Source, decoded: Decoded, dataset: ImageDataset) -> l
 
 
 def _divide(
-    source: Source, decoded: Decoded, dataset: ImageDataset
+    source: Source, decoded: DecodedSet, dataset: ImageDataset
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """(split codes, codes of equal images, names of groups) of the readable samples.
 
@@ -169,7 +176,7 @@ def _divide(
 
 
 def _without_copies(
-    copies: np.ndarray, split: np.ndarray, source: Source, decoded: Decoded, dataset: ImageDataset
+    copies: np.ndarray, split: np.ndarray, source: Source, decoded: DecodedSet, dataset: ImageDataset
 ) -> np.ndarray:
     """Samples bool (n,) without those of val and test that stand in an earlier part, too.
 

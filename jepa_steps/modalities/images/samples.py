@@ -56,7 +56,7 @@ def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[
 
     def one(i: int) -> np.ndarray:
         try:
-            return decoded(source.items(i), source.names[i], form, dataset)[0]
+            return decoded(source.items(i), source.names[i], form, dataset).pixels
         except ValueError as error:
             raise InputError(f"{path / source.names[i]}: {error}") from None
 

@@ -1,5 +1,6 @@
 """One item -> its pixels as the store holds them, or one clear reason why not."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +14,36 @@ from .pictures import Squeezed, array_image, brightest, full_scale, open_image, 
 from .rasters.opening import for_pillow
 from .rasters.raster import WHOLE, Raster, typed
 
-Range = tuple[int, int]  # full scale of a picture's type, and its largest value
+Range = tuple[int, int]  # full scale of a type that becomes 8 bit, and the largest value
 _LAST: dict[object, object] = {}  # the image that the last tile was cut from, as its neighbours are
 
 
-def decoded(
-    item: Item, name: str, form: Form, dataset: ImageDataset
-) -> tuple[np.ndarray, Range | None, bool]:
-    """(pixels (H, W, C) of ``form.dtype``; the range of a picture; whether it was transparent).
+@dataclass(frozen=True)
+class Decoded:
+    """One image as the store holds it.
+
+    pixels: (H, W, C) of the form's type. extent: its range, where it became 8 bit. transparent: whether
+    it was composed over white. size: (H, W) before it was resized.
+    """
+
+    pixels: np.ndarray
+    size: tuple[int, int]
+    extent: Range | None = None
+    transparent: bool = False
+
+
+def decoded(item: Item, name: str, form: Form, dataset: ImageDataset) -> Decoded:
+    """An item as the form of its data set.
 
     Raises:
         InputError: unreadable. ValueError: not what the other images are, without its name.
     """
     if not form.picture:
-        return *values(item, form, dataset), False
+        return _values(item, form, dataset)
     image, extent = _picture(item, name, form, dataset)
     pixels = to_pixels(image, dataset.size, form.channels, dataset.max_value, dataset.resize)
     transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-    return pixels, extent, transparent
+    return Decoded(pixels, image.size[::-1], extent, transparent)
 
 
 def _picture(item: Item, name: str, form: Form, dataset: ImageDataset) -> tuple[Image.Image, Range]:
@@ -80,9 +93,8 @@ def _unlike(what: str, form: Form) -> str:
     )
 
 
-def values(item: Item, form: Form, dataset: ImageDataset) -> tuple[np.ndarray, Range | None]:
-    """All values of an item as they are, resized to the data set's size; their range where they are
-    scaled to 8 bit."""
+def _values(item: Item, form: Form, dataset: ImageDataset) -> Decoded:
+    """All values of an item as they are, resized to the data set's size."""
     found = raster(item, dataset)
     _same(found, form, dataset)
     if isinstance(item, Tile) and not found.windowed:
@@ -94,7 +106,8 @@ def values(item: Item, form: Form, dataset: ImageDataset) -> tuple[np.ndarray, R
         extent = 65535, int(pixels.max())
         pixels = eight_bit(pixels, dataset.max_value)
     pixels = typed(pixels, form.dtype, form.no_data)
-    return fitted(pixels, dataset.size, dataset.resize, form.no_data), extent
+    resized = fitted(pixels, dataset.size, dataset.resize, form.no_data)
+    return Decoded(resized, pixels.shape[:2], extent)
 
 
 def _same(found: Raster, form: Form, dataset: ImageDataset) -> None:
