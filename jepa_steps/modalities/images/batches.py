@@ -14,7 +14,7 @@ from ...data.masks import MultiBlockMasks
 from ...data.order import Order
 from ...device import moved, resident
 from ...model.augment import Augmentation
-from ...model.pixels import bits, pixels_for
+from ...model.pixels import pixels_for
 from .encoder import describe
 from .reader import Reader
 from .settings import ImageJepa
@@ -39,7 +39,9 @@ class Images:
         if device.type == "cuda":
             room = torch.cuda.get_device_properties(device).total_memory / 4
             if store.images.nbytes < room:
-                self._resident = bits(resident(store.images, device))
+                sixteen = store.images.dtype == np.uint16  # see ``model.pixels.bits``
+                stored = store.images.view(np.int16) if sixteen else store.images
+                self._resident = resident(stored, device)
         if device.type != "cpu" and self._resident is None:
             self._reader = Reader(store.images)
 

@@ -19,6 +19,13 @@ def test_rows_are_those_of_the_memory_map(images, threads):
         assert np.array_equal(reader(index), images[index])
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_rows_of_other_types(tmp_path, dtype):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 65536, (40, 4, 5, 7)).astype(dtype))
+    images = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert np.array_equal(Reader(images, 3)(np.array([39, 0, 7])), images[[39, 0, 7]])
+
+
 def test_rows_that_were_begun_are_taken_and_others_are_read(images):
     reader = Reader(images, 4)
     index = np.arange(100)
