@@ -14,6 +14,8 @@ for modality in MODALITIES:
             "logs/prepare/{dataset}.log",
         wildcard_constraints:
             dataset=one_of(config[modality]),
+        # A data set that takes all cores would wait until none is busy, and all that needs it with it.
+        priority: 2
         threads: needs_of(modality)["threads"]  # where there are as many
         resources:
             mem_mb=growing(lambda w, modality=modality: needs_of(modality)["mem_mb"]),
