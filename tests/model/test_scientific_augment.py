@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from jepa_steps.config.augment import ImageAugment
+from jepa_steps.modalities.images.transform import normalised as of_figures
 from jepa_steps.model.augment import Augmentation, Sensor, Turns
 from jepa_steps.model.pixels import PixelNormalisation, ValueNormalisation
 
@@ -38,6 +39,15 @@ def test_normalisation(kind, dtype):
     x = stored().astype(dtype)
     found = ValueNormalisation(MEAN, STD, VALUES[kind])(torch.from_numpy(x))
     assert np.allclose(found.permute(0, 2, 3, 1).numpy(), normalised(kind, x), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_figures_normalise_as_encoders_do(kind):
+    x = stored()
+    x[:, 0, 0, 1] = np.nan
+    ours = of_figures(x, {"mean": MEAN, "std": STD, "values": VALUES[kind]})
+    theirs = ValueNormalisation(MEAN, STD, VALUES[kind])(torch.from_numpy(x)).permute(0, 2, 3, 1)
+    assert np.allclose(ours, theirs.numpy(), atol=1e-5)
 
 
 def test_integers_that_mean_no_data_become_zero():

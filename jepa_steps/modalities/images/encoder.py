@@ -49,7 +49,7 @@ def describe(train: object, store: ImageStore) -> dict[str, Any]:
         "std": std,
         **({"values": values} if values is not None else {}),
         **({"channel_names": pixels["channels"]} if "channels" in pixels else {}),
-        **{name: pixels[name] for name in ("channels_of_files",) if name in pixels},
+        **({"of_files": pixels["of_files"]} if "of_files" in pixels else {}),
         **({"reading": reading} if reading else {}),
     }
 

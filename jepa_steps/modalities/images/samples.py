@@ -11,7 +11,7 @@ from ...errors import InputError
 from .dataset import ImageDataset
 from .folders import all_files
 from .preparation.decode import decoded, forget
-from .preparation.form import find_form
+from .preparation.form import Form, find_form
 from .preparation.tiles import tiled
 from .sources import of_files
 
@@ -46,13 +46,7 @@ def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[
             f"{expected}"
         )
 
-    names = list(source.channels or form.names)
-    wanted = description.get("channels_of_files", names)
-    if names != wanted:
-        raise InputError(
-            f"{path}: found channels {', '.join(names) or 'without names'}, the encoder was trained on "
-            f"{', '.join(wanted)}"
-        )
+    _same_files(path, list(source.channels or form.names), form, description)
 
     def one(i: int) -> np.ndarray:
         try:
@@ -61,3 +55,27 @@ def read(path: Path, description: dict[str, Any]) -> tuple[list[str], Callable[[
             raise InputError(f"{path / source.names[i]}: {error}") from None
 
     return source.names, lambda a, b: np.stack([one(i) for i in range(a, min(b, len(source.names)))])
+
+
+def _same_files(path: Path, names: list[str], form: Form, description: dict[str, Any]) -> None:
+    """Raises InputError where files do not mean what those of the data set meant."""
+    of_files = description.get("of_files", {})
+    wanted = of_files.get("channels", names)
+    if names != wanted:
+        raise InputError(
+            f"{path}: found channels {', '.join(names) or 'without names'}, the encoder was trained on "
+            f"{', '.join(wanted)}"
+        )
+    if form.picture:
+        return
+    layout = of_files.get("layout", "")
+    if form.layout != layout:
+        raise InputError(
+            f"{path}: found the layout {form.layout or 'none'} ({form.first}), the encoder was trained "
+            f"on {layout or 'none'}"
+        )
+    if form.tag is not None and form.tag not in (of_files.get("no_data"), form.no_data):
+        raise InputError(
+            f"{path}: found the no-data value {form.tag:g} ({form.first}), the encoder was trained on "
+            f"{of_files.get('no_data', form.no_data)}"
+        )

@@ -332,6 +332,25 @@ def test_no_data_of_the_settings_is_that_of_all_files(step, tmp_path, make):
     assert code == 0 and "missing values: -9999 (no_data)" in said, err
 
 
+@pytest.mark.parametrize(("no_data", "names", "says"), [
+    (-1, "BGR", "found the no-data value -1"), (-9999, "RGB", "found channels R, G, B, the encoder was trained on B, G, R"),
+])  # fmt: skip
+def test_later_files_mean_what_those_of_the_data_set_meant(step, tmp_path, no_data, names, says):
+    geotiffs(tmp_path / "p", lambda i: -9999, lambda i: tuple("BGR"))
+    geotiffs(tmp_path / "new", lambda i: no_data, lambda i: tuple(names))
+    spec = {"source": "folder", "path": str(tmp_path / "p"), "image_size": 8}
+    code, _, err = step(
+        prepare, "images", "--spec", json.dumps(spec), "--out", tmp_path / "out", "--workers", 1
+    )
+    assert code == 0, err
+    spec = {"encoder": "untrained", "model": {"patch_size": 4, "dim": 8, "depth": 1, "heads": 1}}
+    step(train, "--spec", json.dumps(spec), "--data", tmp_path / "out", "--out", tmp_path / "run")
+    for folder, expected in (("p", 0), ("new", 2)):
+        arguments = ("--images", tmp_path / folder, "--out", tmp_path / f"{folder}.npy")
+        code, _, err = step(embed, "--encoder", tmp_path / "run", *arguments)
+        assert code == expected and (code == 0 or says in err), err
+
+
 def test_a_constant_channel_and_a_no_data_value_that_is_none_are_told(step, tmp_path):
     for i in range(9):
         x = numbers((5, 8, 8))

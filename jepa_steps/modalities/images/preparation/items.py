@@ -95,7 +95,7 @@ def _stacked(rasters: list[Raster], paths: tuple[Path, ...]) -> Raster:
                 f"{path}: found {found.shape[2]} channels ({found.what}), expected one: "
                 "channel_pattern takes a file per channel"
             )
-        for name in ("shape", "source", "no_data"):
+        for name in ("shape", "source", "no_data", "layout"):
             here, there = getattr(found, name), getattr(first, name)
             if here != there:
                 raise InputError(f"{path}: found {name} {here}, expected {there} as in {paths[0].name}")
@@ -105,4 +105,5 @@ def _stacked(rasters: list[Raster], paths: tuple[Path, ...]) -> Raster:
 
     what = f"{first.source}, {len(paths)} files of one channel"
     windowed = all(found.windowed for found in rasters)
-    return replace(first, shape=(*first.shape[:2], len(paths)), read=read, what=what, windowed=windowed)
+    shape = (*first.shape[:2], len(paths))
+    return replace(first, shape=shape, read=read, what=what, windowed=windowed, names=())

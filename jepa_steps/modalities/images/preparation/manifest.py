@@ -33,9 +33,10 @@ def described(
         pixels = pixel_statistics(folder / "images.npy", train, dataset.normalise, no_data)
     except InputError as error:
         raise InputError(f"{dataset.path}: {error}") from None
-    of_files = source.channels or form.names
-    if of_files:
-        pixels["channels_of_files"] = list(of_files)
+    of_files = list(source.channels or form.names)
+    told = {"channels": of_files, "layout": form.layout, "no_data": form.tag}
+    if told := {name: value for name, value in told.items() if value not in ([], "", None)}:
+        pixels["of_files"] = told
     if form.no_data is not None:
         pixels["no_data"] = form.no_data
     names = dataset.channel_names or of_files
@@ -77,8 +78,9 @@ def _settings(dataset: ImageDataset, form: Form) -> dict[str, Any]:
 def of_channels(pixels: dict[str, Any], dataset: ImageDataset) -> list[str]:
     """What is worth a line of the statistics: names that were given, constants, no-data that is none."""
     names, found = pixels.get("channels", []), []
-    if dataset.channel_names and "channels_of_files" in pixels:
-        pairs = zip(pixels["channels_of_files"], names, strict=True)
+    of_files = pixels.get("of_files", {}).get("channels")
+    if dataset.channel_names and of_files:
+        pairs = zip(of_files, names, strict=True)
         found.append("channel_names: " + ", ".join(f"{file} = {name}" for file, name in pairs))
     if "constant" in pixels:
         found.append(f"constant in train: channel {', '.join(names[c] for c in pixels['constant'])}")

@@ -1,7 +1,6 @@
 """Files of one array: .npy, .npz, and .zarr folders, OME-Zarr among them."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from .....errors import InputError
 from ...arrays import read_npz
 from ..pictures import cannot
 from .extras import imported
-from .raster import Raster, Window, over_array
+from .raster import Raster, Window, channels_last, kept_as, over_array
 
 
 def npy(path: Path, channels: int | None, axis: str | None) -> Raster:
@@ -78,15 +77,15 @@ def _finest(path: Path, group: Any) -> tuple[Any, list | None, tuple[str, ...]]:
 
 
 def _lazy(path: Path, array: Any, channels: int | None, axis: str | None) -> Raster:
-    """Over an array whose axes have no names; ``over_array`` tells them by the shape alone."""
-    known = over_array(np.broadcast_to(np.zeros((), array.dtype), array.shape), channels, axis)
-    first = "first" in known.what
+    """Over an array whose axes have no names, and of which a window is read alone."""
+    shape, first = channels_last(array.shape, channels, axis)
+    kept_as(array.dtype)
 
     def read(window: Window) -> np.ndarray:
         part = _read(path, array, (slice(None), *window) if first else window)
         return np.moveaxis(part, 0, -1) if first else part.reshape(*part.shape[:2], -1)
 
-    return replace(known, read=read, what=known.what.replace("array", "Zarr array"))
+    return Raster(shape, np.dtype(array.dtype), f"{array.dtype} Zarr array {array.shape}", read, True)
 
 
 def _named(path: Path, array: Any, axes: list[str], names: tuple[str, ...]) -> Raster:

@@ -22,8 +22,8 @@ class Raster:
     read: (rows, columns) -> values (h, w, C) of that type.
     windowed: whether a window can be read alone; else the whole image is decoded.
     no_data: the value that the file says means "not measured". names: of channels, where the file has
-    them. layout: what must be the same in all files for their values to mean the same: which axis is
-    the channels, and scales that values are to be multiplied by.
+    them. layout: what must be the same in all files for their values to mean the same: an axis that is
+    none of channels, such as depth, and scales that values are to be multiplied by.
     """
 
     shape: tuple[int, int, int]
@@ -145,4 +145,4 @@ def over_array(
 
     axis = f"channels on the {'first' if first else 'last'} axis" if array.ndim == 3 else ""
     what = f"{array.dtype} array {array.shape}{', ' * bool(axis)}{axis}"
-    return Raster(shape, array.dtype, what, read, windowed, layout=axis)
+    return Raster(shape, array.dtype, what, read, windowed)
