@@ -177,9 +177,9 @@ def _missed(targets: dict[str, dict[str, Any]]) -> str:
             key=lambda name: -lost[name]["difference"],
         )
         some = ", ".join(f"{name} ({100 * lost[name]['difference']:+.1f})" for name in names[:6])
-        open_ = [row for row in lost.values() if row["verdict"] == "undecided"]
-        why = f"undecided, {open_[0]['units']} test groups are too few" if open_ else "none"
-        said.append(f"{target}: {some or why}")
+        open_ = [name for name, row in lost.items() if row["verdict"] == "undecided"]
+        more = f"{some and '; '}{len(open_)} undecided" if open_ else ""
+        said.append(f"{target}: {some or ('' if more else 'none')}{more}")
     return "; ".join(said)
 
 

@@ -241,3 +241,16 @@ def test_what_is_found_may_be_asked_for_and_eight_bit_only_when_asked(step, tmp_
     assert np.array_equal(eight.images, np.round(store.images / 257).astype(np.uint8))
     wide, _, _ = prepared(step, tmp_path, "wide", **spec, dtype="float32")
     assert wide.images.dtype == np.float32 and np.array_equal(wide.images, store.images)
+
+
+def test_what_is_missed_names_losses_and_counts_what_is_open():
+    from jepa_steps.modalities.images.report import _missed
+
+    def lost(*verdicts):
+        rows = {str(c): {"verdict": v, "difference": 0.1 * c} for c, v in enumerate(verdicts)}
+        return {"label": {"lost": rows}}
+
+    assert _missed(lost("ties", "beats", "beats")) == "label: 2 (+20.0), 1 (+10.0)"
+    assert _missed(lost("ties", "undecided", "beats")) == "label: 2 (+20.0); 1 undecided"
+    assert _missed(lost("undecided", "undecided")) == "label: 2 undecided"
+    assert _missed(lost("ties", "below")) == "label: none"
