@@ -12,20 +12,23 @@ class Augment(Settings):
     """Random resized crop and flip; the default is none."""
 
     crop_scale: Range = (1.0, 1.0)
-    """Share of the image area that a crop keeps, [low, high]; 0.3 to 1 in I-JEPA on ImageNet."""
+    """Share of the image area that a crop keeps, [low, high]. I-JEPA uses 0.3 to 1 on ImageNet."""
     crop_aspect: Range = (1.0, 1.0)
     """Width/height of the crop, [low, high]."""
     flip: Share = 0.0
-    """Probability of a horizontal flip. Set 0 where left and right matter, as in digits."""
+    """Probability of a horizontal flip. Leave it at 0 where left and right matter, as in digits."""
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Colour jitter: multiplies pixel values by a factor from [1 - x, 1 + x]."""
+    """Colour jitter: multiplies pixel values by a random factor from [1 - x, 1 + x], x being this
+    setting."""
     contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Colour jitter: multiplies distances from the image's mean by a factor from [1 - x, 1 + x]."""
+    """Colour jitter: multiplies distances from the image's mean by a random factor from [1 - x, 1 +
+    x]."""
     saturation: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Colour jitter: multiplies distances from grey by a factor from [1 - x, 1 + x]."""
+    """Colour jitter: multiplies distances from grey by a random factor from [1 - x, 1 + x]."""
     target: Literal["same", "own"] = "same"
-    """same: context and target come from one augmented image (I-JEPA). own: the target gets an
-    augmentation of its own, drawn from the same ranges; only for objective.level pooled."""
+    """Which augmentation the target gets. same: context and target come from the same augmented image
+    (I-JEPA). own: the target gets its own augmentation, drawn from the same ranges; only for
+    objective.level pooled."""
 
     @model_validator(mode="after")
     def _ranges(self) -> "Augment":
@@ -35,17 +38,19 @@ class Augment(Settings):
 
 
 class ImageAugment(Augment):
-    """How images are varied. Colour jitter (brightness, contrast, saturation) is for 8-bit pictures; the
-    rest is for images of any channels."""
+    """How images are varied. Colour jitter (brightness, contrast, saturation) is for 8-bit pictures. The
+    other settings are for images with any channels."""
 
     flip_vertical: Share = 0.0
-    """Probability of a vertical flip. Set it where up and down do not matter, as in a microscope."""
+    """Probability of a vertical flip. Use it where up and down do not matter, as in microscopy."""
     quarter_turns: Share = 0.0
-    """Probability of a turn by 90, 180 or 270 degrees, each as likely. Needs square images."""
+    """Probability of a turn by 90, 180 or 270 degrees, each equally likely. Needs square images."""
     gain: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Multiplies the values of each channel by a factor of its own from [1 - x, 1 + x]."""
+    """Multiplies the values of each channel by a random factor from [1 - x, 1 + x], x being this
+    setting. Each channel has its own factor."""
     noise: Annotated[float, Field(ge=0)] = 0.0
-    """Adds normal noise to each value; its standard deviation in units of the channel's."""
+    """Adds normal noise to each value. This is its standard deviation, in standard deviations of the
+    channel."""
 
 
 def fits_objective(augment: Augment, objective: Objective) -> None:

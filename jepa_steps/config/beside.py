@@ -14,31 +14,31 @@ class TableBeside(Settings):
     NO_TABLE: ClassVar[tuple[str, ...]] = ()  # sources that take no table
 
     table: str | None = None
-    """.csv, .tsv (also .gz) or .parquet with one row per sample. Rows are matched by name to files and
-    to arrays that come with names. To all other samples they are matched by order. prepare prints which
-    way it used."""
+    """File with one row per sample: .csv, .tsv (both also as .gz) or .parquet. Rows are matched by name
+    to files, and to arrays that come with names. Rows are matched by order to all other samples. prepare
+    prints which way it used."""
     ids: str | None = None
-    """Column of the table that names the samples. A name is the file's path below path, or its file name
-    alone; both work with or without the ending. null = look for a column with a usual name, such as
+    """Column of the table that names the samples. A name is the file's path relative to path, or its
+    file name alone, with or without the ending. null = look for a column with a usual name, such as
     path, file or id. none = match rows by order."""
     on_unmatched: Literal["fail", "drop"] = "fail"
     """What to do with samples that no row of the table names. fail: stop and name the first. drop: leave
-    them out and list them. Rows of the table without a sample are counted."""
+    them out and list them. Rows of the table that match no sample are only counted."""
     label: str | None = None
-    """Column of the table that holds the label, a class. null = the label that the source brings, such
+    """Column of the table that holds the label (a class). null = the label that the source brings, such
     as class folders. none = no label."""
     group: str | None = None
-    """Column of the table with the unit that never crosses parts, such as donor. null = the groups that
-    the source brings."""
+    """Column of the table that names the group of each sample, such as donor. null = the groups that the
+    source brings."""
     split_column: str | None = None
-    """Column of the table with given parts: train, val or test. Samples with an empty value are divided
-    at random. null = the parts that the source brings."""
+    """Column of the table that holds given parts: train, val or test. Samples with an empty value are
+    divided at random. null = the parts that the source brings."""
     targets: Targets = {}
-    """Columns of the table, or arrays of an .npz, with one value per sample, that probes predict from
-    embeddings. Write a list, [age], or state the type as well: {age: numbers} or {age: classes}. Without
-    a type, prepare infers it. Empty = none."""
+    """What probes predict from embeddings beside the label: columns of the table (or of source table),
+    or arrays of an .npz, with one value per sample. Write a list, [age], or state the type as well:
+    {age: numbers} or {age: classes}. Without a type, prepare infers it. Empty = none."""
     nuisances: Targets = {}
-    """Written like targets: columns that embeddings should not encode, such as a scanner."""
+    """Columns that embeddings should not encode, such as a scanner. Written like targets."""
 
     @model_validator(mode="after")
     def _columns_have_a_table(self) -> Self:

@@ -33,10 +33,10 @@ class Experiment(Settings):
     """One encoder on one data set, and how it is judged."""
 
     dataset: str
-    """Name of a data set."""
+    """Name of one of the data sets in this config."""
     modality: str
-    """Kind of data. Left out, it is the kind of the data set. DVC cannot look that up, so for DVC it
-    must be written."""
+    """Kind of data. If you leave it out, it is the kind of the data set. DVC cannot look that up, so for
+    DVC you must write it."""
     train: Settings
     """The encoder, and how it is trained."""
     embed: Embed = Embed()
@@ -44,13 +44,13 @@ class Experiment(Settings):
     evaluate: Evaluate = Evaluate()
     """How predictions are judged."""
     monitor: Monitor = Monitor()
-    """Thresholds of the verdict."""
+    """Thresholds of the monitor's verdicts."""
     rank: Rank = Rank()
-    """How ranks of the embeddings are measured."""
+    """How the ranks of the embeddings are measured."""
     probe: Probe = Probe()
     """How probes predict labels from the embeddings."""
     resources: Resources = Resources()
-    """Machines for training. The result is the same on all of them."""
+    """Machines for training. They do not change the result beyond rounding."""
 
 
 def _experiment(modality: str) -> type[Experiment]:

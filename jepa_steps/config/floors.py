@@ -18,15 +18,17 @@ class UntrainedEncoder(Settings):
     encoder: str
     """Name of the floor; each kind of data has its own."""
     seed: int = 0
-    """Seed of the weights."""
+    """Seed of what the floor draws at random, such as its weights. Floors that draw nothing ignore
+    it."""
 
 
 class UntrainedModel(UntrainedEncoder):
     """Floor: a kind's trained architecture, whose settings are its ``model``, before training."""
 
     init: str | None = None
-    """null = random weights. Or the init of a trained experiment: this floor then has the weights from
-    which that training starts. The difference between the two is what training added."""
+    """null = random weights. You can also give the init of a trained experiment. This floor then has the
+    weights from which that training starts, so the difference in scores between the two is what training
+    added."""
 
     @property
     def kind(self) -> str:
@@ -40,9 +42,9 @@ class PcaEncoder(Settings):
     kind: ClassVar[str] = "pca"
 
     encoder: Literal["pca"]
-    """pca: the first principal components of the sample's values."""
+    """pca: the first principal components of a sample's values, fitted on the training part."""
     dim: Annotated[int, Field(ge=1)]
-    """Components to keep. For a fair comparison, take the trained encoder's dim."""
+    """Number of components. For a fair comparison, take the dim of the trained encoder."""
 
 
 class RawEncoder(Settings):
@@ -51,4 +53,4 @@ class RawEncoder(Settings):
     kind: ClassVar[str] = "raw"
 
     encoder: Literal["raw"]
-    """raw: no encoder; the embedding is the normalised values of the sample."""
+    """raw: no encoder; the embedding of a sample is its normalised values."""

@@ -14,19 +14,19 @@ class PretrainedEncoder(Settings):
     kind: ClassVar[str] = "pretrained"
 
     encoder: Literal["pretrained"]
-    """pretrained: a model of transformers or timm, with the preprocessing that its folder states."""
+    """pretrained: a model from transformers or timm, with the preprocessing that its folder states."""
     path: str
-    """Folder written by save_pretrained of transformers or by save_for_hf of timm. It holds config.json,
+    """Folder that save_pretrained of transformers or save_for_hf of timm wrote. It holds config.json,
     weights as .safetensors and, for transformers, preprocessor_config.json. Nothing is downloaded, no
-    pickle is read, and no code of the folder is run. The weights must have every key of the saved class,
-    and no other."""
+    pickle is read, and no code from the folder is run. The weights must have exactly the keys of the
+    saved class."""
 
 
 class UntrainedPretrained(UntrainedEncoder):
     """Floor: the architecture of published weights with its library's initial weights."""
 
     encoder: Literal["pretrained-untrained"]
-    """pretrained-untrained: random initial weights."""
+    """pretrained-untrained: the architecture of published weights, with random initial weights."""
     path: str
     """Folder of the published weights. Only config.json and the preprocessing are read."""
 
@@ -38,14 +38,15 @@ class ModuleEncoder(Settings):
     kind: ClassVar[str] = "module"
 
     encoder: Literal["module"]
-    """module: takes a batch of samples, float32 (B, ...), and returns embeddings (B, D), tokens (B, N,
-    D) or feature maps (B, D, h, w). Values are normalised as for encoders that are trained here."""
+    """module: a PyTorch module. It takes a batch of samples, float32 (B, ...), and returns embeddings
+    (B, D), tokens (B, N, D) or feature maps (B, D, h, w). Its input is normalised as for encoders that
+    are trained here (for images and clips, see takes)."""
     path: str | None = None
-    """Program written by torch.export.save (.pt2) that accepts a batch of any size. Archives with
+    """Program that torch.export.save wrote (.pt2) and that accepts batches of any size. Archives with
     pickles or machine code are refused."""
     function: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")] | None = None
-    """package.module:function. It is called without arguments and returns the module with its
-    weights."""
+    """Function that returns the module with its weights, written as package.module:function. It is
+    called without arguments."""
 
     @model_validator(mode="after")
     def _one_of_the_two(self) -> Self:
@@ -58,6 +59,6 @@ class PixelModule(ModuleEncoder):
     """The same for images (B, C, H, W) and clips (B, T, C, H, W)."""
 
     takes: Literal["normalised", "plain"] = "normalised"
-    """Input of the module. normalised: pixels are normalised with the mean and standard deviation of the
-    training part, as for encoders that are trained here. plain: values of 0 to 1; the module normalises
-    them itself."""
+    """What the module gets. normalised: pixels are normalised with the mean and standard deviation of
+    the training part, as for encoders that are trained here. plain: values from 0 to 1; the module
+    normalises them itself."""

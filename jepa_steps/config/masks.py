@@ -17,16 +17,17 @@ class Masks(Settings):
     aspect: Range = (0.75, 1.5)
     """Height/width of a target block, [low, high]."""
     context_scale: Range = (0.85, 1.0)
-    """Share of the tokens that the context block covers, [low, high], before target blocks are removed
-    from it."""
+    """Share of the tokens that the context block covers, [low, high], before the target blocks are
+    removed from it."""
     min_context: Annotated[float, Field(ge=0, le=0.5)] = 0.1
-    """A layout that leaves a smaller share of the tokens visible is drawn again."""
+    """Smallest share of the tokens that should stay visible. A layout that leaves fewer is drawn
+    again."""
     first_blocks: Annotated[int, Field(ge=1, le=16)] | None = None
-    """Curriculum: target blocks at the first step; null = blocks."""
+    """Curriculum: number of target blocks at the first step; null = blocks."""
     first_scale: Range | None = None
     """Curriculum: scale at the first step; null = scale."""
     ramp: Share = 0.5
-    """Curriculum: share of the steps after which blocks and scale are reached."""
+    """Curriculum: share of the steps after which the values of blocks and scale are reached."""
 
     @model_validator(mode="after")
     def _ranges(self) -> "Masks":

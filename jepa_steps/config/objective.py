@@ -11,25 +11,27 @@ class Objective(Settings):
     """What is minimised."""
 
     kind: Literal["ema_target", "vicreg", "ema_target+vicreg", "sigreg"] = "ema_target"
-    """ema_target: predict the output of a moving average (EMA) of the encoder, without gradient
-    (I-JEPA). vicreg: predict the output of the encoder itself; variance and covariance terms prevent
-    collapse. ema_target+vicreg: the sum of both (C-JEPA). sigreg: predict the output of the encoder
-    itself; a term that pulls embeddings towards a standard normal prevents collapse (LeJEPA)."""
+    """What is predicted, and what prevents collapse. ema_target: predict the output of a moving average
+    (EMA) of the encoder, which gets no gradient (I-JEPA). vicreg: predict the output of the encoder
+    itself; variance and covariance terms prevent collapse. ema_target+vicreg: predict the moving
+    average, with the variance and covariance terms of vicreg (C-JEPA). sigreg: predict the output of the
+    encoder itself; a term that pulls embeddings towards a standard normal distribution prevents collapse
+    (LeJEPA)."""
     level: Literal["tokens", "pooled"] = "tokens"
-    """tokens: the predictor predicts hidden tokens. pooled: there is no predictor; the mean of the
-    context's embeddings is compared with the mean of the whole target view's. pooled is for vicreg and
-    sigreg only."""
+    """What is compared. tokens: the predictor predicts hidden tokens. pooled: there is no predictor; the
+    mean of the context's token embeddings is compared with the mean over all tokens of the target.
+    pooled is for vicreg and sigreg only."""
     pooling: Literal["mean", "mean+concat"] = "mean"
-    """How tokens are combined before level pooled compares them. mean: their mean. mean+concat: their
-    mean and, through a second projector, all tokens one after another; this keeps where something
-    happened as well. mean+concat needs a projector, and a context and a target that see all tokens."""
+    """How tokens are combined before level pooled compares them. mean: their mean. mean+concat: both
+    their mean and, through a second projector, all tokens one after another; the latter also keeps where
+    something happened. mean+concat needs a projector, and a context and a target that see all tokens."""
     projector: Annotated[int, Field(ge=2)] | None = None
-    """Width of a Linear-LayerNorm-GELU-Linear projector between the embeddings and the terms of vicreg
+    """Width of a projector (Linear-LayerNorm-GELU-Linear) between the embeddings and the terms of vicreg
     and sigreg. It is not part of the exported encoder. null = no projector."""
     distance: Literal["smooth_l1", "l1", "l2"] = "smooth_l1"
-    """Distance that ema_target minimises; V-JEPA uses l1."""
+    """Distance that ema_target minimises: smooth_l1, l1 (as in V-JEPA) or l2."""
     ema_momentum: tuple[Share, Share] = (0.996, 1.0)
-    """EMA momentum of the target encoder at the first and at the last step; it changes linearly in
+    """EMA momentum of the target encoder at the first and at the last step. It changes linearly in
     between."""
     invariance: Annotated[float, Field(ge=0)] = 25.0
     """VICReg: weight of the prediction error."""
@@ -40,11 +42,11 @@ class Objective(Settings):
     gamma: Annotated[float, Field(gt=0)] = 1.0
     """VICReg: standard deviation below which the variance hinge acts."""
     eps: Annotated[float, Field(gt=0)] = 1e-4
-    """VICReg: added to the variance before its root is taken."""
+    """VICReg: added to the variance before the square root is taken."""
     sigreg: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Weight of the sigreg term; the prediction error has the weight 1 - sigreg."""
     directions: Annotated[int, Field(ge=1)] = 256
-    """Random directions per step on which sigreg projects the embeddings."""
+    """Number of random directions per step onto which sigreg projects the embeddings."""
 
     @model_validator(mode="after")
     def _combinations(self) -> "Objective":
@@ -74,28 +76,29 @@ class Optimizer(Settings):
     """How the objective is minimised. Schedules advance with each optimizer step."""
 
     kind: Literal["adamw", "adam", "sgd", "lamb", "muon"] = "adamw"
-    """adamw: the default. adam: without weight decay. sgd: with classical momentum, not Nesterov's.
-    lamb: for batches of many thousands. muon: orthogonalised momentum for the matrices inside
-    transformer blocks, adamw for all other weights."""
+    """adamw: the default. adam: without weight decay (set weight_decay to 0). sgd: with classical
+    momentum, not Nesterov's. lamb: for batches of many thousands. muon: orthogonalised momentum for the
+    matrices inside transformer blocks, adamw for all other weights."""
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-4
     """Peak learning rate."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """Shape of the learning rate's decay after the warm-up."""
+    """Shape of the learning rate's decay after the warm-up: cosine, linear or constant."""
     min_lr_ratio: Share = 0.01
-    """Final learning rate divided by the peak; the constant schedule does not use it."""
+    """Final learning rate divided by the peak. The constant schedule does not use it."""
     warmup: Share = 0.1
     """Share of the steps in which the learning rate rises linearly."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Decoupled weight decay of matrices at the first step. Biases, norms and tokens do not decay."""
+    """Decoupled weight decay of matrices at the first step. Biases, norms and learned tokens do not
+    decay."""
     final_weight_decay: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Weight decay at the last step, reached along half a cosine (I-JEPA: from 0.04 to 0.4). null =
+    """Weight decay at the last step; it changes along half a cosine (I-JEPA: from 0.04 to 0.4). null =
     weight decay stays constant."""
     betas: tuple[Share, Share] = (0.9, 0.999)
     """Decay rates of the moments in adamw, adam and lamb."""
     momentum: Share = 0.9
     """Momentum of sgd and muon."""
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
-    """Largest global gradient norm; larger gradients are scaled down to it."""
+    """Largest global gradient norm. Larger gradients are scaled down to it."""
 
     @model_validator(mode="after")
     def _adam_does_not_decay(self) -> "Optimizer":

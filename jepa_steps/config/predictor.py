@@ -12,16 +12,17 @@ class Predictor(AttentionSettings):
     """Masked predictor. It is narrower than the encoder, so that the encoder does the work."""
 
     dim: Annotated[int, Field(ge=4, multiple_of=4)] | None = None
-    """Width; a multiple of 4 and of heads. null = half of the encoder's, as in I-JEPA."""
+    """Width. It must be a multiple of 4 and of heads. null = half of the encoder's width, as in
+    I-JEPA."""
     depth: Annotated[int, Field(ge=1)] | None = None
-    """Transformer blocks. null = half of the encoder's."""
+    """Transformer blocks. null = half as many as the encoder has."""
     heads: Annotated[int, Field(ge=1)] | None = None
-    """Attention heads. null = as many as the encoder's."""
+    """Attention heads. null = as many as the encoder has."""
     context: Literal["per_block", "shared"] = "per_block"
-    """per_block: for each target block, the context's tokens pass through the predictor again (I-JEPA).
-    shared: the context's tokens pass once, without seeing mask tokens, and every target block attends to
-    them. The more target blocks there are, the cheaper shared is in comparison. The two are different
-    functions: weights trained with one cannot be used with the other."""
+    """How the context's tokens are used for several target blocks. per_block: they pass through the
+    predictor once per target block (I-JEPA). shared: they pass once in all, without seeing mask tokens,
+    and every target block attends to them. The more target blocks there are, the more time shared saves.
+    The two are different functions: weights trained with one cannot be used with the other."""
 
 
 P = TypeVar("P", bound=AttentionSettings)

@@ -22,19 +22,21 @@ class Probe(Settings):
         10.0,
         100.0,
     )
-    """Inverse regularisation strengths of the logistic probe; the best is chosen on val."""
+    """Inverse regularisation strengths that the logistic probe tries; the best is chosen on val."""
     knn_k: Annotated[int, Field(ge=1)] = 20
-    """Neighbours of the weighted kNN (cosine similarity, temperature 0.07)."""
+    """Number of neighbours of the weighted kNN (cosine similarity, temperature 0.07)."""
     few_labels: tuple[Annotated[int, Field(ge=1)], ...] = (1, 5, 10, 100)
-    """Labels per class in the few-label probes. A number that some class cannot fill is left out."""
+    """Numbers of labels per class for the few-label probes. A number is left out if some class has fewer
+    labels."""
     few_draws: Annotated[int, Field(ge=1)] = 10
-    """Random label subsets per number of labels. They are the same for every experiment on a data
-    set."""
+    """Number of random label subsets for each of few_labels. Every experiment on a data set uses the
+    same subsets."""
     attentive: bool = False
-    """Also train an attentive probe on the stored token embeddings. This takes seconds to minutes."""
+    """true: also train an attentive probe on the stored token embeddings. This takes seconds to
+    minutes."""
     max_train: Annotated[int, Field(ge=10)] = 50_000
     """Largest number of training embeddings that the probes use."""
     bootstrap: Annotated[int, Field(ge=100)] = 2000
-    """Bootstrap resamples of the test groups behind each 95 % interval."""
+    """Number of bootstrap resamples of the test units behind each 95 % interval."""
     seed: int = 0
     """Seed of the label subsets and the resamples."""

@@ -11,12 +11,12 @@ class Rank(Settings):
     """How the ranks of the embedding matrix are measured."""
 
     samples: Annotated[int, Field(ge=16)] = 25_600
-    """Largest number of training embeddings to use; the RankMe paper uses 25,600. For tokens, ranks use
-    all stored tokens, and the other measures use at most this many."""
+    """Largest number of training embeddings to use; the RankMe paper uses 25,600. Ranks of tokens use
+    all stored tokens; other measures of tokens use at most this many."""
     pair_rows: Annotated[int, Field(ge=2)] = 8192
-    """Uniformity is computed over all pairs for up to this many rows (half a second). For more rows it
-    is computed over random pairs."""
+    """Up to this many rows, uniformity is computed over all pairs of rows (half a second). With more
+    rows, it is computed over random pairs."""
     pairs: Annotated[int, Field(ge=1000)] = 200_000
-    """Random pairs for uniformity. The report states the standard error."""
+    """Number of random pairs for uniformity. The report states the standard error."""
     directions: Annotated[int, Field(ge=1)] = 256
-    """Random directions for the SIGReg ratio."""
+    """Number of random directions for the SIGReg ratio."""

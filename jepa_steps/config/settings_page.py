@@ -37,20 +37,31 @@ BLOCKS: dict[str, type[BaseModel]] = {
 }
 HEAD = """# Every setting
 
-Every block of a config, one table per block. First come data sets and training by kind of data, then the
-blocks that all kinds share. `train` to `resources` stand below `experiments.NAME`. Made by
-`python -m jepa_steps.config settings`.
+This page lists every block of a config, with one table per block. First come the data sets and the
+training of each kind of data, then the blocks that all kinds share. The blocks `train` to `resources`
+belong below `experiments.NAME`. `python -m jepa_steps.config settings` makes this page.
+
+How to read a table:
+
+- "fail: stop" says what the value `fail` does. "null = ..." says what the value `null` stands for.
+- If a setting names a column and has "usual names", `null` lets `prepare` look for a column with one of
+  these names; `prepare` prints which it found. The value `none` uses no column.
 
 Words that recur:
 
 - *Parts* are train, val and test; *given parts* are those that the source brings. An *earlier part* is
   train for val, and train or val for test.
+- A *group* is a set of samples that must stay in one part, such as all images of one donor.
+- *Units* are what is divided or resampled as a whole: groups, or single samples if there are no groups.
+  To judge predictions for expression, units are perturbations.
 - A *share* is a number from 0 to 1.
 - *Labels* and *targets* are what probes predict from embeddings. *Nuisances* are what embeddings should
   not encode.
+- The *store* is the folder of prepared data. The *manifest* is the file in it in which `prepare` lists
+  what it found and what it left out.
+- *Snapshots* are the encoders that training saves at fractions of its steps.
 - A *floor* is something simple to compare a trained encoder with, such as an untrained encoder.
 - *Sound* runs are runs without a fault, on which the thresholds of `monitor` were tried.
-- The *manifest* is the file in which `prepare` lists what it found and what it left out.
 """
 
 

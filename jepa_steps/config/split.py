@@ -10,13 +10,13 @@ class Split(Settings):
     it."""
 
     val: Share = 0.15
-    """Share of all samples (of the given training part, if there is one) that val gets, for choosing
-    settings."""
+    """Share of the samples that val gets, for choosing settings. If the source brings a training part,
+    it is a share of that part. Ignored if the source brings a val part."""
     test: Share = 0.15
-    """Share of all samples that test gets, to be used once, for the report. Ignored where the source
-    brings a test part."""
+    """Share of the samples that test gets, counted as for val. Test is for the report only, to be used
+    once. Ignored if the source brings a test part."""
     seed: int = 0
-    """Seed of the shuffle."""
+    """Seed of the random split."""
 
     @model_validator(mode="after")
     def _leaves_training_data(self) -> "Split":

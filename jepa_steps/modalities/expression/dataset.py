@@ -28,53 +28,55 @@ class Keys(Settings):
     none = use no column."""
 
     perturbation: str | None = None
-    """What was done to the cell. Usual names: perturbation, condition, target_gene, gene, guide_identity
-    or perturbation_name."""
+    """Column that says what was done to the cell. Usual names: perturbation, condition, target_gene,
+    gene, guide_identity or perturbation_name."""
     dose: str | None = None
-    """Dose, with or without a unit; 1+1 for a combination. Usual names: dose, dose_val or dose_value.
-    Without this column every dose is 1."""
+    """Column of doses, with or without a unit; 1+1 for a combination. Usual names: dose, dose_val or
+    dose_value. Without this column every dose is 1."""
     unit: str | None = None
-    """Unit of the dose. Usual names: dose_unit or dose_units. Where doses have several units of one kind
-    (nM and uM), they are converted to the unit that most cells have."""
+    """Column of units of doses. Usual names: dose_unit or dose_units. Doses in several units of one kind
+    (nM and uM) are converted to the unit that most cells have."""
     type: str | None = None
-    """Type of the perturbation: CRISPRi, CRISPRa, CRISPRko, drug, ... Usual name: perturbation_type."""
+    """Column of perturbation types: CRISPRi, CRISPRa, CRISPRko, drug, ... Usual name:
+    perturbation_type."""
     context: str | None = None
-    """Cell line or cell type. Usual names: cell_type, cell_line or celltype. Without this column all
-    cells share one context."""
+    """Column of the cell line or cell type. Usual names: cell_type, cell_line or celltype. Without this
+    column all cells share one context."""
     batch: str | None = None
-    """Which cells were measured together. Usual names: batch, gem_group, gemgroup or plate. Without this
-    column all cells share one batch."""
+    """Column that says which cells were measured together. Usual names: batch, gem_group, gemgroup or
+    plate. Without this column all cells share one batch."""
     gene: str | None = None
-    """Column of the gene table whose names the perturbations use; index = the table's index. null =
-    whichever of index, gene_name, gene_symbol, gene_symbols, feature_name and symbol contains most of
-    the perturbed genes."""
+    """Column of the gene table whose names the perturbations use; index = the table's index. null = the
+    one of index, gene_name, gene_symbol, gene_symbols, feature_name and symbol that contains most of the
+    perturbed genes."""
 
 
 class ExpressionSplit(Settings):
     """What is new in val and test. Control cells are divided within each context and batch."""
 
     kind: Literal["perturbation", "combination", "context", "batch", "cell"] = "perturbation"
-    """What val and test hold that training does not. perturbation: genes that are never perturbed in
-    training, alone or in a combination. combination: new combinations of perturbed genes. context,
-    batch: whole contexts or batches. cell: random cells of perturbations that training has seen; this
-    measures recall, not prediction."""
+    """What val and test hold that training does not. perturbation: genes that training never perturbs,
+    alone or in a combination. combination: new combinations of perturbed genes. context, batch: whole
+    contexts or batches. cell: random cells of perturbations that training has seen; scores then measure
+    recall, not prediction."""
     val: Share = 0.15
     """Share of the units (genes, combinations, contexts, batches, cells) that val gets, for choosing
     settings."""
     test: Share = 0.15
-    """Share of the units that test gets, to be used once, for the report."""
+    """Share of the units that test gets. Test is for the report only, to be used once."""
     val_units: tuple[str, ...] = ()
     """Units of val by name, instead of a share."""
     test_units: tuple[str, ...] = ()
     """Units of test by name, instead of a share."""
     unseen_genes: Share = 0.0
-    """With kind combination: share of the genes that training never sees perturbed; half of them go to
-    val. With these, combinations with 0 and 1 seen genes are tested as well. The simulation split of
+    """With kind combination: share of the genes that training never perturbs. Half of them go to val,
+    half to test. Combinations with 0 and 1 seen genes are then tested as well. The simulation split of
     GEARS (Roohani et al. 2023) uses 0.25."""
     seed: int = 0
     """Seed of the random split."""
     allow_leaky: bool = False
-    """Allow kind cell although its audit fails: a look-up table of training means wins on it."""
+    """true: allow kind cell. Such a split fails the leak audit: a look-up table of training means wins
+    on it."""
 
     @model_validator(mode="after")
     def _is_honest_and_leaves_training_data(self) -> "ExpressionSplit":
@@ -102,11 +104,14 @@ class KnockDown(Settings):
     default thresholds are those of cell-load."""
 
     perturbation_residual: Annotated[float, Field(gt=0, le=1)] = 0.3
-    """Highest mean residual that a perturbation may have in a part (train, val or test)."""
+    """Highest mean residual that a perturbation may have in a part (train, val or test). The residual of
+    a cell is the expression of the perturbed gene, divided by its mean in training controls of the same
+    context."""
     cell_residual: Annotated[float, Field(gt=0)] = 0.5
-    """Highest residual that a cell may have."""
+    """Highest residual that a single cell may have."""
     min_cells: Annotated[int, Field(ge=1)] = 30
-    """Fewest cells that must remain of a perturbation in a part."""
+    """Fewest cells of a perturbation that must remain in a part. If fewer remain, all of them are left
+    out there."""
 
 
 LOG_MOST = 20.0  # no logarithm of expression is above it: log1p of the largest 10x count is under 16
@@ -130,18 +135,18 @@ class ExpressionDataset(Settings):
     training cells, and stored as CSR."""
 
     source: Literal["h5ad", "mtx", "npz", "csv", "sachs"]
-    """h5ad: a file of AnnData. mtx: a folder with matrix.mtx, barcodes.tsv and features.tsv (10x), .gz
-    too. npz: X, or data, indices, indptr and shape (CSR), beside genes and one array per annotation.
-    csv: one row per cell, its name first; the columns that keys names are annotations, all others are
-    genes. sachs: 7,466 T cells, eight perturbations, 11 proteins (Sachs et al. 2005), from the package
-    cdt."""
+    """h5ad: a file of AnnData. mtx: a folder with matrix.mtx, barcodes.tsv and features.tsv (10x), also
+    as .gz. npz: the array X (or data, indices, indptr and shape of a CSR matrix), the array genes, and
+    one array per annotation. csv: one row per cell, its name first. Columns that keys, targets or
+    nuisances name, or that have one of the usual names of keys, are annotations; all others are genes.
+    sachs: 7,466 T cells, eight perturbations, 11 proteins (Sachs et al. 2005), from the package cdt."""
     path: str
-    """File or folder to read; for sachs, the data card."""
+    """File or folder to read. For sachs: the data card, a text file about the data."""
     cells: str | None = None
-    """CSV of annotations, cell name first, for sources mtx, npz and csv. null = cells.csv, obs.csv or
-    metadata.csv in a mtx folder."""
+    """CSV of annotations with the cell name first, for sources mtx, npz and csv. null = in a mtx folder,
+    the file cells.csv, obs.csv or metadata.csv."""
     layer: str = "X"
-    """Matrix of an .h5ad to read: X, raw, or the name of a layer."""
+    """Matrix of an .h5ad to read: X (in upper case; the default), raw, or the name of a layer."""
     keys: Keys = Keys()
     """Names of the annotation columns."""
     targets: Targets = {}
@@ -150,73 +155,76 @@ class ExpressionDataset(Settings):
     regression. auto: numbers if all values are numbers and either some are fractions or more than 20
     differ; prepare prints the choice."""
     nuisances: Targets = {}
-    """Written like targets: columns that embeddings should not encode, such as a donor."""
+    """Columns that embeddings should not encode, such as a donor. Written like targets."""
     control: Texts = ()
-    """Labels of unperturbed cells; * stands for any text. Empty = the usual ones: control, ctrl,
-    non-targeting, NT, NegCtrl*, unperturbed, DMSO, vehicle."""
+    """Labels of unperturbed cells, in any case; * stands for any text. Empty = the usual ones: control,
+    ctrl, non-targeting* (also without the hyphen or with _), NT, NegCtrl*, unperturbed, DMSO,
+    vehicle."""
     delimiter: Annotated[str, Field(min_length=1)] = "auto"
-    """Text that joins the names of a combination, or none. auto: + ; , _ | & : / - || __ or the word
-    and. With auto, a label is split only where every name is known: a gene of the table, a gene
-    perturbed alone, or a control. With +, a label is also split where its doses or types have as many
-    parts."""
+    """Text that joins the names of a combination. none: labels are never split. auto: any of + ; , _ | &
+    : / - || __ and the word and. With auto, a label is split only if every name is known: a gene of the
+    table, a gene perturbed alone, or a control. At a +, a label is also split if its doses or types have
+    as many parts."""
     label_pattern: str | None = None
-    """How labels are written: a regular expression that matches the whole label. It has the named group
-    perturbation and, where labels state them, dose, unit or type. Text outside these groups is ignored:
-    with (?P<perturbation>.+)_g\\d+ the guides TP53_g1 and TP53_g2 are of one perturbation. If you also
-    set delimiter, each of the joined names is matched alone. Labels of controls need not match."""
+    """How labels are written: a regular expression that matches the whole label. Its named group
+    perturbation finds the perturbation. It may also have the named groups dose, unit and type, if labels
+    state them. Text outside these groups is ignored: with (?P<perturbation>.+)_g\\d+ the guides TP53_g1
+    and TP53_g2 are of one perturbation. If you also set delimiter, each of the joined names is matched
+    alone. Labels of controls need not match."""
     ignore_case: bool = False
-    """Treat names that differ only in case as one name."""
+    """true: treat names that differ only in case as one name."""
     perturbation_type: Annotated[PerturbationType | None, BeforeValidator(type_name)] = None
-    """Type of all perturbations where no column states it; null = unspecified."""
+    """Type of all perturbations if no column states it: knockdown, knockout, overexpression or compound.
+    null = unspecified."""
     input: Literal["auto", "counts", "normalised", "log"] = "auto"
-    """What the values are. counts: integers, which are scaled to target_sum and then transformed by
-    log1p. normalised: transformed by log1p only. log: kept as they are. auto: counts if training cells
-    hold integers only, log if their maximum is below 20."""
+    """What the values are. counts: integers; they are scaled to target_sum, then log1p is taken.
+    normalised: only log1p is taken. log: values are kept as they are. auto: counts if training cells
+    hold only integers, log if their maximum is at most 20; else prepare stops."""
     target_sum: Annotated[float, Field(gt=0)] | None = 1e4
-    """Total to which a cell's counts are scaled; null = the median total of training cells."""
+    """Total to which the counts of each cell are scaled; null = the median total of training cells."""
     n_variable_genes: Annotated[int, Field(ge=1)] = 5000
-    """Genes to keep: those with the highest normalised dispersion in training cells (Satija et al. 2015,
-    as in Seurat), or all genes if there are no more. Perturbed genes are kept as well. GEARS and scGPT
-    are evaluated with 5000."""
+    """Number of genes to keep: those with the highest normalised dispersion in training cells (Satija et
+    al. 2015, as in Seurat), or all genes if there are no more. Perturbed genes are kept as well. GEARS
+    and scGPT are evaluated with 5000."""
     variable_gene_bins: Annotated[int, Field(ge=1)] = 20
-    """Bins of mean expression within which dispersions are normalised."""
+    """Number of bins of mean expression. Dispersions are normalised within each bin."""
     min_cells: Annotated[int, Field(ge=1)] = 20
     """Fewest cells per perturbation. The mean of fewer cells is mostly noise."""
     on_few_cells: Literal["fail", "drop"] = "drop"
-    """What to do with a perturbation that has fewer cells. fail: stop. drop: leave it out and list
-    it."""
+    """What to do with a perturbation that has fewer cells than min_cells. fail: stop. drop: leave it out
+    and list it."""
     min_genes: Annotated[int, Field(ge=1)] = 1
-    """Fewest genes that a cell must express. Cells with fewer are left out and counted; a cell of zeros
-    cannot be scaled."""
+    """Fewest genes that a cell must express. Cells with fewer are left out and counted; a cell that
+    expresses none cannot be scaled."""
     knock_down: KnockDown | None = None
-    """Filter by the expression of the perturbed gene; null = no filter."""
+    """Filter by how much of the perturbed gene is still expressed; null = no filter."""
     duplicate_genes: Literal["fail", "drop"] = "fail"
-    """What to do where a gene name occurs twice. fail: stop. drop: keep its first column."""
+    """What to do if a gene name occurs twice. fail: stop. drop: keep only its first column."""
     on_copies: Literal["fail", "drop"] = "fail"
     """What to do with cells of val and test whose expression equals that of a training cell in every
-    value. fail: stop. drop: leave them out. Cells with fewer than 20 expressed genes are not
-    compared."""
+    value. fail: stop. drop: leave them out. Cells that express fewer than 20 genes are not compared."""
     unlabelled: Literal["fail", "drop"] = "fail"
     """What to do with cells that have no perturbation label. fail: stop. drop: leave them out."""
     unknown_type: Literal["fail", "drop", "unk"] = "fail"
-    """What to do with cells whose type is not one of the known ones. fail: stop. drop: leave them out.
-    unk: call the type unknown."""
+    """What to do with cells whose perturbation type is not a known one. fail: stop. drop: leave them
+    out. unk: call the type unknown."""
     unknown_dose: Literal["fail", "drop"] = "fail"
-    """What to do with cells whose dose is not a positive number, or that do not have one dose per gene.
-    fail: stop. drop: leave them out."""
+    """What to do with cells whose dose is not a positive number, or that have neither one dose nor one
+    per gene. fail: stop. drop: leave them out."""
     unknown_gene: Literal["fail", "drop", "unk"] = "unk"
     """What to do with cells of val and test whose gene is never perturbed in training. fail: stop. drop:
-    leave them out. unk: give the gene the code unknown, together with its features."""
+    leave them out. unk: give the gene the code that all unknown genes share, and its own features."""
     gene_features: Literal["none", "pca", "file"] = "pca"
-    """Features of a perturbed gene, given to the model with the gene's own code. They describe genes
-    that are never perturbed in training. pca: the gene's principal component loadings over training
-    cells. file: a table. none: no features."""
+    """Features of a perturbed gene. The model gets them together with the gene's own code; they describe
+    genes that training never perturbs. pca: the gene's principal component loadings over training cells.
+    file: a table. none: no features."""
     gene_feature_dim: Annotated[int, Field(ge=1)] = 32
-    """Principal components per gene; ignored with gene_features file."""
+    """Number of principal components per gene; ignored with gene_features file."""
     gene_features_path: str | None = None
-    """CSV of numbers, gene name first; only for gene_features file."""
+    """CSV of numbers with the gene name first; only for gene_features file."""
     dense_limit: Annotated[int, Field(ge=0)] = 256
-    """Largest size in MiB at which the store also holds a dense copy, which is faster to read."""
+    """The store also holds a dense copy of the cells, which is faster to read, if that takes at most
+    this many MiB."""
     split: ExpressionSplit = ExpressionSplit()
     """How cells are divided into train, val and test."""
 

@@ -15,13 +15,16 @@ class Evaluate(Evaluation):
     """How predictions for held-out perturbations are judged."""
 
     controls: Annotated[int, Field(ge=1)] = 512
-    """Largest number of control cells per context whose predictions are averaged."""
+    """Largest number of control cells per context from which predictions are made. The predictions are
+    averaged."""
     readout_cells: Annotated[int, Field(ge=16)] = 50_000
-    """Largest number of training cells on which the readout from embeddings to expression is fitted."""
+    """Largest number of training cells on which the readout is fitted, the map from embeddings to
+    expression."""
     halvings: Annotated[int, Field(ge=1)] = 20
-    """Random halvings of a perturbation's test cells, from which the ceiling is estimated."""
+    """Number of random halvings of a perturbation's test cells. How well one half predicts the other
+    gives the ceiling, the score that a prediction without noise would get."""
     cells: Annotated[int, Field(ge=2)] = 200
-    """Largest number of cells per perturbation in an energy distance, which is measured on 50 principal
+    """Largest number of cells per perturbation in an energy distance. It is measured on 50 principal
     components."""
 
 

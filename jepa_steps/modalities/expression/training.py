@@ -15,23 +15,25 @@ class ExpressionModel(AttentionSettings):
     """Gene tokenizer and transformer."""
 
     tokenizer: Literal["modules", "mlp"] = "modules"
-    """How genes become tokens. modules: each token is a linear map of a group of genes that vary
-    together; it sees no other gene. mlp: two hidden layers map all genes to all tokens."""
+    """How genes become tokens. modules: a module is a group of genes that vary together; each token is a
+    linear map of one module and sees no other gene. mlp: two hidden layers map all genes to all
+    tokens."""
     tokens: Annotated[int, Field(ge=1)] = 64
     """Tokens per cell."""
     hidden: Annotated[int, Field(ge=2)] = 2048
-    """Width of the first hidden layer of mlp; the second has half of it."""
+    """With mlp: width of the first hidden layer; the second is half as wide."""
     linear_path: bool = False
-    """With mlp: add a linear map of all genes to the tokens, so that embeddings can express what
+    """With mlp: also add a linear map of all genes to the tokens, so that embeddings can express what
     principal components express. Tokens of modules are linear maps anyway."""
     dim: Annotated[int, Field(ge=4, multiple_of=4)] = 256
-    """Embedding width D; a multiple of 4 (position codes) and of heads."""
+    """Embedding width D. It must be a multiple of 4 (for the position codes) and of heads."""
     depth: Annotated[int, Field(ge=0)] = 4
-    """Transformer blocks of the encoder. Set 0 with a single token: a block then adds nothing to mlp."""
+    """Transformer blocks of the encoder. With a single token, set 0: a block then adds nothing to
+    mlp."""
     heads: Annotated[int, Field(ge=1)] = 8
     """Attention heads."""
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
-    """Hidden width of a block's MLP divided by dim."""
+    """Hidden width of a block's MLP, divided by dim."""
 
     @model_validator(mode="after")
     def _linear_path_is_of_mlp(self) -> "ExpressionModel":
@@ -47,14 +49,14 @@ class CellPredictor(AttentionSettings):
     """Predicts the tokens of perturbed cells, or of hidden genes."""
 
     dim: Annotated[int, Field(ge=4, multiple_of=4)] | None = None
-    """Width of the predictor, and of condition tokens; a multiple of 4 and of heads. null = half of the
-    encoder's."""
+    """Width of the predictor and of its condition tokens. It must be a multiple of 4 and of heads. null
+    = half of the encoder's width."""
     depth: Annotated[int, Field(ge=0)] = 0
-    """Transformer blocks. With task perturbation, 0 means that a gene shifts all cells by the same
-    amount and that the shifts of a combination add up; this is better where perturbations are few. Task
+    """Transformer blocks. With task perturbation and 0 blocks, a gene shifts all cells by the same
+    amount, and the shifts of a combination add up; this is better if there are few perturbations. Task
     masked genes needs blocks: about half as many as the encoder has."""
     heads: Annotated[int, Field(ge=1)] | None = None
-    """Attention heads. null = as many as the encoder's."""
+    """Attention heads. null = as many as the encoder has."""
 
 
 _OBJECTIVE: dict[str, Any] = {
@@ -69,36 +71,39 @@ class ExpressionJepa(JepaRun):
     """A JEPA of gene expression."""
 
     encoder: Literal["bio-jepa"]
-    """bio-jepa: trained by prediction in embedding space, on cells."""
+    """bio-jepa: a JEPA, trained on cells by prediction in embedding space."""
     task: Literal["perturbation", "masked genes", "thinned counts"] = "perturbation"
-    """What is predicted. perturbation: the perturbed cell from a control cell and the perturbation.
-    masked genes: hidden modules of genes from the visible modules of the same cell. thinned counts: one
-    part of a cell's counts from the other part; what both parts share describes the cell, and what only
-    one part holds is noise."""
+    """What is predicted. perturbation: the perturbed cell, from a control cell and the perturbation.
+    masked genes: hidden modules (groups) of genes, from the visible modules of the same cell. thinned
+    counts: a random part of a cell's counts, from the other part. What both parts share describes the
+    cell, and what only one part holds is noise."""
     thinning: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Share of each cell's counts that the context sees; the target sees the others. The counts are
-    drawn again in each epoch. null = both see all counts. Needs counts, or values from which counts can
+    """Share of each cell's counts that the context sees; the target sees the rest. The counts are
+    divided anew in each epoch. null = both see all counts. Needs counts, or values from which counts can
     be recovered; prepare prints whether they can."""
     model: ExpressionModel = ExpressionModel()
     """The encoder."""
     predictor: CellPredictor = CellPredictor()
     """The predictor."""
     objective: Objective = Objective(**_OBJECTIVE)
-    """What is minimised. If you write this block without a kind, your values change this default.
-    ema_target alone collapses on this task: no cell is measured twice, so a control cell does not
-    determine which perturbed cell is meant, and the loss is lowest when all embeddings are equal."""
+    """What is minimised. If you set values of this block but not kind, they change this default. If you
+    set kind, the defaults of train.objective apply. With task perturbation, ema_target alone collapses.
+    No cell is measured twice, so a control cell does not determine which perturbed cell is meant, and
+    the loss is lowest when all embeddings are equal."""
     pairing: Literal["random", "mean", "transport"] = "random"
-    """Which control stands for a perturbed cell before the perturbation. All candidates are controls of
-    the same batch and context. random: one control, drawn again in each epoch. mean: the mean of the
-    controls. transport: one control, drawn by optimal transport (extra transport: POT)."""
+    """Which control stands for a perturbed cell before its perturbation. Candidates are the controls of
+    the same part, batch and context; if there are none, those of the same part and context, else all of
+    the part. random: one control, drawn anew in each epoch. mean: the mean of the controls. transport:
+    one control, drawn by optimal transport (needs the extra transport, which installs POT)."""
     hidden_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Task masked genes: share of the modules that are hidden in each cell."""
+    """With task masked genes: share of the modules that are hidden in each cell."""
     unknown_share: Share = 0.1
-    """Share of the draws in which a perturbed gene gets the code unknown. An unseen gene without
-    features then gets the effect of an average gene."""
+    """Share of the training draws in which a perturbed gene gets the code of unknown genes instead of
+    its own. For an unseen gene without features, the model then predicts the effect of an average
+    gene."""
     control_share: Share = 0.2
-    """Share of the draws in which a second control replaces the perturbed cell and the condition is
-    none. The model thereby learns that no perturbation means no change."""
+    """Share of the training draws in which a second control replaces the perturbed cell and the
+    condition is "no perturbation". From these the model learns that no perturbation means no change."""
 
     @field_validator("objective", mode="before")
     @classmethod

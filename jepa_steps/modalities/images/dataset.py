@@ -29,43 +29,48 @@ Dtype = Literal["uint8", "uint16", "float32"]
 
 
 class Scientific(Settings):
-    """Settings of images that are no 8-bit pictures: any channels, any depth, any rectangle."""
+    """Settings of images that are not 8-bit pictures: any channels, any depth, any rectangle."""
 
     dtype: Dtype | None = None
-    """Type of the stored values. null = as in the files, which must all have one type; prepare prints
-    it. uint8: also scales 16-bit files to 8 bit, by max_value. float32: also takes signed and longer
-    integers, where it holds them exactly."""
+    """Type of the stored values. null = the type of the files, which must all have the same; prepare
+    prints it. uint8: 16-bit files are scaled to 8 bit, by max_value. float32: signed and longer integers
+    are taken as well, if float32 holds them exactly."""
     resize: Literal["crop", "pad", "stretch", "none"] = "crop"
-    """How images of another size become image_size. crop: resize until they cover it, then crop the
-    centre. pad: resize until they fit into it; the rest is no_data, NaN for float32, else 0. stretch:
-    change the aspect ratio. none: refuse them."""
+    """How images of another size become image_size. crop: resize until the image covers it, then crop
+    the centre. pad: resize until the image fits into it. The rest is NaN for float32; for other types it
+    is no_data, or 0 without no_data. stretch: change the aspect ratio. none: refuse images of another
+    size."""
     tile: Sides | None = None
-    """Cut each image into tiles of this size in pixels, [H, W] or one number for both. Tiles of one
-    image never cross parts. A tile of another size than image_size is resized. What is left over at the
-    right and lower edges is left out; prepare prints how much that is."""
+    """Cut each image into tiles of this size in pixels, [H, W] or one number for both. All tiles of an
+    image go into one part. Tiles are resized if their size is not image_size. Pixels at the right and
+    lower edges that fill no tile are left out; prepare prints their share."""
     stride: Sides | None = None
     """Pixels from one tile to the next, [down, across]; null = tile, so that tiles do not overlap."""
     channel_pattern: str | None = None
-    """One file per channel, for source folder: a regular expression with one capture group for the
-    channel's name in a file's path below path, such as "-(ch[0-9]+)" for r01c02f03-ch1.tiff. Files whose
-    paths differ in nothing else are one image. Every image must have every channel."""
+    """For source folder with one file per channel: a regular expression with one capture group, which
+    finds the channel's name in a file's path relative to path. An example is "-(ch[0-9]+)" for
+    r01c02f03-ch1.tiff. Files whose paths differ only in this name form one image. Every image must have
+    every channel."""
     channel_axis: Literal["first", "last"] | None = None
-    """Where arrays of three axes have their channels. null = the axis that has as many values as
-    channels says, else the shortest; prepare prints it, and stops where it cannot tell."""
+    """Which axis of an array with three axes holds the channels. null = the axis whose length is the
+    setting channels; without that setting, the shortest axis. prepare prints the axis, and stops if it
+    cannot decide."""
     channel_names: tuple[str, ...] | None = None
-    """Names of the channels in order, for the report; null = those of channel_pattern or of the files,
-    else numbers from 1."""
+    """Names of the channels in order, for the report. null = the names that channel_pattern finds or
+    that the files hold, else numbers from 1."""
     no_data: float | None = None
-    """Value that means "not measured". null = the one that GeoTIFFs name. NaN always means it. Such
+    """Value that means "not measured". null = the value that GeoTIFFs name. NaN always means it. Such
     values are 0 after normalisation, and statistics leave them out."""
     normalise: Literal["standard", "percentiles", "log"] = "standard"
-    """How encoders get values, by statistics of the training part for each channel; the store keeps the
-    values of the files. standard: minus the mean, over the standard deviation. percentiles: values are
-    first cut to the range from the 1st to the 99th percentile. log: values are first replaced by log(1 +
-    x/s), where s is the 1st percentile of the positive ones; for powers and intensities."""
+    """How values are normalised for encoders; the stored values stay as they are. The statistics are per
+    channel, over the training part. standard: subtract the mean, divide by the standard deviation.
+    percentiles: the same, after values are cut to the range from the 1st to the 99th percentile. log:
+    the same, after each value x is replaced by log(1 + x/s), where s is the 1st percentile of the
+    positive values; for powers and intensities."""
     show: tuple[int | str, int | str, int | str] | None = None
-    """Channels that figures show as red, green and blue, by name, or by number from 1. null = grey for
-    one channel, the colours of pictures, else the first three principal components of the channels."""
+    """The three channels that figures show as red, green and blue, by name or by number from 1. null =
+    grey for one channel, true colours for pictures, else the first three principal components of the
+    channels."""
 
 
 class ImageDataset(TableBeside, Scientific):
@@ -74,48 +79,50 @@ class ImageDataset(TableBeside, Scientific):
     OWN_COLUMNS: ClassVar[tuple[str, ...]] = ("npz",)
 
     source: Literal["digits", "folder", "npz", "npy", "idx", "torchvision"]
-    """digits: scikit-learn's 8x8 digits. folder: class folders, or images without labels; train/, val/
-    and test/ at the top are given parts. A file is a picture (PNG, JPEG, TIFF and what else Pillow
-    reads), a TIFF whose pages or planes are channels, a GeoTIFF, an .npy or .npz of one image, or a
-    .zarr folder. npz: the arrays x_train/y_train/x_test/y_test, train_images/train_labels/..., or
-    images/labels; optionally names or ids, one per image, by which a table is matched. npy: one array
-    of images (n, H, W), (n, H, W, C) or (n, C, H, W), read piece by piece; labels come from a table.
-    idx: files of the MNIST family, .gz too. torchvision: a data set class by name."""
+    """digits: scikit-learn's 8x8 digits. folder: class folders, or images without labels; folders
+    train/, val/ and test/ at the top are given parts. Each file is a picture (PNG, JPEG, TIFF or another
+    format that Pillow reads), a TIFF whose pages or planes are channels, a GeoTIFF, an .npy or .npz of
+    one image, or a .zarr folder. npz: the arrays x_train/y_train/x_test/y_test,
+    train_images/train_labels/..., or images/labels. It may also hold names or ids, one per image, by
+    which a table is matched. npy: one array of images (n, H, W), (n, H, W, C) or (n, C, H, W), read in
+    blocks; labels come from a table. idx: files in the format of MNIST, also as .gz. torchvision: the
+    data set class that torchvision_class names."""
     path: str
-    """File or folder to read. For digits, which the package contains, its data card; for torchvision,
-    its root."""
+    """File or folder to read. For digits, which come with scikit-learn: the data card, a text file about
+    the data (config/cards/digits.md). For torchvision: the root folder of its data set."""
     torchvision_class: str | None = None
-    """Class in torchvision.datasets, such as CIFAR10; only for source torchvision."""
+    """Name of a class in torchvision.datasets, such as CIFAR10; only for source torchvision."""
     download: bool = False
-    """Let torchvision download the files that are missing under path."""
+    """true: let torchvision download the files that are missing under path."""
     image_size: Sides
-    """Height and width in pixels, [H, W]; a single number sets both."""
+    """Height and width in pixels, [H, W]. A single number sets both."""
     channels: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """Values per pixel. null = as in the files, which must all have as many; prepare prints it. 8-bit
-    pictures become RGB by null and by 3, grey by 1: then transparency is composed over white."""
+    """Values per pixel. null = the number in the files, which must all have the same; prepare prints it.
+    8-bit pictures become RGB with null or 3, and grey with 1. Transparent pixels are then composed over
+    white."""
     split: Split = Split()
     """How samples are divided into train, val and test."""
     groups: str | None = None
-    """The unit that never crosses parts (donor, scene, recording), for source folder: a regular
-    expression with one capture group that matches in a file's path below path, such as "(donor[0-9]+)_".
-    An npz holds groups as its array groups, one per image. To take groups from a column of the table,
-    set group instead. With groups, the shares of split count groups."""
+    """For source folder: a regular expression with one capture group, which finds the group (donor,
+    scene, recording) in a file's path relative to path, such as "(donor[0-9]+)_". An .npz holds groups
+    as its array groups, one per image. To take groups from a column of the table, set group instead.
+    With groups, the shares of split count groups, not images."""
     on_error: Literal["fail", "skip"] = "fail"
     """What to do with an unreadable image. fail: stop and name it. skip: leave it out and list it in the
     manifest."""
     max_skipped: Share = 0.001
-    """With on_error skip: share of the files above which prepare stops anyway."""
+    """With on_error skip: largest share of the files that may be left out. Above it, prepare stops."""
     on_copies: Literal["fail", "drop", "keep"] = "fail"
-    """What to do with a val or test image whose pixels equal those of a training image, or a test image
-    that equals a val image. Given parts may have such copies. fail: stop. drop: leave it out. keep: keep
-    it, and say so with every result."""
+    """What to do with a val or test image whose pixels equal those of an image of an earlier part. This
+    happens only with given parts, because the random split keeps equal images together. fail: stop.
+    drop: leave the image out. keep: keep it, and say so with every result."""
     max_value: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """Asks for dtype uint8: the pixel value that becomes 255. With dtype uint8 alone it is the full
+    """Pixel value that becomes 255. Setting it implies dtype uint8. null with dtype uint8 = the full
     scale of the type, 255 or 65535. A 12-bit camera that writes 16-bit files needs 4095. prepare stops
-    where data stay far below full scale."""
+    if the values stay far below full scale."""
     max_pixels: Annotated[int, Field(gt=0)] = 89_478_485
-    """Images with more pixels are refused before decoding (decompression bombs). The default is Pillow's
-    limit."""
+    """Images with more pixels are refused before they are decoded (protection against decompression
+    bombs). The default is Pillow's limit."""
 
     @model_validator(mode="after")
     def _torchvision_names_a_class(self) -> "ImageDataset":

@@ -24,26 +24,26 @@ class Model(AttentionSettings):
     patch_size: Annotated[int, Field(ge=1)]
     """Side of a patch in pixels; image_size must be a multiple of it."""
     dim: Annotated[int, Field(ge=4, multiple_of=4)] = 384
-    """Embedding width D; a multiple of 4 (position codes) and of heads."""
+    """Embedding width D. It must be a multiple of 4 (for the position codes) and of heads."""
     depth: Annotated[int, Field(ge=1)] = 12
     """Transformer blocks of the encoder."""
     heads: Annotated[int, Field(ge=1)] = 6
-    """Attention heads; dim/heads of 32 to 64 is fastest."""
+    """Attention heads. A width per head, dim/heads, of 32 to 64 is fastest."""
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
-    """Hidden width of a block's MLP divided by dim."""
+    """Hidden width of a block's MLP, divided by dim."""
 
 
 class ImageJepa(JepaRun):
     """A JEPA of images."""
 
     encoder: Literal["jepa"]
-    """jepa: trained by prediction in embedding space, on images."""
+    """jepa: a JEPA, trained on images by prediction in embedding space."""
     model: Model
     """The encoder."""
     predictor: Predictor = Predictor()
     """The predictor."""
     masks: Masks = Masks()
-    """What is hidden."""
+    """Which tokens are hidden."""
     augment: ImageAugment = ImageAugment()
     """How images are varied."""
 
@@ -64,13 +64,15 @@ class UntrainedImageEncoder(UntrainedModel):
 
 
 class Evaluate(Evaluation):
-    """How channels are taken away from images that are no pictures, to see which an encoder needs."""
+    """How channels are taken away from images that are not pictures, to see which of them an encoder
+    needs."""
 
     images: Annotated[int, Field(ge=16)] = 1000
-    """Largest number of images per part that are embedded without each channel, and with it alone. They
-    are evenly spaced."""
+    """Largest number of images per part for the table of channels. Each image is embedded without each
+    channel, and with that channel alone. The images are evenly spaced over the part."""
     pooling: Annotated[str, Field(pattern=f"^{POOLING}$")] = "mean"
-    """How token embeddings become one embedding: mean, max, concat, slices or lastK."""
+    """How token embeddings become one embedding: mean, max, concat, slices or lastK, with K the number
+    of last blocks (see embed)."""
 
 
 Dataset = ImageDataset

@@ -25,13 +25,14 @@ class Evaluate(Evaluation):
     """How forecasts from embeddings are judged."""
 
     horizons: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """Horizons, in time steps ahead. Each is judged separately, over all steps up to it. At most
-    target_length. Empty = target_length alone."""
+    """Horizons, in time steps ahead; at most target_length. Each is judged separately, over all steps up
+    to it. Empty = target_length alone."""
     period: Annotated[int, Field(ge=1)] | None = None
-    """Time steps of a season, for the baseline that repeats the last season. null = found on the
-    training part; the report states it."""
+    """Time steps per season, for the baseline that repeats the last season. null = found on the training
+    part; the report states it."""
     windows: Annotated[int, Field(ge=16)] = 20_000
-    """Largest number of training windows on which forecasts are fitted. They are evenly spaced."""
+    """Largest number of training windows on which forecasts are fitted. They are evenly spaced over the
+    part."""
 
 
 Dataset = SeriesDataset

@@ -11,12 +11,12 @@ class VectorSplit(Settings):
     """How samples are divided. Given parts win over it."""
 
     val: Share = 0.2
-    """Share of the samples, or groups, that val gets, for choosing settings."""
+    """Share of the samples (or of the groups, if there are any) that val gets, for choosing settings."""
     test: Share = 0.2
-    """Share of the samples, or groups, that test gets, to be used once, for the report. Ignored where a
-    test part is given."""
+    """Share of the samples (or of the groups, if there are any) that test gets. Test is for the report
+    only, to be used once. Ignored if a test part is given."""
     seed: int = 0
-    """Seed of the shuffle."""
+    """Seed of the random split."""
 
     @model_validator(mode="after")
     def _leaves_training_data(self) -> "VectorSplit":
@@ -29,46 +29,48 @@ class VectorDataset(Settings):
     look for a column with a usual name and print which was found; none = use no column."""
 
     embeddings: str
-    """.npy, .npz, .parquet or .h5ad with one row per sample. An array with three axes (samples, tokens,
-    dimensions) holds tokens; their mean is the embedding."""
+    """File with one row per sample: .npy, .npz, .parquet or .h5ad. An array with three axes (samples,
+    tokens, dimensions) holds tokens; their mean is the embedding."""
     key: str | None = None
-    """Which array of the file to read. For an .npz: null = embeddings, X or the only array. For an
-    .h5ad: the entry of obsm; null = the only one. For a .parquet: a column of lists; null = the only
-    one, or all columns of numbers."""
+    """Which array of the file to read. In an .npz: null = embeddings, X or the only array. In an .h5ad:
+    an entry of obsm; null = the only one. In a .parquet: a column of lists; null = the only one, or all
+    columns of numbers."""
     table: str | None = None
-    """.csv, .tsv (also .gz) or .parquet with one row per sample. null = obs of an .h5ad, or the .parquet
-    of the embeddings itself. For other files null means no table, and then there are no labels."""
+    """File that describes the samples, one row each: .csv, .tsv (both also as .gz) or .parquet. null =
+    obs of an .h5ad, or the .parquet of the embeddings itself. For other files null means that there is
+    no table, and so no labels."""
     raw: str | None = None
-    """The input from which the embeddings were made, as numbers (samples, ...), in the order of the
-    embeddings. The floors raw and pca use it. Same file formats as embeddings."""
+    """File with the input from which the embeddings were made, as numbers (samples, ...), in the order
+    of the embeddings. The floors raw and pca use it. It has one of the formats of embeddings."""
     tokens: str | None = None
-    """Token embeddings (samples, tokens, dimensions), in the order of the embeddings."""
+    """File with token embeddings (samples, tokens, dimensions), in the order of the embeddings."""
     ids: str | None = None
-    """Column of the table that names the samples as the embeddings do. Usual names: id, name, index,
-    file, barcode, or the first column without a name. none: match rows by order."""
+    """Column of the table with the names that the samples also have in the file of the embeddings. Usual
+    names: id, name, index, file, barcode, or the first column without a name. none: match rows by
+    order."""
     on_unmatched: Literal["fail", "drop"] = "fail"
     """What to do with embeddings that no row of the table names. fail: stop and name the first. drop:
-    leave them out and count them. Rows of the table without an embedding are counted."""
+    leave them out and list them. Rows of the table that match no embedding are only counted."""
     label: str | None = None
-    """Column of the label, a class. null = the first of targets that holds classes. Without targets:
-    label, class, target, cell_type or y."""
+    """Column of the label, a class. null = the first of targets that holds classes. If targets is empty,
+    null = the first column with the name label, class, target, cell_type or y."""
     labels: Target = "auto"
-    """classes: labels are names. numbers: labels are numbers, for a regression probe. auto: numbers if
-    all labels are numbers and either some are fractions or more than 20 differ. prepare prints the
-    choice."""
+    """What the values of the label are. classes: names of classes. numbers: values for a regression
+    probe. auto: numbers if all values are numbers and either some are fractions or more than 20 differ.
+    prepare prints the choice."""
     targets: Targets = {}
-    """Columns that probes predict from embeddings. Write names with classes, numbers or auto, or a list
-    of names."""
+    """Columns that probes predict from embeddings. Write a list of names, or give each name one of
+    classes, numbers and auto."""
     nuisances: Targets = {}
-    """Written like targets: columns that embeddings should not encode, such as batch. Nuisances that are
+    """Columns that embeddings should not encode, such as batch. Written like targets. Nuisances that are
     classes also give a floor: a probe that predicts the label from them alone. If there are several
-    nuisances, the monitor judges the one that explains most variance."""
+    nuisances, the monitor judges the one that explains most of the variance."""
     group: str | None = None
-    """Column of the unit that never crosses parts, such as donor."""
+    """Column that names the group of each sample, such as donor."""
     split_column: str | None = None
-    """Column of given parts: train, val or test. Usual names: split, part or fold."""
+    """Column that holds given parts: train, val or test. Usual names: split, part or fold."""
     split: VectorSplit = VectorSplit()
-    """How samples are divided where no parts are given."""
+    """How samples are divided if no parts are given."""
 
     @model_validator(mode="after")
     def _columns_fit(self) -> "VectorDataset":

@@ -15,7 +15,7 @@ class GivenEmbeddings(Settings):
     encoder: Literal["given"]
     """given: the embeddings are used as they are."""
     tokens: bool = False
-    """Use the token embeddings, and their mean as the embedding."""
+    """true: use the token embeddings as well, and their mean as the embedding."""
 
 
 class RandomProjection(UntrainedEncoder):
@@ -27,7 +27,7 @@ class RandomProjection(UntrainedEncoder):
     encoder: Literal["random-projection"]
     """random-projection: multiply the embeddings by a random matrix."""
     dim: Annotated[int, Field(ge=1)]
-    """Number of random directions."""
+    """Number of random directions, the width of the result."""
 
 
 class Shuffled(UntrainedEncoder):
@@ -37,4 +37,5 @@ class Shuffled(UntrainedEncoder):
     kind: ClassVar[str] = "shuffled labels"
 
     encoder: Literal["shuffled"]
-    """shuffled: embeddings are shuffled, so that labels are unrelated to them."""
+    """shuffled: embeddings are shuffled among the samples of each part, so that labels are unrelated to
+    them."""

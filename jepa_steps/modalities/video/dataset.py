@@ -18,15 +18,15 @@ class VideoKeys(Settings):
     label."""
 
     path: str | None = None
-    """File of a video, relative to the table's folder. Usual names: path, video, file, filename or
-    video_path."""
+    """Column with the file of a video, relative to the table's folder. Usual names: path, video, file,
+    filename or video_path."""
     label: str | None = None
-    """Label of a video. Usual names: label, class, target or action."""
+    """Column with the label of a video. Usual names: label, class, target or action."""
     group: str | None = None
-    """The unit that never crosses parts. Usual names: group, subject, patient, participant, animal,
-    scene or site."""
+    """Column with the group of a video. Usual names: group, subject, patient, participant, animal, scene
+    or site."""
     split: str | None = None
-    """Given part of a video: train, val or test. Usual names: split, part or fold."""
+    """Column with the given part of a video: train, val or test. Usual names: split, part or fold."""
 
 
 class VideoDataset(TableBeside):
@@ -37,36 +37,36 @@ class VideoDataset(TableBeside):
     NO_TABLE: ClassVar[tuple[str, ...]] = ("table", "arrays", "moving-digits")
 
     source: Literal["folder", "table", "frames", "arrays", "moving-digits"]
-    """folder: class folders of video files (.mp4, .avi, .webm, .mov, .mkv, .m4v, .mpg, .gif), or files
-    without labels; train/, val/ and test/ at the top are given parts. table: a .csv, .tsv or
-    space-separated file of paths and labels, with or without a header. frames: like folder, but each
-    video is a folder of image files, shown in the order of their names. arrays: .npz or .npy of shape
-    (N, T, H, W) or (N, T, H, W, C), uint8. An .npz holds the videos as x, videos or clips. With one
-    value per video, it may also hold labels or y, groups, split (train, val or test) and the arrays that
-    targets and nuisances name. Or it holds x_train, y_train, x_test, y_test and optionally x_val and
-    y_val. moving-digits: scikit-learn's digits moving over textures; these videos are generated."""
+    """folder: class folders of video files (.mp4, .avi, .webm, .mov, .mkv, .m4v, .mpg, .gif), or video
+    files without labels; folders train/, val/ and test/ at the top are given parts. table: a .csv, .tsv
+    or space-separated file of paths and labels, with or without a header. frames: like folder, but each
+    video is a folder of image files, in the order of the numbers in their names. arrays: .npz or .npy of
+    shape (N, T, H, W) or (N, T, H, W, C), uint8. An .npz holds the videos as x, videos or clips. It may
+    also hold these arrays with one value per video: labels or y, groups, split (train, val or test), and
+    those that targets and nuisances name. Or it holds x_train, y_train, x_test, y_test and optionally
+    x_val and y_val. moving-digits: generated videos of scikit-learn's digits that move over textures."""
     path: str
-    """File or folder to read; for moving-digits, the data card."""
+    """File or folder to read. For moving-digits: the data card, a text file about the data."""
     videos: Annotated[int, Field(ge=30, le=100_000)] | None = None
-    """Number of videos to generate; only for source moving-digits. Videos of the same digit image (there
-    are 1,797) are a group."""
+    """Number of videos to generate; only for source moving-digits. Videos of the same digit image form a
+    group; there are 1,797 images."""
     keys: VideoKeys = VideoKeys()
     """Names of the columns of a table."""
     image_size: Size
     """Height and width of a frame in pixels, [H, W]. A single number sets both."""
     resize: Literal["crop", "stretch"] = "crop"
-    """How frames of another shape become H x W. crop: resize until they cover H x W, then crop the
+    """How frames of another shape become H x W. crop: resize until the frame covers H x W, then crop the
     centre. stretch: change the aspect ratio."""
     channels: Literal[1, 3] = 3
     """1 = grey, 3 = RGB."""
     frame_rate: Annotated[float, Field(gt=0, le=1000)] | None = None
-    """Frames per second to take. For each time at this rate, the frame shown at that time is taken, by
-    its time stamp. null = every stored frame, whatever the times between frames; prepare prints the
-    rates that it found."""
+    """Frames per second to take. For each time at this rate, the frame that is shown at that time is
+    taken, by its time stamp. null = every stored frame, whatever the times between frames; prepare
+    prints the rates that it found."""
     clip_length: Annotated[int, Field(ge=1, le=1024)]
     """Frames per clip."""
     clip_stride: Annotated[int, Field(ge=1)] | None = None
-    """Frames from the start of one clip to the start of the next; null = clip_length, so that clips do
+    """Frames from the start of one clip to the start of the next. null = clip_length, so that clips do
     not overlap."""
     max_frames: Annotated[int, Field(ge=1)] | None = None
     """Largest number of frames to take from a video, from its beginning; null = all."""
@@ -77,16 +77,16 @@ class VideoDataset(TableBeside):
     """What to do with a video that is empty or cannot be decoded. fail: stop and name it. skip: leave it
     out and list it in the manifest."""
     max_skipped: Share = 0.01
-    """With on_error skip: share of the videos above which prepare stops anyway."""
+    """With on_error skip: largest share of the videos that may be left out. Above it, prepare stops."""
     on_copies: Literal["fail", "drop", "keep"] = "fail"
-    """What to do with a video of val or test that has a clip equal to a clip of an earlier part, pixel
+    """What to do with a video of val or test if one of its clips equals a clip of an earlier part, pixel
     by pixel after resizing. fail: stop. drop: leave the video out. keep: keep it, and say so with every
     result."""
     groups: str | None = None
-    """The unit that never crosses parts (patient, scene, camera), for sources folder and frames: a
-    regular expression with one capture group that matches in a video's path below path. An .npz holds
-    groups as its array groups, one per video. To take groups from a column of the table, set group
-    instead. Without groups, each video is its own group."""
+    """For sources folder and frames: a regular expression with one capture group, which finds the group
+    (patient, scene, camera) in a video's path relative to path. An .npz holds groups as its array
+    groups, one per video. To take groups from a column of the table, set group instead. Without groups,
+    each video is its own group."""
     split: Split = Split()
     """How videos, or groups of videos, are divided into train, val and test."""
 

@@ -28,17 +28,17 @@ class Evaluate(Evaluation):
     """How predicted frames, and the contribution of motion, are judged."""
 
     horizons: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """Time tokens ahead at which predicted embeddings are compared with those of the real frames. Empty
-    = 1, 2 and 4, as far as clips are long enough."""
+    """Horizons, in time tokens ahead, at which predicted embeddings are compared with those of the real
+    frames. Empty = 1, 2 and 4, as far as clips are long enough."""
     past: Annotated[int, Field(ge=2)] | None = None
-    """Time tokens that predictions see. null = half of a clip's, but at least 2, because linear
-    extrapolation needs 2."""
+    """Number of time tokens that predictions see. null = half of a clip's time tokens, but at least 2,
+    because the baseline of linear extrapolation needs 2."""
     clips: Annotated[int, Field(ge=16)] = 4000
     """Largest number of clips per part that are embedded to judge predicted frames and motion. They are
-    evenly spaced."""
+    evenly spaced over the part."""
     pooling: Annotated[str, Field(pattern=f"^{POOLING}$")] = "mean"
     """How token embeddings become one embedding for the motion controls: mean, max, concat, slices or
-    lastK."""
+    lastK, with K the number of last blocks (see embed)."""
 
 
 Dataset = VideoDataset

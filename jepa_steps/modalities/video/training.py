@@ -15,22 +15,22 @@ class VideoModel(AttentionSettings):
     """Tokenizer of tubelets, and transformer (V-JEPA)."""
 
     tubelet_length: Annotated[int, Field(ge=1)] = 2
-    """Frames of a tubelet, the block of pixels that becomes one token. clip_length must be a multiple of
-    it."""
+    """Frames per tubelet. A tubelet is the block of pixels that becomes one token. clip_length must be a
+    multiple of it."""
     patch_size: Annotated[int, Field(ge=1)]
     """Height and width of a tubelet in pixels. Both sides of image_size must be multiples of it."""
     dim: Annotated[int, Field(ge=8, multiple_of=4)] = 384
-    """Embedding width D; a multiple of 4 (position codes) and of heads."""
+    """Embedding width D. It must be a multiple of 4 (for the position codes) and of heads."""
     depth: Annotated[int, Field(ge=1)] = 12
     """Transformer blocks of the encoder."""
     heads: Annotated[int, Field(ge=1)] = 6
-    """Attention heads; dim/heads of 32 to 64 is fastest."""
+    """Attention heads. A width per head, dim/heads, of 32 to 64 is fastest."""
     mlp_ratio: Annotated[float, Field(gt=0)] = 4.0
-    """Hidden width of a block's MLP divided by dim."""
+    """Hidden width of a block's MLP, divided by dim."""
     attention: Literal["joint", "frame"] = "joint"
-    """joint: a token attends to the tokens of all frames. frame: a token attends only to the tokens of
-    its own time. With tubelet_length 1, this makes an image encoder that is applied frame by frame and
-    cannot compare two frames: a floor that shows what motion adds."""
+    """Which tokens a token attends to. joint: those of all frames. frame: only those of its own time.
+    With tubelet_length 1, frame makes an image encoder that is applied frame by frame and cannot compare
+    two frames. It is a floor that shows what motion adds."""
 
 
 class HiddenBlocks(Settings):
@@ -41,11 +41,11 @@ class HiddenBlocks(Settings):
     scale: Range = (0.15, 0.15)
     """Share of height x width that each block covers, [low, high]."""
     first_blocks: Annotated[int, Field(ge=1, le=16)] | None = None
-    """Curriculum: blocks at the first step; null = blocks."""
+    """Curriculum: number of blocks at the first step; null = blocks."""
     first_scale: Range | None = None
     """Curriculum: scale at the first step; null = scale."""
     ramp: Share = 0.5
-    """Curriculum: share of the steps after which blocks and scale are reached."""
+    """Curriculum: share of the steps after which the values of blocks and scale are reached."""
 
     @model_validator(mode="after")
     def _ranges(self) -> "HiddenBlocks":
@@ -62,23 +62,25 @@ class VideoMasks(Settings):
     short: HiddenBlocks = HiddenBlocks()
     """Short-range masks: many small blocks."""
     long: HiddenBlocks | None = HiddenBlocks(blocks=2, scale=(0.7, 0.7))
-    """Long-range masks: few large blocks. null = every batch has short-range masks."""
+    """Long-range masks: few large blocks. With task masked, batches have short-range and long-range
+    masks in turn. null = every batch has short-range masks."""
     time: Range = (1.0, 1.0)
-    """Share of the time that a block covers, [low, high]. Below 1, hidden content can often be copied
-    from the frames before and after."""
+    """Share of the clip's time that a block covers, [low, high]. Below 1, hidden content can often be
+    copied from the frames before and after."""
     aspect: Range = (0.75, 1.5)
     """Height/width of a block, [low, high]."""
     min_context: Annotated[float, Field(ge=0, le=0.5)] = 0.05
-    """A layout that leaves a smaller share of the tokens visible is drawn again."""
+    """Smallest share of the tokens that should stay visible. A layout that leaves fewer is drawn
+    again."""
     past: Range = (0.25, 0.75)
     """With task future: share of the time tokens that the context sees, [low, high]."""
     horizon: Annotated[int, Field(ge=1)] | None = None
-    """With task future: number of time tokens after the past that are predicted, each separately; null =
-    all of them."""
+    """With task future: number of time tokens after the past to predict, each separately. null = all of
+    them."""
     first_horizon: Annotated[int, Field(ge=1)] | None = None
     """Curriculum of task future: horizon at the first step; null = horizon."""
     ramp: Share = 0.5
-    """Curriculum of task future: share of the steps after which horizon is reached."""
+    """Curriculum of task future: share of the steps after which the value of horizon is reached."""
 
     @model_validator(mode="after")
     def _ranges(self) -> "VideoMasks":
@@ -93,19 +95,19 @@ class VideoJepa(JepaRun):
     """A JEPA of videos."""
 
     encoder: Literal["video-jepa"]
-    """video-jepa: trained by prediction in embedding space, on clips."""
+    """video-jepa: a JEPA, trained on clips by prediction in embedding space."""
     task: Literal["masked", "future"] = "masked"
-    """masked: blocks that are hidden in all frames are predicted from the visible tokens (V-JEPA).
-    future: later frames are predicted from earlier ones, at several horizons."""
+    """What is predicted. masked: blocks that are hidden in all frames, from the visible tokens (V-JEPA).
+    future: later frames, from earlier ones, at several horizons."""
     model: VideoModel
     """The encoder."""
     predictor: Predictor = Predictor()
     """The predictor."""
     masks: VideoMasks = VideoMasks()
-    """What is hidden."""
+    """Which tokens are hidden."""
     augment: Augment = Augment()
-    """How clips are varied. All frames of a clip are varied alike. A flip turns left motion into right
-    motion."""
+    """How clips are varied: all frames of a clip in the same way. A flip turns motion to the left into
+    motion to the right."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "VideoJepa":
@@ -137,7 +139,7 @@ class MeanFrame(UntrainedEncoder):
     encoder: Literal["mean-frame"]
     """mean-frame: the mean of each pixel over time."""
     size: Annotated[int, Field(ge=1)] = 32
-    """Largest number of pixels of the shorter side; larger frames are averaged down."""
+    """Largest length of the shorter side in pixels. Larger frames are averaged down to it."""
 
 
 class FrameDifferences(UntrainedEncoder):
@@ -146,7 +148,7 @@ class FrameDifferences(UntrainedEncoder):
     kind: ClassVar[str] = "frame differences"
 
     encoder: Literal["frame-differences"]
-    """frame-differences: every difference between a frame and the one before it, and the mean over time
-    of their absolute values."""
+    """frame-differences: the difference of each frame from the one before it, and the mean over time of
+    the absolute differences."""
     size: Annotated[int, Field(ge=1)] = 16
-    """Largest number of pixels of the shorter side; larger frames are averaged down."""
+    """Largest length of the shorter side in pixels. Larger frames are averaged down to it."""
