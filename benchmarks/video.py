@@ -1,6 +1,7 @@
 """Question: does an encoder of videos see motion, beside its floors, and does it predict later frames?
 
     python benchmarks/video.py                  # direction, axis, speed and digit on moving digits
+    python benchmarks/video.py --order          # the direction by one frame and by shuffled frames
     python benchmarks/video.py --future         # predicted embeddings of later frames on moving digits
     python benchmarks/video.py --real FOLDER    # the same on the clips of FOLDER/train, val and test
 
@@ -12,6 +13,11 @@ pooling and strength chosen on val, refitted on train and val. Mean over seeds w
 differences in points with a 95 % interval over test groups and seeds. Then the motion controls of
 evaluate, seed by seed.
 
+--order: the accuracy of the direction by one frame, by shuffled frames and by whole clips, all seeds
+together, with intervals over test digit images; and among the clips whose axis is right, the share whose
+way along it is right, too. Frames of a straight path show its axis in any order: shuffling can take away
+the way, not the axis. Chance is 1/8 for the direction by one frame, 1/2 for the way.
+
 --future: clips of 16 frames, tubelets of 2 x 6 x 6, task future with a moving average, 600 steps of 64;
 errors by horizon as shares of the variance, with the verdict of each seed. --real: frames of 48 x 48 at
 8 per second, clips of 16, the same model with patches of 8, 300 steps.
@@ -21,22 +27,33 @@ import argparse
 import json
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import steps
 
-from jepa_steps import evaluate, probe
+from jepa_steps import evaluate, load_encoder, probe
+from jepa_steps.data.splits import read_splits
+from jepa_steps.draws import evenly
 from jepa_steps.embed import embed_store
 from jepa_steps.files import read_json
+from jepa_steps.metrics.changed import probed
 from jepa_steps.metrics.comparison import paired, read_correct
 from jepa_steps.modalities import open_store
+from jepa_steps.modalities.video import motion as motion_controls
 from jepa_steps.modalities.video.settings import PRESETS
+from jepa_steps.modalities.video.sources.moving_digits import DIRECTIONS
 
 PRESET = PRESETS["video-vicreg-tiny"]
 FRAMES = {"tubelet_length": 1, "attention": "frame"}
 EMBED = {"poolings": ["max", "slices"], "view_samples": 64, "token_samples": 64}
 PROBE = {"logistic_c": [0.001, 0.01, 0.1, 1.0], "few_labels": [10]}
+CONTROLS = {
+    "one frame": motion_controls.one_frame,
+    "shuffled frames": motion_controls.shuffled,
+    "whole clips": lambda clips, rows: clips,
+}
 FUTURE = {
     "encoder": "video-jepa",
     "task": "future",
@@ -130,10 +147,47 @@ def motion(seeds: list[int], out: Path) -> None:
 
 def open_groups(data: Path) -> np.ndarray:
     """Groups int64 of the test clips."""
-    from jepa_steps.data.splits import read_splits
-
     table = read_splits(data / "splits.csv")
     return table.groups[table.split == 2]
+
+
+def order(seeds: list[int], out: Path) -> None:
+    """Print what one frame, shuffled frames and whole clips say of the direction and of the way along a
+    right axis, all seeds together."""
+    data = steps.prepared(digits(8, 5391), out / "data", "video")
+    store, table = open_store(data), read_splits(data / "splits.csv")
+    parts = [evenly(store.rows(name), 4000) for name in ("train", "val", "test")]
+    rows, ends = np.concatenate(parts), np.cumsum([0, *map(len, parts)])
+    known = [np.arange(a, b) for a, b in pairwise(ends)]
+    labels, axes = [table.labels[part] for part in parts], axis_of(store.manifest["classes"])
+    found: dict[str, list[np.ndarray]] = {}
+    for seed in seeds:
+        _, pooling, *_ = judged({**PRESET, "seed": seed}, data, out / str(seed))
+        encoder = load_encoder(out / str(seed) / "train")
+        for name, change in CONTROLS.items():
+            x = motion_controls.embedded(encoder, store, rows, pooling, change)
+            found.setdefault(name, []).append(probed(x, known, labels))
+    true, groups = labels[2], table.groups[parts[2]]
+    for name, guesses in found.items():
+        right = np.stack([guess == true for guess in guesses])
+        axis = np.stack([axes[guess] == axes[true] for guess in guesses])
+        print(f"{name}: direction {interval(right, np.ones_like(axis), groups)}, "
+              f"way along a right axis {interval(right, axis, groups)}", flush=True)  # fmt: skip
+
+
+def axis_of(directions: list[str]) -> np.ndarray:
+    """A number int64 (8,) for each direction, equal for opposite ones."""
+    return np.array([DIRECTIONS.index(name) % (len(DIRECTIONS) // 2) for name in directions])
+
+
+def interval(right: np.ndarray, among: np.ndarray, groups: np.ndarray, draws: int = 2000) -> str:
+    """Share of right answers of those ``among``, bool (seeds, clips), with a 95 % interval: test groups
+    are resampled."""
+    codes = np.unique(groups, return_inverse=True)[1]
+    hits, all_ = (np.bincount(codes, part.sum(0)) for part in (right & among, among))
+    some = np.random.default_rng(0).integers(0, len(hits), (draws, len(hits)))
+    low, high = np.quantile(hits[some].sum(1) / all_[some].sum(1), [0.025, 0.975])
+    return f"{hits.sum() / all_.sum():.3f} [{low:.3f}, {high:.3f}]"
 
 
 def future(data: Path, run: dict, seeds: list[int], out: Path) -> None:
@@ -158,6 +212,7 @@ def main() -> None:
     p.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     p.add_argument("--train", default="{}", help="changes of the settings of training, as JSON")
     p.add_argument("--future", action="store_true")
+    p.add_argument("--order", action="store_true")
     p.add_argument("--real", type=Path)
     args = p.parse_args()
     changes = json.loads(args.train)
@@ -171,6 +226,9 @@ def main() -> None:
             run = steps.changed(FUTURE, {"model": {"patch_size": 8}, "steps": 300})
             data = steps.prepared(clips, out / "data", "video")
             future(data, steps.changed(run, changes), args.seeds, out)
+        elif args.order:
+            PRESET.update(steps.changed(PRESET, changes))
+            order(args.seeds, out)
         elif args.future:
             data = steps.prepared(digits(16, 5391), out / "data", "video")
             future(data, steps.changed(FUTURE, changes), args.seeds, out)

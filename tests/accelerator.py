@@ -161,7 +161,7 @@ def trained(train: Any, store: Any, device: torch.device) -> Iterator[str]:
     validation.save_file = lambda state, path: Path(path).touch()
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(train, store, Path(folder), World(0, 1, device))
-        for _ in range(3):
+        for _ in range(2):
             trainer.train_step()
         yield "before"
         trainer.train_step()

@@ -9,8 +9,8 @@ from support import parse_training
 
 from jepa_steps import embed, monitor, train
 from jepa_steps.config import resolved
-from jepa_steps.metrics.diagnosis import FOLLOWED
 from jepa_steps.metrics.remedies import merge
+from jepa_steps.modalities.images.remedies import REMEDIES
 from jepa_steps.model.jepa import Jepa
 
 # Two crops of a digit, a small encoder: better than untrained after 600 steps.
@@ -135,7 +135,7 @@ FAULTY = {
 
 
 def test_only_what_was_followed_here_is_called_so():
-    assert {fault for fault, _ in FAULTY.values()} | {"worse than untrained"} == FOLLOWED
+    assert {fault for fault, _ in FAULTY.values()} | {"worse than untrained"} == REMEDIES.followed
 
 
 @pytest.mark.slow

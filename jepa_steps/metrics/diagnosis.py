@@ -29,20 +29,12 @@ RULES = (
 )
 
 
-# Verdicts whose change of settings was followed in a test, after which they were gone.
-FOLLOWED = {
-    "collapse",
-    "rank-k collapse",
-    "small batch",
-    "under-trained",
-    "worse than untrained",
-}
-UNTRIED = "This change has not been tested: it may not help."
+UNTRIED = "This change has not been tested on this kind of data: it may not help."
 
 
 def diagnose(evidence: Evidence, limits: Limits) -> list[Finding]:
     """All faults that the numbers show, errors first; empty = healthy."""
-    found = [_honest(finding) for rule in RULES if (finding := rule(evidence, limits))]
+    found = [_honest(finding, evidence) for rule in RULES if (finding := rule(evidence, limits))]
     return sorted(found, key=lambda finding: finding.severity != "error")
 
 
@@ -58,7 +50,7 @@ def verdict(found: list[Finding], judged: bool) -> dict[str, Any]:
     return {"verdict": found[0].name if found else "healthy", "findings": plain}
 
 
-def _honest(finding: Finding) -> Finding:
+def _honest(finding: Finding, e: Evidence) -> Finding:
     """The same; its advice says so where no test has followed the change of settings it proposes."""
-    untried = finding.remedy and finding.name not in FOLLOWED
+    untried = finding.remedy and finding.name not in e.remedies.followed
     return replace(finding, advice=f"{finding.advice} {UNTRIED}") if untried else finding

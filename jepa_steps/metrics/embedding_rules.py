@@ -177,8 +177,8 @@ def condition_ignored(e: Evidence, limits: Limits) -> Finding | None:
         f"{target:.2%} of the variance of the targets (limit: {limits.condition_ratio:g} of the latter; "
         f"n = {e.conditions['inputs']} inputs x {e.conditions['conditions']} conditions, "
         f"{e.conditions['targets']} targets){e.when}",
-        "The predictor predicts nearly the same for every condition. Give it at least two condition "
-        "tokens (attention over a single token is constant) and more depth.",
+        "The predictor predicts nearly the same for every condition. Give it more depth, and check that "
+        "the labels of the conditions are right: mixed-up labels teach it to ignore them.",
         e.patch(remedies.deeper_predictor),
     )
 

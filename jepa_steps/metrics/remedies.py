@@ -136,10 +136,11 @@ def nothing(s: Settings) -> Patch:
 class Remedies:
     """What helps depends on the kind of data; these do for one that says nothing.
 
-    content_over_position: against tokens that code where they are. two_views: instead of tokens, where
-    training did not help; only what helped in a test, which steps and learning rates did not.
-    equal_over_time: against tokens of a sample that are all alike; None where tokens do not lie in time.
-    more_regularisation: against overfitting. vary_nuisance: against embeddings that tell the group.
+    content_over_position: against tokens that encode where they are. two_views: instead of tokens, where
+    training did not help. equal_over_time: against tokens of a sample that are all alike; None where
+    tokens do not lie in time. more_regularisation: against overfitting. vary_nuisance: against
+    embeddings that encode the group. followed: verdicts whose change of settings, whatever its source,
+    was made in a test on this kind of data, after which they were gone.
     """
 
     content_over_position: Remedy = content_over_position
@@ -147,6 +148,7 @@ class Remedies:
     more_regularisation: Remedy = more_decay
     vary_nuisance: Remedy = nothing
     equal_over_time: Remedy | None = None
+    followed: frozenset[str] = frozenset()
 
 
 GENERAL = Remedies()

@@ -12,12 +12,15 @@ import pytest
 from modalities.expression.screens import prepared
 from support import ROOT
 
-RUN = {"steps": 20, "batch_size": 16, "threads": 1, "log_every": 6, "watch_every": 5}
-RUN |= {"validate_every": 20, "validation_samples": 64, "optimizer": {"lr": 0.001}}
+# One process of pytest runs all of it: each would otherwise wait for a process of its own.
+pytestmark = pytest.mark.xdist_group("accelerator")
+
+RUN = {"steps": 20, "batch_size": 16, "threads": 1, "log_every": 4, "watch_every": 3}
+RUN |= {"validate_every": 20, "validation_samples": 32, "optimizer": {"lr": 0.001}}
 IMAGES = {
     **RUN,
     "encoder": "jepa",
-    "model": {"patch_size": 2, "dim": 32, "depth": 2, "heads": 1},
+    "model": {"patch_size": 2, "dim": 32, "depth": 1, "heads": 1},
     "predictor": {"dim": 16, "depth": 1, "heads": 1},
     "augment": {"crop_scale": [0.3, 1.0], "crop_aspect": [0.75, 1.3333], "flip": 0.5},
 }
@@ -25,12 +28,13 @@ JITTER = {**IMAGES["augment"], "brightness": 0.4, "contrast": 0.4, "saturation":
 CELLS = {
     **RUN,
     "encoder": "bio-jepa",
-    "model": {"tokens": 8, "dim": 32, "depth": 2, "heads": 2},
+    "model": {"tokens": 8, "dim": 32, "depth": 1, "heads": 2},
     "predictor": {"dim": 16, "depth": 1, "heads": 1},
 }
 CASES = {
     "recompute": {
         **IMAGES,
+        "model": {**IMAGES["model"], "depth": 2},
         "predictor": {**IMAGES["predictor"], "context": "shared"},
         "recompute": True,
     },

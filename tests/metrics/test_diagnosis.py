@@ -1,7 +1,9 @@
 import re
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
+import torch
 from metrics.planted import (
     CELLS,
     PLANTED,
@@ -17,11 +19,14 @@ from metrics.planted import (
 from support import ROOT, parse_training
 
 from jepa_steps.config import Monitor, resolved
+from jepa_steps.config.objective import Objective
 from jepa_steps.config.training import check_fit
-from jepa_steps.metrics.diagnosis import FOLLOWED, RULES, UNTRIED, diagnose, verdict
+from jepa_steps.metrics import training_rules
+from jepa_steps.metrics.diagnosis import RULES, UNTRIED, diagnose, verdict
 from jepa_steps.metrics.evidence import Evidence
 from jepa_steps.metrics.remedies import merge
 from jepa_steps.modalities.images.dataset import ImageDataset
+from jepa_steps.model.objectives.ema_target import ema_target_loss
 
 LIMITS = Monitor()
 DIGITS = ImageDataset(source="digits", path="x", image_size=8, channels=1)
@@ -82,8 +87,9 @@ def test_a_planted_fault_alone_is_the_verdict(name):
 @pytest.mark.parametrize("name", PLANTED)
 def test_remedies_are_valid_changes_of_the_runs_own_settings(name, run):
     s = settings(run, **({"batch_size": 2} if name == "small batch" else {}))
-    for finding in diagnose(planted(name, settings=s), LIMITS):
-        untried = finding.remedy and finding.name not in FOLLOWED
+    evidence = planted(name, settings=s)
+    for finding in diagnose(evidence, LIMITS):
+        untried = finding.remedy and finding.name not in evidence.remedies.followed
         assert (UNTRIED in finding.advice) == bool(untried)
         if finding.remedy == {}:
             if finding.name == "initial weights":  # of what was not trained here
@@ -203,6 +209,14 @@ def test_a_moving_target_may_raise_the_loss_but_not_above_predicting_zero():
     assert "divergence" in names(healthy(1, history=rising, settings=plain))
     higher = _history([0.3, *[0.05] * 20, *[0.6] * 20])
     assert "divergence" in names(healthy(1, history=higher, settings=smooth))
+
+
+@pytest.mark.parametrize("distance", get_args(get_type_hints(Objective)["distance"]))
+def test_predicting_zero_is_known_of_every_distance(distance):
+    """By the objective itself: 100,000 layer-normed targets of width 512."""
+    target = torch.randn(100_000, 512, generator=torch.Generator().manual_seed(0))
+    zero = ema_target_loss(torch.zeros_like(target), target, distance)
+    assert training_rules._ZERO[distance] == pytest.approx(float(zero), abs=2e-3)
 
 
 def test_a_floor_is_not_judged():

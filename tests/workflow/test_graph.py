@@ -98,14 +98,13 @@ def stages_of(root: Path) -> dict[str, dict]:
     return found
 
 
-def step_of(name: str, project: Path) -> tuple[str, list[str]]:
+def step_of(name: str, config: dict) -> tuple[str, list[str]]:
     """(step, kinds of data) of a stage or rule: prepare_images, train@digits-jepa."""
     rule, _, experiment = name.partition("@")
     if rule.startswith("prepare_"):
         return "prepare", [rule.removeprefix("prepare_")]
     if rule == "report":
         return rule, list(MODALITIES)
-    config = yaml.safe_load((project / "config" / "config.yaml").read_text())
     return rule, [config["experiments"][experiment]["modality"]]
 
 
@@ -128,8 +127,9 @@ def test_the_same_outputs(rules, stages):
 
 
 def test_the_same_inputs_and_code(rules, stages, project):
+    config = yaml.safe_load((project / "config" / "config.yaml").read_text())
     for name, job in rules.items():
-        step, kinds = step_of(name, project)
+        step, kinds = step_of(name, config)
         code = {f"jepa_steps/{entry}" for entry in CODE[step]}
         if step == "report":
             code.add("jepa_steps/modalities")
@@ -177,26 +177,53 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
-@pytest.mark.parametrize("step", CODE)
-def test_listed_code_is_all_the_code_a_step_imports(step, modality):
+# Libraries are imported once, a step in a fork of its own, and each kind of data in a fork of that.
+IMPORTS = """
+import importlib, json, os, sys
+
+def forked(values):
+    for value in values:
+        if os.fork():
+            assert os.wait()[1] == 0, value
+        else:
+            yield value
+            os._exit(0)
+
+for library in ("torch", "scipy.stats", "sklearn.linear_model", "pandas", "pydantic", "matplotlib.pyplot"):
+    importlib.import_module(library)
+assert not any(name.startswith("jepa_steps") for name in sys.modules)
+parts, modalities = map(json.loads, sys.argv[1:])
+for step in forked(parts):
+    importlib.import_module(f"jepa_steps.{step}")
+    from jepa_steps.modalities import optional_part
+    for modality in forked(modalities):
+        for part in parts[step]:
+            optional_part(modality, part)
+        ours = [m for name, m in sys.modules.items() if name.startswith("jepa_steps")]
+        files = [m.__file__ for m in ours if getattr(m, "__file__", None)]
+        print(json.dumps([step, modality, files]), flush=True)
+"""
+
+
+def test_listed_code_is_all_the_code_a_step_imports():
     """On one kind of data: none of another is imported."""
-    listing = (
-        f"import sys, jepa_steps.{step}; from jepa_steps.modalities import optional_part; "
-        f"[optional_part({modality!r}, name) for name in {PARTS[step]!r}]; "
-        "print('\\n'.join(m.__file__ for n, m in sys.modules.items() "
-        "if n.startswith('jepa_steps') and getattr(m, '__file__', None)))"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", listing], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    loaded = {Path(p) for p in run.stdout.split()}
+    command = [sys.executable, "-c", IMPORTS, json.dumps(PARTS), json.dumps(list(MODALITIES))]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    assert {(s, m) for s, m, _ in found} == {(s, m) for s in CODE for m in MODALITIES}
+    assert {f"{s}, {m}": few for s, m, files in found if (few := unlisted(s, m, files))} == {}
+
+
+def unlisted(step: str, modality: str, files: list[str]) -> list[str]:
+    """Files that a step imported on a kind of data, and that its rule does not watch."""
     package = ROOT / "jepa_steps"
     shared = {package / f for f in ("__init__.py", "cli.py", "errors.py", "threads.py")}
     shared |= {package / "modalities" / f for f in ("__init__.py", "contract.py")}
     kinds = {package / "modalities" / m / "__init__.py" for m in MODALITIES}  # looked for, and empty
     assert all(not file.read_text() or "import" not in file.read_text() for file in kinds)
-    assert loaded - shared - kinds <= set(code_files(step, modality))
+    assert package / f"{step}.py" in map(Path, files)
+    return sorted(map(str, {*map(Path, files)} - shared - kinds - {*code_files(step, modality)}))
 
 
 EVERY = {(step, modality) for step in CODE for modality in MODALITIES}

@@ -45,4 +45,12 @@ def two_views(s: ImageJepa) -> Patch:
     return two_crops(s) if fits else {}
 
 
-REMEDIES = Remedies(content_over_position, two_views, more_regularisation, vary_appearance)
+REMEDIES = Remedies(
+    content_over_position,
+    two_views,
+    more_regularisation,
+    vary_appearance,
+    followed=frozenset(
+        {"collapse", "rank-k collapse", "small batch", "under-trained", "worse than untrained"}
+    ),
+)

@@ -61,9 +61,9 @@ def motion(
         return "no labels or targets of classes"
     parts = [evenly(store.rows(name), settings.clips) for name in ("train", "val", "test")]
     rows = np.concatenate(parts)
-    whole = _embedded(encoder, store, rows, settings.pooling)
+    whole = embedded(encoder, store, rows, settings.pooling)
     changed = {
-        name: _embedded(encoder, store, rows, settings.pooling, change)
+        name: embedded(encoder, store, rows, settings.pooling, change)
         for name, change in CHANGES.items()
     }
     ends = np.cumsum([0, *map(len, parts)])
@@ -80,13 +80,14 @@ def motion(
     return found
 
 
-def _embedded(
+def embedded(
     encoder: Encoder,
     store: VideoStore,
     rows: np.ndarray,
     pooling: str,
     change: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda clips, rows: clips,
 ) -> np.ndarray:
+    """Embeddings float32 (n, D) of the samples ``rows``, their clips changed first."""
     parts = (
         encoder.embed(np.ascontiguousarray(change(store.samples(some), some)), pooling)
         for some in batches(rows, _BATCH)

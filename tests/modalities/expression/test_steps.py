@@ -15,6 +15,7 @@ from jepa_steps import embed, evaluate, load_encoder, monitor, probe, rank, repo
 from jepa_steps.config import parse
 from jepa_steps.engine.loop import Trainer
 from jepa_steps.errors import InputError
+from jepa_steps.metrics.comparison import holm
 from jepa_steps.modalities.expression.batches import PerturbationBatches
 from jepa_steps.modalities.expression.dataset import ExpressionDataset
 from jepa_steps.modalities.expression.effects.predictor import Effects
@@ -115,6 +116,9 @@ def test_pairs_of_an_additive_screen_are_predicted_as_well_as_by_adding_up(step,
     assert floors <= set(found["methods"]) and min(mean[name] for name in floors) > 0.9
     assert found["conditions"]["predicted_share"] > 0.3
     assert {row["verdict"] for row in found["verdicts"]} == {"undecided"}  # three perturbations
+    rows = found["verdicts"]  # energy distance, which has no ceiling, is one of the metrics that count
+    assert {row["metric"] for row in rows if row["ceiling"] is None} == {"energy_distance"}
+    assert [row["p_holm"] for row in rows] == pytest.approx(list(holm([row["p"] for row in rows])))
     with (at["evaluate"] / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["method"] for row in rows} == {*found["methods"], "ceiling"}

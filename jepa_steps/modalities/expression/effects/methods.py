@@ -181,8 +181,8 @@ def _verdicts(
     how, units = (settings.bootstrap, settings.seed), [row["perturbation"] for row in held_out]
     simple = {n: v for n, v in scores.items() if n != MODEL and n not in FLOORLESS}
     model = scores[MODEL]
-    rows = judge({m: v for m, v in model.items() if m in ceiling}, simple, ceiling, units, *how)
-    rows += judge({"energy_distance": model["energy_distance"]}, simple, None, units, *how)
+    judged = {m: v for m, v in model.items() if m in ceiling or m == "energy_distance"}
+    rows = judge(judged, simple, ceiling, units, *how)
     cells = (question.expression, question.codes, predicted, question.score, MODEL, settings.seed)
     rows = within_perturbations(rows, *cells)
     for row in rows:

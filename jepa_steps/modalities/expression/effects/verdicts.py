@@ -26,7 +26,7 @@ def judge(
     Args:
         model: metric -> (P,); metrics not in METRICS are passed over.
         baselines: name -> the same.
-        ceiling: the same, e.g. ceiling.attainable.
+        ceiling: the same, e.g. ceiling.attainable; metrics may be missing in it.
         units: P labels of what is resampled, e.g. the perturbation where rows are perturbation by
             context or by seed. Default: every row.
 
@@ -79,8 +79,10 @@ def _compare(
     best = max(theirs, key=lambda b: sign * theirs[b][keep].mean())
     difference = sign * (ours - theirs[best])[keep]
     codes = np.unique(np.arange(len(ours)) if units is None else units, return_inverse=True)[1][keep]
-    top = mean_over_perturbations(_filled(ceiling[name], metric)[keep])[0] if ceiling else None
-    gap = sign * (top - theirs[best][keep].mean()) if ceiling else 0.0
+    top = gap = None
+    if ceiling and name in ceiling:
+        top = mean_over_perturbations(_filled(ceiling[name], metric)[keep])[0]
+        gap = sign * (top - theirs[best][keep].mean())
     low, high = intervals(difference[None], codes, resamples, seed)[0]
     return {
         "metric": name,
@@ -94,7 +96,7 @@ def _compare(
         "low": float(low),
         "high": float(high),
         "p": sign_flip(np.bincount(np.unique(codes, return_inverse=True)[1], difference), seed),
-        "gap_closed": float(difference.mean() / gap) if gap > 0 else None,
+        "gap_closed": float(difference.mean() / gap) if gap and gap > 0 else None,
     }
 
 
