@@ -31,7 +31,9 @@ class Look:
         flat = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
         if self.size == flat.shape[:2] and (flat.ndim == 3) == (self.channels == 3):
             return flat.reshape(self.shape)
-        return self.of_image(Image.fromarray(np.ascontiguousarray(flat)))
+        height, width = flat.shape[:2]
+        mode, pixels = "RGB" if flat.ndim == 3 else "L", np.ascontiguousarray(flat)
+        return self.of_image(Image.frombuffer(mode, (width, height), pixels, "raw", mode, 0, 1))
 
     def of_image(self, image: Image.Image) -> np.ndarray:
         """A frame uint8 (H, W, C) of an image, RGB or grey: bicubic, antialiased.
@@ -39,7 +41,8 @@ class Look:
         Grey is made of RGB by Pillow (ITU-R 601) and never taken from the brightness of a video, which
         is 16 to 235 in most files and 0 to 255 in others.
         """
-        image = image.convert("L" if self.channels == 1 else "RGB")
+        mode = "L" if self.channels == 1 else "RGB"
+        image = image if image.mode == mode else image.convert(mode)
         height, width = self.size
         if image.size != (width, height):
             if self.resize == "crop":

@@ -133,7 +133,7 @@ class _Pixels:
                 pixels = turned(pixels, matrix)
             except ValueError as error:
                 raise InputError(f"{self._path}: found {error}") from None
-        return self._look.of_image(Image.fromarray(np.ascontiguousarray(pixels)))
+        return self._look.of_array(np.ascontiguousarray(pixels))
 
 
 def _timed(

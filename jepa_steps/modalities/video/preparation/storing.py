@@ -175,12 +175,18 @@ def _decode(name: str, item: Item, look: Look, path: Path) -> _Done:
                 data = frame.tobytes()
                 file.write(data)
                 digests.append(_digest(data))
-                plain.append(bool((frame == frame[0, 0]).all()))
+                plain.append(_plain(frame))
         if not digests:
             reason = f"{name}: no frames, expected some"
     except InputError as error:
         reason = str(error)
     return _Done(path, digests, plain, told, reason)
+
+
+def _plain(frame: np.ndarray) -> bool:
+    """Whether a frame has a single colour; most show in their first row that they have not."""
+    colour = frame[0, 0]
+    return bool((frame[0] == colour).all() and (frame == colour).all())
 
 
 def _digest(data: bytes) -> bytes:
