@@ -4,11 +4,14 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 # Okabe & Ito's palette: distinguishable with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+_PIXELS = 100  # per inch, of images within a figure
 
 matplotlib.rcParams.update(
     {
@@ -35,7 +38,7 @@ def new(width: float = 4.6, height: float = 3.0, panels: int = 1) -> tuple[Figur
 def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
     """A figure of (rows, columns) axes; sizes in inches of the whole. Without pyplot, which would keep
     every figure of a process."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=FigureCanvasSVG.fixed_dpi)
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
@@ -56,4 +59,8 @@ def message(text: str) -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     """Write SVG without a date, so that equal figures are equal files."""
-    figure.savefig(path, metadata={"Date": None})
+    FigureCanvasSVG(figure)  # text is measured as it will be written
+    if layout := figure.get_layout_engine():  # none: saved before, under another name
+        layout.execute(figure)
+        figure.set_layout_engine(None)  # otherwise savefig draws everything twice
+    figure.savefig(path, dpi=_PIXELS, metadata={"Date": None})

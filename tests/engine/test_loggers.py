@@ -239,6 +239,7 @@ def killed_and_resumed(tmp_path, digits, name: str, **environment: str) -> None:
         assert done.returncode == code and "training goes on without" not in done.stdout, done
 
 
+@pytest.mark.slow
 def test_real_wandb_offline(tmp_path, digits):
     pytest.importorskip("wandb", reason="wandb is not installed: pip install 'jepa-steps[wandb]'")
     killed_and_resumed(tmp_path, digits, "wandb", WANDB_MODE="offline")
@@ -273,6 +274,7 @@ def wandb_rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
+@pytest.mark.slow
 def test_real_mlflow_in_a_database(tmp_path, digits):
     mlflow = pytest.importorskip("mlflow", reason="mlflow is missing: pip install 'jepa-steps[mlflow]'")
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"

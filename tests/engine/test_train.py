@@ -127,6 +127,7 @@ def forget(trainer: Trainer, part: str, fresh: Trainer) -> None:
         setattr(trainer, part, getattr(fresh, part))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_any_part_would_be_noticed(step, tmp_path, digits, monkeypatch):
     """Resuming with a part reset must change the result; otherwise the tests above prove nothing."""
     spec = {**TINY, "validate_every": 5}

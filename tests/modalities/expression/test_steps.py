@@ -68,6 +68,10 @@ def prepared(folder, split, **more):
     return folder / "data"
 
 
+# One process of pytest runs all of it, so that each training is made once.
+pytestmark = pytest.mark.xdist_group("steps of cells")
+
+
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
@@ -78,6 +82,24 @@ def pairs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
     return prepared(tmp_path_factory.mktemp("cells"), {"kind": "cell", "allow_leaky": True})
+
+
+@pytest.fixture(scope="module")
+def of_cells(tmp_path_factory, cells):
+    """Folder of each step of SPEC on them."""
+    return run(called, tmp_path_factory.mktemp("of_cells"), cells, SPEC)
+
+
+@pytest.fixture(scope="module")
+def of_pairs(tmp_path_factory, pairs):
+    """Folder of each step of SPEC on them."""
+    return run(called, tmp_path_factory.mktemp("of_pairs"), pairs, SPEC)
+
+
+def called(module, *args):
+    """A step's main, called as ``step`` calls it."""
+    module.main([json.dumps(a) if isinstance(a, dict) else str(a) for a in args])
+    return 0, "", ""
 
 
 def run(step, tmp_path, data, spec, name="a"):
@@ -104,8 +126,8 @@ def read(folder, name):
     return json.loads((folder / f"{name}.json").read_text())
 
 
-def test_pairs_of_an_additive_screen_are_predicted_as_well_as_by_adding_up(step, tmp_path, pairs):
-    at = run(step, tmp_path, pairs, SPEC)
+def test_pairs_of_an_additive_screen_are_predicted_as_well_as_by_adding_up(of_pairs, pairs):
+    at = of_pairs
     found = read(at["evaluate"], "evaluation")
     assert (found["task"], found["split"], found["leaky"]) == ("perturbation", "combination", False)
     assert (found["perturbations"], found["cells"]) == ({"by_context": 3, "distinct": 3}, 120)
@@ -137,8 +159,8 @@ def test_pairs_of_an_additive_screen_are_predicted_as_well_as_by_adding_up(step,
         )
 
 
-def test_whole_perturbations_held_out_are_probed_within_the_test_part(step, tmp_path, pairs):
-    at = run(step, tmp_path, pairs, SPEC)
+def test_whole_perturbations_held_out_are_probed_within_the_test_part(of_pairs, pairs):
+    at = of_pairs
     probed = read(at["probe"], "probe")
     assert "divided anew" in probed["parts"] and sum(probed["n"].values()) == 120 + 24
     assert probed["logistic"]["accuracy"] > 0.9
@@ -152,14 +174,14 @@ def test_whole_perturbations_held_out_are_probed_within_the_test_part(step, tmp_
     assert read(at["monitor"], "monitor")["conditions"]["inputs"] == 64
 
 
-def test_a_random_split_is_evaluated_and_called_leaky(step, tmp_path, cells):
-    at = run(step, tmp_path, cells, SPEC)
+def test_a_random_split_is_evaluated_and_called_leaky(step, tmp_path, cells, of_cells):
+    at, results = of_cells, of_cells["train"].parents[1]
     assert read(at["evaluate"], "evaluation")["leaky"]
     probed = read(at["probe"], "probe")
     assert probed["parts"] == "as prepared" and probed["logistic"]["accuracy"] > 0.9
-    run(step, tmp_path, cells, {"encoder": "raw"}, "b")
+    run(step, results, cells, {"encoder": "raw"}, "b")
     names = ("--experiments", "a", "b", "--out", tmp_path / "report")
-    assert step(report, "--results", tmp_path, "--data", cells, *names)[0] == 0
+    assert step(report, "--results", results, "--data", cells, *names)[0] == 0
     page = (tmp_path / "report" / "report.html").read_text()
     assert (
         "Leak in the data:</strong> cells are split at random" in page
@@ -180,7 +202,7 @@ def test_batch_dominated_embeddings_are_named(step, tmp_path):
 
 
 def test_a_predictor_that_is_told_wrong_perturbations_learns_to_ignore_them(
-    step, tmp_path, cells, monkeypatch
+    step, tmp_path, cells, of_cells, monkeypatch
 ):
     of = PerturbationBatches.of
 
@@ -189,8 +211,7 @@ def test_a_predictor_that_is_told_wrong_perturbations_learns_to_ignore_them(
         order = torch.from_numpy(np.random.default_rng(int(rows[0])).permutation(len(rows)))
         return *views, *(part[order] for part in (slots, weights, types, dose))
 
-    sound = run(step, tmp_path, cells, SPEC)
-    assert "condition ignored" not in names(sound)
+    assert "condition ignored" not in names(of_cells)
     monkeypatch.setattr(PerturbationBatches, "of", misled)
     at = run(step, tmp_path, cells, SPEC, "b")
     assert "condition ignored" in names(at)
@@ -226,9 +247,9 @@ def test_the_untrained_floor_of_shifts_is_the_untrained_experiment(step, tmp_pat
     assert np.allclose(effects.latents(rows), tokens.flatten(1).numpy(), atol=1e-5)
 
 
-def test_cell_eval_reads_predicted_and_real_cells(step, tmp_path, cells):
+def test_cell_eval_reads_predicted_and_real_cells(step, tmp_path, cells, of_cells):
     anndata = pytest.importorskip("anndata", reason="pip install 'jepa-steps[expression]'")
-    at = run(step, tmp_path, cells, SPEC)
+    at = of_cells
     arguments = ("--train", at["train"], "--data", cells, "--out", tmp_path / "again")
     assert step(evaluate, *arguments, "--export", tmp_path / "export")[0] == 0
     said, real = (anndata.read_h5ad(tmp_path / "export" / f"{n}.h5ad") for n in ("predictions", "real"))
@@ -248,8 +269,8 @@ def test_cell_eval_reads_predicted_and_real_cells(step, tmp_path, cells):
     assert np.allclose(np.sort(unchanged, 0), np.sort(store.samples(controls), 0), atol=1e-5)
 
 
-def test_a_loaded_encoder_takes_stored_expression(step, tmp_path, cells):
-    at = run(step, tmp_path, cells, SPEC)
+def test_a_loaded_encoder_takes_stored_expression(cells, of_cells):
+    at = of_cells
     store, encoder = open_store(cells), load_encoder(at["train"])
     rows = np.arange(50)
     stored = np.load(at["embed"] / "embeddings.npy")[rows]
@@ -312,7 +333,6 @@ def test_replicates_are_different_training_cells_of_one_condition_and_context(ce
     assert replicates(store, 500, 12).shape == (0, 500)
 
 
-def test_cells_of_other_data_are_refused(step, tmp_path, cells, pairs):
-    at = run(step, tmp_path, cells, SPEC)
-    code, _, err = step(evaluate, "--train", at["train"], "--data", pairs, "--out", tmp_path / "x")
+def test_cells_of_other_data_are_refused(step, tmp_path, of_cells, pairs):
+    code, _, err = step(evaluate, "--train", of_cells["train"], "--data", pairs, "--out", tmp_path / "x")
     assert code == 2 and "train it again" in err and not (tmp_path / "x").exists()
