@@ -141,17 +141,13 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
         return "warn", "Healthy, but worse than a floor", f"{_SOUND}, but {listed(below)}."
     unbeaten = {f: set(verdicts.values()) for f, verdicts in by_floor.items()}
     unbeaten = {floor: says for floor, says in unbeaten.items() if "beats" not in says}
-    ties = [floor for floor, says in unbeaten.items() if "ties" in says]
-    open_ = [floor for floor, says in unbeaten.items() if says == {"undecided"}]
+    ties = [floor for floor, says in unbeaten.items() if says == {"ties"}]
+    open_ = [floor for floor, says in unbeaten.items() if "undecided" in says]
     told = f"it is undecided whether they are better than {listed(open_)}{_few(standings)}"
     if ties:
         also = f", and {told}" if open_ else ""
         title = "Healthy, but no better than a floor"
-        return (
-            "warn",
-            title,
-            f"{_SOUND}, but {listed(ties)} {'score' if len(ties) > 1 else 'scores'} as well{also}.",
-        )
+        return "warn", title, f"{_SOUND}, but a probe on them is no better than {listed(ties)}{also}."
     if open_:
         return "warn", "Healthy; use undecided", f"{_SOUND}, but {told}."
     full, few = MEASURES.values()

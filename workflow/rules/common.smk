@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.enums import Quietness
 
 sys.path.insert(0, workflow.basedir)
 from jepa_steps.config import reading, resolved
@@ -19,6 +20,15 @@ from jepa_steps.reporting.contents import read_files
 # "python" in a rule is the one that plans, on the nodes of a cluster, too.
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; set -euo pipefail; ')
 config_files = " + ".join(map(str, workflow.configfiles)) or "config"
+
+
+def stopped(reason):
+    """The error that stops planning, written out where --quiet all would drop it."""
+    if Quietness.ALL in (workflow.output_settings.quiet or ()):
+        print(reason, file=sys.stderr)
+    return WorkflowError(reason)
+
+
 try:
     check_version(Path(workflow.basedir))
     for file in workflow.configfiles:
@@ -26,7 +36,7 @@ try:
         reading.refuse_repeated_keys(Path(file))
     checked = reading.parse(Config, config, config_files)
 except InputError as error:
-    raise WorkflowError(str(error))
+    raise stopped(str(error))
 # What is read by now stays to the end: without this a tenth of planning a sweep is spent on looking
 # through it for garbage, again and again.
 gc.freeze()
@@ -164,7 +174,7 @@ def check_sources():
     for modality, name in datasets():
         for key, path in sources(modality, name).items():
             if not Path(path).exists() and not was_prepared(name, key, path):
-                raise WorkflowError(
+                raise stopped(
                     f"{config_files}: {modality}.{name}.{key}: found no {path} in {Path.cwd()}; put it "
                     "there, or give an absolute path"
                 )
@@ -185,7 +195,7 @@ def check_weights():
         if not trained.exists() or json.loads(trained.read_text())["train"] != resolved(
             experiment.train
         ):
-            raise WorkflowError(
+            raise stopped(
                 f"{config_files}: experiments.{name}.train: found no {path} in {Path.cwd()}; put the "
                 "weights there, or give an absolute path"
             )
