@@ -16,6 +16,8 @@ from pathlib import Path
 
 from .cli import add_spec, parser, read_spec, run
 from .config.training import parse_dataset
+from .data.groups import few_to_test
+from .data.splits import read_splits
 from .modalities import MODALITIES, part
 
 
@@ -32,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     dataset = parse_dataset(*read_spec(args.spec), args.modality)
     step = part(args.modality, "prepare")
     manifest = step.prepare(dataset, args.out, max(args.workers, 1))
-    found = step.summary(manifest, args.out)
+    found = step.summary(manifest, args.out) + few_to_test(read_splits(args.out / "splits.csv"))
     print(f"{args.out}: {found[0]}" if len(found) == 1 else "\n  ".join([f"{args.out}:", *found]))
 
 

@@ -144,7 +144,7 @@ def test_numbers_that_are_names_are_classes_where_that_is_said(tmp_path, capsys)
     columns["site"] = np.random.default_rng(6).integers(0, 25, 400)
     judged(tmp_path, embeddings(columns), columns, "--targets", "site", "label")
     assert (
-        "site: numbers, 25 different; set classes (--classes) if these are names"
+        "site: numbers, 25 different, 0 to 24; set classes (--classes) if these are names"
         in capsys.readouterr().out
     )
     assert settings(tmp_path, columns, "--classes", "site")["targets"] == {"site": "classes"}

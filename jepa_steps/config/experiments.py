@@ -19,7 +19,7 @@ from .probe import Probe
 from .rank import Rank
 from .reading import parse, read_yaml
 from .resources import Resources
-from .training import check_fit, training_type
+from .training import check_evaluate, check_fit, training_type
 
 Name = Annotated[str, Field(pattern=NAME)]
 PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -92,6 +92,7 @@ class _Config(Settings):
         for name, experiment in self.experiments.items():
             dataset = self.datasets(experiment.modality)[experiment.dataset]
             check_fit(experiment.modality, dataset, experiment.train, f"experiments.{name}")
+            check_evaluate(experiment.modality, dataset, experiment.evaluate, f"experiments.{name}")
         return self
 
     def datasets(self, modality: str) -> dict[str, Settings]:

@@ -100,4 +100,6 @@ def _default(value: object) -> str:
         return "see its table"
     if value is None:
         return "null"
-    return str(list(value) if isinstance(value, tuple) else value).lower()
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(list(value) if isinstance(value, tuple) else value)

@@ -30,6 +30,16 @@ def check_fit(modality: str, dataset: Settings, train: Settings, where: str) -> 
         raise ValueError(f"{where}.{error}") from None
 
 
+def check_evaluate(modality: str, dataset: Settings, evaluate: Settings, where: str) -> None:
+    """The same for what ``evaluate`` is asked, before anything is trained."""
+    check = getattr(part(modality, "settings"), "check_evaluate", None)
+    try:
+        if check is not None:
+            check(dataset, evaluate)
+    except ValueError as error:
+        raise ValueError(f"{where}.{error}") from None
+
+
 def given_path(train: Settings) -> str | None:
     """File or folder of weights that a training block reads beside the data: published ones, a program,
     a start."""

@@ -11,6 +11,7 @@ from ..config.base import Target
 from ..errors import InputError
 from .folders import PARTS
 from .labels import by_number, is_number
+from .oddities import extreme_note, nearly_equal, repeated_extreme
 from .tables import Table, listed, text_of
 from .targets import Kind, kind_of
 
@@ -101,9 +102,20 @@ def _described(name: str, texts: list[str], kind: Kind, field: str, guessed: boo
     hint = ""
     if guessed and whole:
         hint = f"; set classes{flag} if these are names"
-        hint = hint if kind == "numbers" else "; set numbers if these are amounts"
+        numbers = f"; set numbers{flag.replace('classes', 'numbers')} if these are amounts"
+        hint = hint if kind == "numbers" else numbers
     told = "" if field != "nuisances" else ", which embeddings should not encode"
-    return f"{name}: {kind}, {len(set(texts) - {''})} different{lacking}{told}{hint}"
+    names = sorted(set(texts) - {""})
+    if kind == "numbers":
+        numbers = np.array([float(text) for text in texts if text])
+        span = f", {numbers.min():g} to {numbers.max():g}"
+        odd = repeated_extreme(numbers)
+        hint += f"; {extreme_note('CHECK', odd)}" if odd else ""
+    else:
+        span = ""
+        alike = [" and ".join(map(repr, some)) for some in nearly_equal(names)]
+        hint += f"; CHECK: {', '.join(alike[:3])} differ only in case or spaces" if alike else ""
+    return f"{name}: {kind}, {len(names)} different{span}{lacking}{told}{hint}"
 
 
 def class_codes(texts: Sequence[str]) -> tuple[np.ndarray, list[str]]:

@@ -11,7 +11,21 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..errors import InputError
-from .splits import SPLITS, across_splits
+from .splits import SPLITS, Splits, across_splits
+
+# With fewer groups no pattern of signs is rarer than p = 2 / 2^5 = .06: nothing can be decided.
+FEWEST_GROUPS = 6
+
+
+def few_to_test(table: Splits) -> list[str]:
+    """A sentence where test has so few groups that no comparison can be decided."""
+    n = len(np.unique(table.groups[table.split == SPLITS.index("test")]))
+    if not table.named_groups or not 0 < n < FEWEST_GROUPS:
+        return []
+    return [
+        f"test has {n} group{'s' * (n != 1)} ({table.unit}): with fewer than {FEWEST_GROUPS}, no "
+        "comparison with a floor can be decided; where parts are drawn, raise split.test"
+    ]
 
 
 def of_paths(names: list[str], pattern: str | None, path: Path) -> np.ndarray | None:

@@ -174,7 +174,7 @@ def _unchecked(samples: SampleNames, table: Table) -> list[str]:
     return [
         f"CHECK THE ORDER: {who}, the other side has none to compare them with. If one of the two was "
         "sorted or filtered since, every label is wrong. Give names to both, such as an .npz with an "
-        "array names; or set ids to none to say that the order is right"
+        "array names; or set ids to none (judge: --ids none) to say that the order is right"
     ]
 
 

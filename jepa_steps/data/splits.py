@@ -99,6 +99,7 @@ class Columns(Settings):
     names: str | None = None
     labels_held_out: bool = False
     unit: str = "group"
+    stretches: bool = False
     recordings: str | None = None
     targets: dict[str, Kind] = {}
     nuisance_targets: tuple[str, ...] = ()
@@ -138,6 +139,7 @@ class Splits:
         series of a window; None where samples were cut from nothing. recording_names: of these numbers;
         recording_unit: video, series.
     targets: what else is asked of embeddings, by name.
+    stretches: whether groups are stretches of one recording, which only time sets apart.
     """
 
     labels: np.ndarray
@@ -154,6 +156,7 @@ class Splits:
     recordings: np.ndarray | None = None
     recording_names: tuple[str, ...] = ()
     recording_unit: str = ""
+    stretches: bool = False
 
     @property
     def named_groups(self) -> bool:
@@ -163,7 +166,10 @@ class Splits:
     @property
     def nuisance(self) -> np.ndarray | None:
         """int64 (n,), what embeddings should not tell: the nuisance column, or else the named groups;
-        None where all samples share one."""
+        None where all samples share one, and of stretches of a recording, which nothing but time sets
+        apart."""
+        if self.stretches:
+            return None
         if self.nuisance_column is not None:
             codes = self.covariates[self.nuisance_column]
             return codes if len(np.unique(codes)) > 1 else None
@@ -210,6 +216,7 @@ def read_splits(path: Path) -> Splits:
         recordings,
         tuple(map(str, cut_from)),
         columns.recordings or "",
+        columns.stretches,
     )
 
 

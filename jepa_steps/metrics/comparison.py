@@ -15,11 +15,10 @@ from scipy import stats
 from scipy.special import ndtr, stdtrit
 
 from .. import draws
+from ..data.groups import FEWEST_GROUPS
 from ..files import read_table
 
 SIGNIFICANCE = 0.05
-# With fewer groups no pattern of signs is rarer than p = 2 / 2^5 = .06: nothing can be decided.
-FEWEST_GROUPS = 6
 _BLOCK = 2**23  # draws of groups held at once: 64 MB
 
 

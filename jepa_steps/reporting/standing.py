@@ -64,7 +64,7 @@ def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:
     """
     trained = [row for row in rows if row.trained]
     sides = [
-        (row, floor, floor_label(floor, against))
+        (row, floor, _called(row, floor, against))
         for row in trained
         for floor in against
         if _is_floor_of(row, floor)
@@ -83,6 +83,15 @@ def standings(rows: list[Row], against: list[Row]) -> list[dict[str, Any]]:
         one["says"] = verdict(one["low"], one["high"], adjusted, one["groups"])
         one["why"] = _why(one, len(comparisons))
     return comparisons
+
+
+def _called(row: Row, floor: Row, against: list[Row]) -> str:
+    """What a floor is called beside a row. Of an untrained encoder it says whether the architecture is
+    another, as training is then not all that differs."""
+    name = floor_label(floor, against)
+    mine, its = (r.members[0].get("train", {}).get("model") for r in (row, floor))
+    other = floor.kind == "untrained" and None not in (mine, its) and mine != its
+    return f"{name} (another architecture)" if other else name
 
 
 def _is_floor_of(row: Row, floor: Row) -> bool:

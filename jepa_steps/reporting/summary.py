@@ -71,7 +71,21 @@ def markdown(rows: list[Row], standings: list[dict[str, Any]], how: list[str]) -
             f"({one['measure']}): {one['points']:+.1f} points {_ends(one)}, "
             f"p = {one['adjusted_p']:.3g}, n = {one['n']}"
         )
+    lines += [line for row in rows if row.trained for line in _predicted(row, standings)]
     return "\n".join([*lines, "", *how]) + "\n"
+
+
+def _predicted(row: Row, standings: list[dict[str, Any]]) -> list[str]:
+    """A line for each metric of what the first seed predicts, beside its best baseline."""
+    found = next(iter(words.card(row, standings)["evaluations"]), None)
+    if found is None:
+        return []
+    leak = f"; LEAKY: {found['leak']}" if found["leaky"] else ""
+    return [
+        f"- **{_plain(row.label)}** predicts, {_plain(v['metric'])}: {v['says']}{v['why']} "
+        f"{_plain(v['baseline'])}, difference {v['difference']} {v['interval']}, n = {v['n']}{leak}"
+        for v in found["verdicts"]
+    ]
 
 
 def _ends(one: dict[str, Any]) -> str:

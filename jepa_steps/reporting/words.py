@@ -55,8 +55,9 @@ def card(row: Row, standings: list[dict[str, Any]]) -> dict[str, Any]:
     level, title, sentence = _fault(findings, row) if findings else _healthy(others)
     if not findings and not others:
         level, title, sentence = _by_numbers(row) or (level, title, sentence)
-    if not findings and predicted and predicted[0]["verdicts"] and not predicted[0]["leaky"]:
-        level, sentence = _with_predictions(level, sentence, predicted[0])
+    if predicted and predicted[0]["verdicts"] and not predicted[0]["leaky"]:
+        says, better = _of_predictions(predicted[0])
+        sentence, level = f"{sentence} {says}", level if findings or better else "warn"
     by_measure = {label: [s for s in mine if s["measure"] == label] for label in MEASURES.values()}
     ends = [abs(s[end]) for s in mine if s["kind"] not in GUESSES and s["low"] is not None
             for end in ("low", "high")]  # fmt: skip
@@ -169,17 +170,15 @@ def _where_below(floor: str, verdicts: dict[str, str]) -> str:
     return f"{floor} scores better with {worse}" + (f" and worse with {better}" if better else "")
 
 
-def _with_predictions(level: str, sentence: str, predicted: dict[str, Any]) -> tuple[str, str]:
-    """What is predicted counts, too: no metric in which a simple baseline is beaten is a warning."""
+def _of_predictions(predicted: dict[str, Any]) -> tuple[str, bool]:
+    """A sentence on what is predicted, and whether it beats a simple baseline in a metric and is below
+    in none: it counts beside the embeddings."""
     says = [v["says"] for v in predicted["verdicts"]]
     beats, below = says.count("beats"), says.count("below")
     text = f"Of {len(says)} metrics on {predicted['units']}, its predictions beat the best baseline in"
     undecided = says.count("undecided")
     open_ = f"; {undecided} {'is' if undecided == 1 else 'are'} undecided" if undecided else ""
-    return (
-        level if beats and not below else "warn",
-        f"{sentence} {text} {beats} and are below it in {below}{open_}.",
-    )
+    return f"{text} {beats} and are below it in {below}{open_}.", bool(beats and not below)
 
 
 def _vitals(row: Row) -> list[dict[str, Any]]:

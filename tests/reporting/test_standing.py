@@ -134,3 +134,20 @@ def test_a_start_is_the_floor_of_the_runs_that_begin_from_it_alone():
     }
     against = {pair for pair in found if pair[1] in ("start of training", "untrained encoder")}
     assert against == {("a", "start of training"), ("w", "untrained encoder")}
+
+
+def test_an_untrained_encoder_of_another_architecture_is_called_so():
+    def with_model(one, **model):
+        for e in one.members:
+            e["train"] = {"model": model}
+        return one
+
+    rows = [
+        with_model(row("a", "jepa", 0.9), dim=64),
+        with_model(row("b", "jepa", 0.9), dim=16),
+        with_model(row("fresh", "untrained", 0.6), dim=64),
+    ]
+    found = {
+        (s["row"].name, s["floor"]) for s in standings(rows, floors(rows)) if s["kind"] == "untrained"
+    }
+    assert found == {("a", "untrained encoder"), ("b", "untrained encoder (another architecture)")}

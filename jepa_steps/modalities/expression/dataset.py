@@ -146,7 +146,7 @@ class ExpressionDataset(Settings):
     """CSV of annotations with the cell name first, for sources mtx, npz and csv. null = in a mtx folder,
     the file cells.csv, obs.csv or metadata.csv."""
     layer: str = "X"
-    """Matrix of an .h5ad to read: X (in upper case; the default), raw, or the name of a layer."""
+    """Matrix of an .h5ad to read: X, raw, or the name of a layer."""
     keys: Keys = Keys()
     """Names of the annotation columns."""
     targets: Targets = {}

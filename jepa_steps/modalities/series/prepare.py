@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import map_array
+from ...arrays import map_array, release
 from ...data.labels import Labels
+from ...data.oddities import extreme_note, repeated_extreme
 from ...data.splits import FIELDS, RECORDING, SPLITS
 from ...data.targets import PREFIX
 from ...data.windows import Windows
@@ -24,6 +25,7 @@ from .store import windows_of
 
 OFFSET, SCALE = "offset", "scale"
 _MOST_SAMPLES = 5_000_000  # rows of splits.csv
+_LOOKED_AT = 2_000_000  # values of a channel in which codes for missing ones are looked for
 
 
 def prepare(dataset: SeriesDataset, out: Path, workers: int) -> dict[str, Any]:
@@ -49,6 +51,7 @@ def prepare(dataset: SeriesDataset, out: Path, workers: int) -> dict[str, Any]:
         mean, std = channel_statistics(values, segments)
         windows = _windows(segments, dataset, path)
         scales = offsets_and_scales(values, windows, mean, std)
+        notes += _oddities(values, found.channels)
         columns = _write_splits(folder, windows, segments, found, labels, groups, scales, dataset)
         manifest = {
             **described(dataset, found, labels, segments, windows, groups),
@@ -71,6 +74,18 @@ def prepare(dataset: SeriesDataset, out: Path, workers: int) -> dict[str, Any]:
         }
         write_json(folder / "manifest.json", manifest)
     return manifest
+
+
+def _oddities(values: np.ndarray, channels: tuple[str, ...]) -> list[str]:
+    """A sentence for each channel with a value that looks as if it stood for a missing one."""
+    every = max(1, len(values) // _LOOKED_AT)
+    notes = []
+    for i, name in enumerate(channels):
+        odd = repeated_extreme(np.asarray(values[::every, i], np.float64))
+        some = f" (of {len(values[::every]):,} looked at)" if every > 1 else ""
+        notes += [extreme_note(f"CHECK channel {name}{some}", odd)] if odd else []
+    release(values)
+    return notes
 
 
 def _without(
@@ -150,6 +165,7 @@ def _write_splits(
     write_csv(folder / "splits.csv", header, zip(*columns, strict=True))
     return {
         "unit": "stretch of time" if dataset.split.kind == "time" else unit,
+        "stretches": dataset.split.kind == "time",
         "recordings": "series" if cut else None,
         "targets": labels.kinds | dict.fromkeys(own, "numbers"),
         "nuisance_targets": [*labels.nuisances, *own],

@@ -98,6 +98,17 @@ def sources(dataset: SeriesDataset) -> dict[str, str]:
     return {"path": dataset.path} | ({"table": dataset.table} if dataset.table else {})
 
 
+def check_evaluate(dataset: SeriesDataset, evaluate: Evaluate) -> None:
+    """Whether horizons lie within the steps that are forecast.
+
+    Raises:
+        ValueError: one does not.
+    """
+    longest = dataset.target_length
+    if longest and (far := [h for h in evaluate.horizons if h > longest]):
+        raise ValueError(f"evaluate.horizons: found {far[0]}, expected at most target_length {longest}")
+
+
 def check(dataset: SeriesDataset, train: Settings) -> None:
     """Whether a training block can work on a data set.
 

@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from ...errors import InputError
+
 _PROJECTED = 16  # dimensions of an embedding for one random direction
 _WIDEST_RAW = 4096  # values of a sample up to which raw input and its components are probed
 
@@ -16,6 +18,9 @@ def add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--targets", nargs="+", default=[], metavar="COLUMN", help="columns to predict")
     p.add_argument(
         "--classes", nargs="+", default=[], metavar="COLUMN", help="targets whose numbers name classes"
+    )
+    p.add_argument(
+        "--numbers", nargs="+", default=[], metavar="COLUMN", help="targets whose numbers are amounts"
     )
     p.add_argument("--group", metavar="COLUMN", help="unit that never crosses parts, such as donor")
     p.add_argument(
@@ -42,9 +47,12 @@ def dataset(arguments: argparse.Namespace) -> dict[str, Any]:
     """Settings of the data set that the arguments describe."""
     same = ("embeddings", "key", "table", "raw", "tokens", "ids", "group")
     found = {name: getattr(arguments, name) for name in same}
-    nuisances, classes = arguments.nuisance, arguments.classes
-    targets = [*arguments.targets, *(name for name in classes if name not in nuisances)]
-    kinds = {name: "classes" if name in classes else "auto" for name in (*targets, *nuisances)}
+    nuisances = arguments.nuisance
+    if both := sorted({*arguments.classes} & {*arguments.numbers}):
+        raise InputError(f"--numbers: found {both[0]!r}, which --classes names, too; name it once")
+    kinds = dict.fromkeys((*arguments.targets, *nuisances), "auto")
+    kinds |= dict.fromkeys(arguments.classes, "classes") | dict.fromkeys(arguments.numbers, "numbers")
+    targets = [name for name in kinds if name not in nuisances]
     return {
         **found,
         "targets": {name: kinds[name] for name in targets},

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ....data.groups import FEWEST_GROUPS
 from ....data.splits import SPLITS
 from .labels import Cells
 from .preprocess import Transform
@@ -72,6 +73,12 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
         )
     if manifest["targets"]:
         noted.append(f"probes also predict: {', '.join(manifest['targets'])}")
+    tested = manifest["counts"]["test"]["perturbations"]
+    if tested < FEWEST_GROUPS:
+        noted.append(
+            f"test has {tested} perturbation{'s' * (tested != 1)}: with fewer than {FEWEST_GROUPS}, no "
+            "comparison of predictions can be decided; raise split.test, or name more test_units"
+        )
     if found["doses"]:
         noted.append(f"doses: {found['doses']}")
     if alike := manifest["alike"]:
