@@ -80,7 +80,9 @@ def judge(
     for entry, interval in zip(entries, intervals(shares, groups, settings), strict=True):
         entry["accuracy_interval"] = interval
     predictions |= {f"few{k}_{i}": row for k, drawn in few.items() for i, row in enumerate(drawn)}
-    return predictions, {"classes": classes.tolist(), **found, "few_label": found_few}, linear
+    least = int(np.unique(data.train_y, return_counts=True)[1].min())
+    found |= {"few_label": found_few, "fewest_of_a_class": least}
+    return predictions, {"classes": classes.tolist(), **found}, linear
 
 
 def judge_linear(

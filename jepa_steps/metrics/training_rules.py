@@ -74,7 +74,7 @@ def divergence(e: Evidence, limits: Limits) -> Finding | None:
     )
 
 
-_NONE_KNOWN = "No setting is known to mend this; where more steps were tried, they did not help."
+_NONE_KNOWN = "No setting is known to mend this, and more steps did not help where they were tried."
 
 
 def no_learning(e: Evidence, limits: Limits) -> Finding | None:
@@ -107,7 +107,10 @@ def _no_gain(e: Evidence, first: float, last: float) -> Finding | None:
         return None
     patch = e.patch(e.calmer or e.remedies.two_views)
     if not patch:
-        fix = f"{_NONE_KNOWN} Check that targets and contexts come from the same samples."
+        fix = (
+            f"{_NONE_KNOWN} Look at the masks and samples in the report, and try another task or "
+            "objective."
+        )
     else:
         fix = "Lower the learning rate." if e.calmer else "Compare two views instead of tokens."
     n = f"(standard error of the difference {error:.3f}, n = {e.probe_n})"

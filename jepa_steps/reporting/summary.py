@@ -163,6 +163,7 @@ def intervals(rows: list[Row]) -> list[str]:
         lines.append(
             "Interval of K seeds: mean ± Student's t (K - 1) times the standard error over seeds."
         )
+    lines += _not_scored(rows)
     measures = " and ".join(MEASURES.values())
     lines.append(
         f"Comparisons, with {measures}, are paired on the same test samples. beats / below: the 95 % "
@@ -171,6 +172,20 @@ def intervals(rows: list[Row]) -> list[str]:
         f"the two holds, or test has fewer than {FEWEST_GROUPS} groups."
     )
     return lines
+
+
+def _not_scored(rows: list[Row]) -> list[str]:
+    """Why there is no score with 10 labels per class, where the smallest class is the reason."""
+    lines = []
+    for row in rows:
+        least = row.members[0]["probe"].get("fewest_of_a_class")
+        if least is not None and least < 10:
+            data = row.members[0].get("data_folder") or row.data[:12]
+            lines.append(
+                f"No score with 10 labels per class on {data}: its smallest class has {least} training "
+                f"sample{'s' * (least != 1)}."
+            )
+    return list(dict.fromkeys(lines))
 
 
 def _value(score: dict[str, float] | None) -> float | None:

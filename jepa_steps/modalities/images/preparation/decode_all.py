@@ -87,7 +87,8 @@ def decode_all(source: Source, dataset: ImageDataset, path: Path, workers: int) 
         if len(skipped) > budget:
             raise InputError(
                 f"{len(skipped)} unreadable images, expected at most {budget} "
-                f"(max_skipped {dataset.max_skipped:g} of {n}); the last: {skipped[-1]}"
+                f"(max_skipped {dataset.max_skipped:g} of {n}): raise max_skipped, or mend them; the "
+                f"last: {skipped[-1]}"
             )
         writer.append(chunk.images)
         kept += [number * _CHUNK + i for i in chunk.good]
