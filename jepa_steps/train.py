@@ -213,6 +213,11 @@ def main(argv: list[str] | None = None) -> None:
     args = p.parse_args(argv)
     loggers = chosen(args.loggers)
     disk = os.path.expandvars(args.local_disk)
+    if "$" in disk:
+        raise InputError(
+            f"resources.local_disk: found {args.local_disk!r}, of which an environment variable is not "
+            "set on this node; set it, or name a folder"
+        )
     store = open_store(on_this_node(args.data, Path(disk)) if disk else args.data)
     modality, settings = store.manifest["modality"], store.manifest["settings"]
     train = parse_training(*read_spec(args.spec), modality)

@@ -92,12 +92,26 @@ class _Config(Settings):
         for name, experiment in self.experiments.items():
             dataset = self.datasets(experiment.modality)[experiment.dataset]
             check_fit(experiment.modality, dataset, experiment.train, f"experiments.{name}")
+            _check_batch(experiment, f"experiments.{name}")
             check_evaluate(experiment.modality, dataset, experiment.evaluate, f"experiments.{name}")
         return self
 
     def datasets(self, modality: str) -> dict[str, Settings]:
         """The data sets of a kind by name."""
         return getattr(self, modality)
+
+
+def _check_batch(experiment: Any, where: str) -> None:
+    """Whether the batch divides among the processes that the machines start."""
+    batch, asked = getattr(experiment.train, "batch_size", None), experiment.resources
+    processes = asked.nodes * max(asked.gpus, 1)
+    parts = processes * getattr(experiment.train, "accumulate", 1)
+    if batch is not None and batch % parts:
+        raise ValueError(
+            f"{where}.train.batch_size: found {batch}, expected a multiple of {parts} ({processes} "
+            f"processes x accumulate {parts // processes}; resources asks for {asked.nodes} nodes with "
+            f"{asked.gpus} GPUs each)"
+        )
 
 
 def _check_names(value: dict[str, Any]) -> None:

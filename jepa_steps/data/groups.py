@@ -11,10 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..errors import InputError
-from .splits import SPLITS, Splits, across_splits
-
-# With fewer groups no pattern of signs is rarer than p = 2 / 2^5 = .06: nothing can be decided.
-FEWEST_GROUPS = 6
+from .splits import FEWEST_GROUPS, SPLITS, Splits, across_splits
 
 
 def few_to_test(table: Splits) -> list[str]:

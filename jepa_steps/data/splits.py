@@ -15,6 +15,8 @@ from ..errors import InputError
 from ..files import read_json, read_table, write_csv
 from .targets import PREFIX, Kind, Target, read_target
 
+# With fewer test groups no pattern of signs is rarer than p = 2 / 2^5 = .06: nothing can be decided.
+FEWEST_GROUPS = 6
 SPLITS = ("train", "val", "test")
 
 

@@ -210,6 +210,8 @@ class Trainer:
             self.means.load(state["means"], self.world)
             self.watch.load(state["watch"], self.world)
             self.step, self.update_to_weight = state["step"], state["update_to_weight"]
+            if self.world.main:
+                print(f"resumed from the checkpoint of step {self.step}", flush=True)
 
     # ----------------------------------------------------------------------------------- loop
 

@@ -52,7 +52,10 @@ def leave(number: int, step: int, requeue: bool, main: bool) -> NoReturn:
         main: whether this rank speaks, and queues.
     """
     if main:
-        print(f"stopped by a signal at step {step}; run again to go on", file=sys.stderr, flush=True)
+        said = (
+            f"stopped by a signal; saved a checkpoint of step {step}, from which the next start resumes"
+        )
+        print(said, file=sys.stderr, flush=True)
     if in_slurm() and (number != signal.SIGUSR2 or not main or (requeue and _requeue())):
         time.sleep(WAIT)
     sys.exit(STOPPED)

@@ -15,7 +15,7 @@ from scipy import stats
 from scipy.special import ndtr, stdtrit
 
 from .. import draws
-from ..data.groups import FEWEST_GROUPS
+from ..data.splits import FEWEST_GROUPS
 from ..files import read_table
 
 SIGNIFICANCE = 0.05

@@ -74,7 +74,7 @@ def divergence(e: Evidence, limits: Limits) -> Finding | None:
     )
 
 
-_NONE_KNOWN = "No setting is known to mend this, and more steps did not help where they were tried."
+_NONE_KNOWN = "No setting is known to mend this. More steps helped in some runs and not in others."
 
 
 def no_learning(e: Evidence, limits: Limits) -> Finding | None:

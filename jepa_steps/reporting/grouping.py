@@ -65,12 +65,16 @@ def group(experiments: list[dict[str, Any]]) -> list[Row]:
     """Rows in order of first appearance.
 
     Members agree in all prepared files (the same splits may be of images of another size), in every
-    training setting but the seed, in pooling and in how the probes were made. Of each experiment are
+    training setting but the seed, in pooling and in how the probes were made. A second run of one seed
+    (on other machines) is a row of its own: it says nothing about other seeds. Of each experiment are
     read: name, kind, train (plain settings), data, files, embed, probe.
     """
     together: dict[str, list[dict[str, Any]]] = {}
     for e in experiments:
-        together.setdefault(_key(e), []).append(e)
+        key = _key(e)
+        while any(one["train"].get("seed") == e["train"].get("seed") for one in together.get(key, [])):
+            key += ", again"
+        together.setdefault(key, []).append(e)
     names = _names([[e["name"] for e in members] for members in together.values()])
     return [
         Row(name, members[0]["kind"], members[0]["data"], tuple(members))

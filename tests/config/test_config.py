@@ -264,3 +264,21 @@ def test_a_name_that_yaml_reads_as_another_value_is_one_line(name, tmp_path):
     path.write_text(f"images:\n  {name}: {{source: digits, path: x, image_size: 8, channels: 1}}\n")
     with pytest.raises(InputError, match=r"images: found the name .*, expected text; .*quotes"):
         experiments.load_config(path)
+
+
+def test_what_can_be_known_before_training_is_an_error_of_the_config():
+    """A batch that does not divide among processes; a horizon beyond what is forecast."""
+    split = whole({**TINY, "batch_size": 126})
+    split["experiments"]["e"]["resources"] = {"nodes": 2, "gpus": 2}
+    with pytest.raises(
+        InputError, match=r"e\.train\.batch_size: found 126, expected a multiple of 4 \(4 processes"
+    ):
+        config.parse(experiments.Config, split, "test")
+    split["experiments"]["e"]["resources"] = {"nodes": 2}
+    config.parse(experiments.Config, split, "test")
+    series = {"source": "table", "path": "x.csv", "context_length": 48, "target_length": 24}
+    far = {"dataset": "s", "train": {"encoder": "raw"}, "evaluate": {"horizons": [6, 48]}}
+    with pytest.raises(
+        InputError, match="e.evaluate.horizons: found 48, expected at most target_length 24"
+    ):
+        config.parse(experiments.Config, {"series": {"s": series}, "experiments": {"e": far}}, "test")

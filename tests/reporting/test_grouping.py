@@ -108,3 +108,12 @@ def test_the_same_splits_of_images_of_another_size_are_no_seed():
     large["files"] = {**large["files"], "images.npy": "another"}
     small["files"] = {**small["files"], "images.npy": "one"}
     assert [row.seeds for row in group([small, large])] == [1, 1]
+
+
+def test_a_second_run_of_one_seed_is_no_further_seed():
+    runs = [experiment(name, {"encoder": "jepa", "steps": 4, "seed": seed})
+            for name, seed in (("a", 0), ("on-two-nodes", 0), ("b", 1), ("again", 1))]  # fmt: skip
+    assert [[e["name"] for e in row.members] for row in group(runs)] == [
+        ["a", "b"],
+        ["on-two-nodes", "again"],
+    ]

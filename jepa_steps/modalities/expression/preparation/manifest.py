@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ....data.groups import FEWEST_GROUPS
-from ....data.splits import SPLITS
+from ....data.splits import FEWEST_GROUPS, SPLITS
 from .labels import Cells
 from .preprocess import Transform
 from .stems import remedy
