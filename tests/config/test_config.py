@@ -279,6 +279,6 @@ def test_what_can_be_known_before_training_is_an_error_of_the_config():
     series = {"source": "table", "path": "x.csv", "context_length": 48, "target_length": 24}
     far = {"dataset": "s", "train": {"encoder": "raw"}, "evaluate": {"horizons": [6, 48]}}
     with pytest.raises(
-        InputError, match="e.evaluate.horizons: found 48, expected at most target_length 24"
+        InputError, match=r"e\.evaluate\.horizons: found 48, expected at most target_length 24"
     ):
         config.parse(experiments.Config, {"series": {"s": series}, "experiments": {"e": far}}, "test")
