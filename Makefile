@@ -21,7 +21,7 @@ run: setup ## run the default experiments, print the verdicts and the path of th
 	@echo && cat logs/report.log
 
 test: setup ## the fast tests
-	@pytest -n 2 --dist loadgroup
+	@pytest -n 2 --dist loadfile  # what tests of a file share is made once
 
 test-slow: setup ## Snakemake, DVC and several processes for real
 	@pytest -m slow -n 2 --dist loadfile

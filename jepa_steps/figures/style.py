@@ -38,7 +38,7 @@ def new(width: float = 4.6, height: float = 3.0, panels: int = 1) -> tuple[Figur
 def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
     """A figure of (rows, columns) axes; sizes in inches of the whole. Without pyplot, which would keep
     every figure of a process."""
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=FigureCanvasSVG.fixed_dpi)
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
@@ -59,8 +59,8 @@ def message(text: str) -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     """Write SVG without a date, so that equal figures are equal files."""
-    FigureCanvasSVG(figure)  # text is measured as it will be written
     if layout := figure.get_layout_engine():  # none: saved before, under another name
+        figure.dpi = FigureCanvasSVG(figure).fixed_dpi  # text is measured as it will be written
         layout.execute(figure)
         figure.set_layout_engine(None)  # otherwise savefig draws everything twice
     figure.savefig(path, dpi=_PIXELS, metadata={"Date": None})

@@ -12,9 +12,6 @@ import pytest
 from modalities.expression.screens import prepared
 from support import ROOT
 
-# One process of pytest runs all of it: each would otherwise wait for a process of its own.
-pytestmark = pytest.mark.xdist_group("accelerator")
-
 RUN = {"steps": 20, "batch_size": 16, "threads": 1, "log_every": 4, "watch_every": 3}
 RUN |= {"validate_every": 20, "validation_samples": 32, "optimizer": {"lr": 0.001}}
 IMAGES = {

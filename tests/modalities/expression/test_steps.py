@@ -68,10 +68,6 @@ def prepared(folder, split, **more):
     return folder / "data"
 
 
-# One process of pytest runs all of it, so that each training is made once.
-pytestmark = pytest.mark.xdist_group("steps of cells")
-
-
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
