@@ -21,7 +21,7 @@ def few_to_test(table: Splits) -> list[str]:
         return []
     return [
         f"test has {n} group{'s' * (n != 1)} ({table.unit}): with fewer than {FEWEST_GROUPS}, no "
-        "comparison with a floor can be decided; where parts are drawn, raise split.test"
+        "comparison with a floor or baseline can be decided; where parts are drawn, raise split.test"
     ]
 
 

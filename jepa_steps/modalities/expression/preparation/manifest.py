@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ....data.splits import FEWEST_GROUPS, SPLITS
+from ....data.splits import SPLITS
 from .labels import Cells
 from .preprocess import Transform
 from .stems import remedy
@@ -72,12 +72,6 @@ def spoken(manifest: dict[str, Any], audit: dict[str, Any]) -> list[str]:
         )
     if manifest["targets"]:
         noted.append(f"probes also predict: {', '.join(manifest['targets'])}")
-    tested = manifest["counts"]["test"]["perturbations"]
-    if tested < FEWEST_GROUPS:
-        noted.append(
-            f"test has {tested} perturbation{'s' * (tested != 1)}: with fewer than {FEWEST_GROUPS}, no "
-            "comparison of predictions can be decided; raise split.test, or name more test_units"
-        )
     if found["doses"]:
         noted.append(f"doses: {found['doses']}")
     if alike := manifest["alike"]:
