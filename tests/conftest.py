@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from support import ROOT
 
 from jepa_steps import cli
@@ -45,3 +47,12 @@ def step(capsys):
         return code, out, err
 
     return run
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Figures are made and not drawn, which takes most of a short experiment's time; for tests that look
+    at numbers. Other tests of each step draw them."""
+    empty = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda self, figure: None)
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, **how: Path(path).write_text(empty))

@@ -14,6 +14,9 @@ from jepa_steps import judge
 from jepa_steps.errors import InputError
 from jepa_steps.reporting import words
 
+# The fixture "sound" draws its figures: it is made before.
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 
 def judged(folder: Path, x: np.ndarray, columns: dict, *arguments: str) -> dict[str, dict]:
     """Cards by row of embeddings (n, D) with a table."""

@@ -13,6 +13,8 @@ from jepa_steps.metrics.remedies import merge
 from jepa_steps.modalities.images.remedies import REMEDIES
 from jepa_steps.model.jepa import Jepa
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 # Two crops of a digit, a small encoder: better than untrained after 600 steps.
 TWO_CROPS = {
     "encoder": "jepa",

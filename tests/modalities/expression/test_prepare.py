@@ -64,7 +64,7 @@ def test_the_step_says_what_it_found_and_left_out(run):
     assert f"for {perturbed - moved} cells in their batch and context, " in text
     assert f"for {moved} cells in their context only" in text
     assert said[-2].startswith("  leak audit: 13 checks passed")
-    assert said[-1].startswith("  test has 1 group (perturbation): with fewer than 6, no comparison")
+    assert said[-1].startswith("  test has 4 groups (perturbation): with fewer than 6, no comparison")
 
 
 def test_a_leak_that_is_allowed_is_shouted(run):

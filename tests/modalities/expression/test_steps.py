@@ -187,6 +187,7 @@ def test_a_random_split_is_evaluated_and_called_leaky(step, tmp_path, cells, of_
     assert "Masks on images" not in page
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_batch_dominated_embeddings_are_named(step, tmp_path):
     data = prepared(tmp_path, {"kind": "cell", "allow_leaky": True}, batch_effect=6.0)
     at = run(step, tmp_path, data, SPEC)
@@ -197,6 +198,7 @@ def test_batch_dominated_embeddings_are_named(step, tmp_path):
     assert read(at["probe"], "probe")["of_covariates"]["batch"]["accuracy"] > 0.95
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_predictor_that_is_told_wrong_perturbations_learns_to_ignore_them(
     step, tmp_path, cells, of_cells, monkeypatch
 ):
@@ -225,6 +227,7 @@ def test_floors_go_through_the_same_steps_and_predict_nothing(step, tmp_path, ce
     assert read(at["monitor"], "monitor")["verdict"] == "floor"
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_hidden_modules_of_genes_are_a_task_too(step, tmp_path, cells):
     spec = {**SPEC, "task": "masked genes", "objective": {"kind": "ema_target"}}
     at = run(step, tmp_path, cells, {**spec, "predictor": {"dim": 16, "depth": 1, "heads": 1}})

@@ -163,6 +163,7 @@ def test_floors_go_through_the_same_steps(step, tmp_path, small, spec):
     assert (found["evaluate"]["task"] == "motion") == (spec["encoder"] == "video-untrained")
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_images_are_trained_as_clips_of_one_frame(step, tmp_path):
     data = tmp_path / "data"
     prepared(
