@@ -91,7 +91,7 @@ def _called(row: Row, floor: Row, against: list[Row]) -> str:
     name = floor_label(floor, against)
     mine, its = (r.members[0].get("train", {}).get("model") for r in (row, floor))
     other = floor.kind == "untrained" and None not in (mine, its) and mine != its
-    return f"{name} (another architecture)" if other else name
+    return f"{name} (another model)" if other else name
 
 
 def _is_floor_of(row: Row, floor: Row) -> bool:

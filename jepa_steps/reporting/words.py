@@ -148,7 +148,8 @@ def _healthy(standings: list[dict[str, Any]]) -> tuple[str, str, str]:
     if ties:
         also = f", and {told}" if open_ else ""
         title = "Healthy, but no better than a floor"
-        return "warn", title, f"{_SOUND}, but a probe on them is no better than {listed(ties)}{also}."
+        alike = "these floors are" if len(ties) > 1 else "this floor is"
+        return "warn", title, f"{_SOUND}, but {alike} as good: {listed(ties)}{also}."
     if open_:
         return "warn", "Healthy; use undecided", f"{_SOUND}, but {told}."
     full, few = MEASURES.values()

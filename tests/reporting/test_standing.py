@@ -150,4 +150,4 @@ def test_an_untrained_encoder_of_another_architecture_is_called_so():
     found = {
         (s["row"].name, s["floor"]) for s in standings(rows, floors(rows)) if s["kind"] == "untrained"
     }
-    assert found == {("a", "untrained encoder"), ("b", "untrained encoder (another architecture)")}
+    assert found == {("a", "untrained encoder"), ("b", "untrained encoder (another model)")}
