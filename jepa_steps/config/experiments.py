@@ -90,10 +90,11 @@ class _Config(Settings):
     @model_validator(mode="after")
     def _training_fits_the_data(self) -> "_Config":
         for name, experiment in self.experiments.items():
-            dataset = self.datasets(experiment.modality)[experiment.dataset]
-            check_fit(experiment.modality, dataset, experiment.train, f"experiments.{name}")
-            _check_batch(experiment, f"experiments.{name}")
-            check_evaluate(experiment.modality, dataset, experiment.evaluate, f"experiments.{name}")
+            where, modality = f"experiments.{name}", experiment.modality
+            dataset = self.datasets(modality)[experiment.dataset]
+            check_fit(modality, dataset, experiment.train, where)
+            _check_batch(experiment, where)
+            check_evaluate(modality, dataset, experiment.train, experiment.evaluate, where)
         return self
 
     def datasets(self, modality: str) -> dict[str, Settings]:
@@ -104,13 +105,14 @@ class _Config(Settings):
 def _check_batch(experiment: Any, where: str) -> None:
     """Whether the batch divides among the processes that the machines start."""
     batch, asked = getattr(experiment.train, "batch_size", None), experiment.resources
-    processes = asked.nodes * max(asked.gpus, 1)
-    parts = processes * getattr(experiment.train, "accumulate", 1)
-    if batch is not None and batch % parts:
+    if batch is None:
+        return
+    pieces, each = experiment.train.accumulate, max(asked.gpus, 1)
+    parts = asked.nodes * each * pieces
+    if batch % parts:
         raise ValueError(
-            f"{where}.train.batch_size: found {batch}, expected a multiple of {parts} ({processes} "
-            f"processes x accumulate {parts // processes}; resources asks for {asked.nodes} nodes with "
-            f"{asked.gpus} GPUs each)"
+            f"{where}.train.batch_size: found {batch}, expected a multiple of {parts} (resources.nodes "
+            f"{asked.nodes} x {each} per node, one process each; train.accumulate {pieces})"
         )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Union
 
 from pydantic import BaseModel, Field, create_model
 
+from ..errors import InputError
 from ..modalities import part
 from .base import Settings
 from .floors import PcaEncoder, RawEncoder
@@ -30,13 +31,15 @@ def check_fit(modality: str, dataset: Settings, train: Settings, where: str) -> 
         raise ValueError(f"{where}.{error}") from None
 
 
-def check_evaluate(modality: str, dataset: Settings, evaluate: Settings, where: str) -> None:
+def check_evaluate(
+    modality: str, dataset: Settings, train: Settings, evaluate: Settings, where: str
+) -> None:
     """The same for what ``evaluate`` is asked, before anything is trained."""
     check = getattr(part(modality, "settings"), "check_evaluate", None)
     try:
         if check is not None:
-            check(dataset, evaluate)
-    except ValueError as error:
+            check(dataset, train, evaluate)
+    except InputError as error:
         raise ValueError(f"{where}.{error}") from None
 
 

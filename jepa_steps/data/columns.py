@@ -25,8 +25,8 @@ def read_column(
     """(texts of these rows, "" = unknown; what they are; a sentence that says so).
 
     Args:
-        field: the setting that asks for the column. wanted: its kind, or auto. flag: of a
-            command line, what stands for the kind classes.
+        field: the setting that asks for the column. wanted: its kind, or auto. flag: of a command line,
+            how the option is called that says the kind, with {} for it.
 
     Raises:
         InputError: no such column, or one that ``check_column`` refuses.
@@ -101,21 +101,25 @@ def _described(name: str, texts: list[str], kind: Kind, field: str, guessed: boo
     whole = all(is_number(text) and float(text).is_integer() for text in texts if text)
     hint = ""
     if guessed and whole:
-        hint = f"; set classes{flag} if these are names"
-        numbers = f"; set numbers{flag.replace('classes', 'numbers')} if these are amounts"
-        hint = hint if kind == "numbers" else numbers
+        other, what = ("classes", "names") if kind == "numbers" else ("numbers", "amounts")
+        hint = f"; set {other}{flag.format(other)} if these are {what}"
     told = "" if field != "nuisances" else ", which embeddings should not encode"
-    names = sorted(set(texts) - {""})
-    if kind == "numbers":
-        numbers = np.array([float(text) for text in texts if text])
-        span = f", {numbers.min():g} to {numbers.max():g}"
+    known = sorted(set(texts) - {""})
+    span, odd = _oddities([text for text in texts if text], known, kind)
+    return f"{name}: {kind}, {len(known)} different{span}{lacking}{told}{hint}{odd}"
+
+
+def _oddities(texts: list[str], different: list[str], kind: Kind) -> tuple[str, str]:
+    """(range of numbers, what looks wrong), each "" where there is nothing to say."""
+    if kind == "numbers" and texts:
+        numbers = np.array([float(text) for text in texts])
         odd = repeated_extreme(numbers)
-        hint += f"; {extreme_note('CHECK', odd)}" if odd else ""
-    else:
-        span = ""
-        alike = [" and ".join(map(repr, some)) for some in nearly_equal(names)]
-        hint += f"; CHECK: {', '.join(alike[:3])} differ only in case or spaces" if alike else ""
-    return f"{name}: {kind}, {len(names)} different{span}{lacking}{told}{hint}"
+        span = f", {numbers.min():g} to {numbers.max():g}"
+        return span, f"; {extreme_note('CHECK', odd)}" if odd else ""
+    alike = [" and ".join(map(repr, some)) for some in nearly_equal(different)]
+    more = f" and {len(alike) - 3} more" if len(alike) > 3 else ""
+    said = f"; CHECK: {', '.join(alike[:3])}{more} differ only in case or spaces"
+    return "", said if alike and kind == "classes" else ""
 
 
 def class_codes(texts: Sequence[str]) -> tuple[np.ndarray, list[str]]:

@@ -168,14 +168,12 @@ class Splits:
     @property
     def nuisance(self) -> np.ndarray | None:
         """int64 (n,), what embeddings should not tell: the nuisance column, or else the named groups;
-        None where all samples share one, and of stretches of a recording, which nothing but time sets
-        apart."""
-        if self.stretches:
-            return None
+        None where all samples share one, or groups are stretches of a recording, which nothing but time
+        sets apart."""
         if self.nuisance_column is not None:
             codes = self.covariates[self.nuisance_column]
             return codes if len(np.unique(codes)) > 1 else None
-        return self.groups if self.named_groups else None
+        return self.groups if self.named_groups and not self.stretches else None
 
 
 def read_splits(path: Path) -> Splits:

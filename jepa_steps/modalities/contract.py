@@ -12,8 +12,8 @@ settings.py (imports no torch; planning reads it)
         {"sounds.NAME": Dataset}. PRESETS: {name: training block}, for ``config preset NAME``.
     sources(dataset) -> {setting: path} of what prepare reads.
     check(dataset, train): ValueError where they do not fit; its text begins with the setting.
-    check_evaluate(dataset, evaluate): the same for the block evaluate, where a kind has settings in it
-        that depend on the data.
+    check_evaluate(dataset, train, evaluate): InputError where settings of the block evaluate do not fit
+        the others; may be missing.
 prepare.py
     prepare(dataset, out, workers) -> the manifest (``Store``); InputError, and nothing left behind, on
         bad input: write within ``files.staged``, and splits.csv with ``data.splits.write_splits``.

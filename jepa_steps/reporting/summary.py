@@ -7,7 +7,7 @@ import numpy as np
 
 from ..metrics.comparison import FEWEST_GROUPS
 from . import words
-from .blocks import leaks
+from .blocks import evaluation, leaks
 from .grouping import Row, dig
 from .standing import GUESSES, MEASURES
 
@@ -71,19 +71,19 @@ def markdown(rows: list[Row], standings: list[dict[str, Any]], how: list[str]) -
             f"({one['measure']}): {one['points']:+.1f} points {_ends(one)}, "
             f"p = {one['adjusted_p']:.3g}, n = {one['n']}"
         )
-    lines += [line for row in rows if row.trained for line in _predicted(row, standings)]
+    lines += [line for row in rows if row.trained for e in row.members for line in _predicted(e)]
     return "\n".join([*lines, "", *how]) + "\n"
 
 
-def _predicted(row: Row, standings: list[dict[str, Any]]) -> list[str]:
-    """A line for each metric of what the first seed predicts, beside its best baseline."""
-    found = next(iter(words.card(row, standings)["evaluations"]), None)
+def _predicted(e: dict[str, Any]) -> list[str]:
+    """A line for each metric of what an experiment predicts, beside its best baseline."""
+    found = evaluation(e)
     if found is None:
         return []
     leak = f"; LEAKY: {found['leak']}" if found["leaky"] else ""
     return [
-        f"- **{_plain(row.label)}** predicts, {_plain(v['metric'])}: {v['says']}{v['why']} "
-        f"{_plain(v['baseline'])}, difference {v['difference']} {v['interval']}, n = {v['n']}{leak}"
+        f"- **{_plain(e['name'])}** predicts, {_plain(v['metric'])}: {v['says']}{v['why']} "
+        f"{_plain(v['baseline'])}, difference {v['difference']} [{v['interval']}], n = {v['n']}{leak}"
         for v in found["verdicts"]
     ]
 

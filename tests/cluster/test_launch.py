@@ -207,6 +207,9 @@ def test_data_are_copied_to_a_node_s_disk_once_and_give_the_same_bytes(
     assert outputs[0] == outputs[1] == outputs[2]
     (copy,) = (path for path in tmp_path.glob("jepa-steps-*") if path.is_dir())
     assert (copy / "images.npy").read_bytes() == (digits / "images.npy").read_bytes()
+    arguments = ("--spec", TINY, "--data", digits, "--out", tmp_path / "x", "--local-disk", "$NOWHERE/x")
+    code, _, err = step(train, *arguments, "--checkpoints", tmp_path / "x-runs")
+    assert code == 2 and "found '$NOWHERE/x', of which an environment variable is not set" in err
     arguments = ("--spec", TINY, "--data", digits, "--out", tmp_path / "x", "--local-disk", "/nowhere")
     code, _, err = step(train, *arguments)
     assert code == 2 and "/nowhere: the data cannot be copied" in err and err.count("\n") == 1

@@ -271,11 +271,23 @@ def test_what_can_be_known_before_training_is_an_error_of_the_config():
     split = whole({**TINY, "batch_size": 126})
     split["experiments"]["e"]["resources"] = {"nodes": 2, "gpus": 2}
     with pytest.raises(
-        InputError, match=r"e\.train\.batch_size: found 126, expected a multiple of 4 \(4 processes"
+        InputError,
+        match=r"e\.train\.batch_size: found 126, expected a multiple of 4 \(resources.nodes 2 x 2 per node",
     ):
         config.parse(experiments.Config, split, "test")
     split["experiments"]["e"]["resources"] = {"nodes": 2}
     config.parse(experiments.Config, split, "test")
+    video = {"source": "frames", "path": "x", "image_size": 24, "clip_length": 8}
+    clip = {
+        "dataset": "v",
+        "train": {"encoder": "video-jepa", "model": {"tubelet_length": 2, "patch_size": 4}},
+    }
+    whole_video = {
+        "video": {"v": video},
+        "experiments": {"e": {**clip, "evaluate": {"past": 3, "horizons": [2]}}},
+    }
+    with pytest.raises(InputError, match=r"e\.evaluate\.horizons: found 2, expected at most 1"):
+        config.parse(experiments.Config, whole_video, "test")
     series = {"source": "table", "path": "x.csv", "context_length": 48, "target_length": 24}
     far = {"dataset": "s", "train": {"encoder": "raw"}, "evaluate": {"horizons": [6, 48]}}
     with pytest.raises(

@@ -1,8 +1,11 @@
 """What looks wrong in a column is said, and sound columns are left alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from jepa_steps.data.columns import take_column
 from jepa_steps.data.groups import few_to_test
 from jepa_steps.data.oddities import nearly_equal, repeated_extreme
 from jepa_steps.data.splits import Splits
@@ -37,6 +40,29 @@ def test_a_code_for_missing_values_is_found(code):
 )  # fmt: skip
 def test_sound_columns_are_left_alone(values):
     assert repeated_extreme(values) is None
+
+
+def test_columns_are_described_with_what_looks_wrong_in_them():
+    def said(texts, wanted="auto", field="targets", flag=""):
+        return take_column(texts, "age", field, wanted, "t.csv", flag=flag)[1]
+
+    ages = [f"{value:.1f}" for value in np.linspace(20, 80, 60)]
+    assert said(ages) == "age: numbers, 60 different, 20 to 80"
+    odd = said([*ages, *["-999"] * 3])
+    assert "61 different, -999 to 80" in odd and "CHECK: 3 values are -999" in odd
+    assert said([""] * 9, "numbers", "nuisances").startswith("age: numbers, 0 different, unknown of 9")
+    twice = said(["canon", "Canon ", "nikon"] * 9)
+    assert twice.endswith("CHECK: 'Canon ' and 'canon' differ only in case or spaces")
+    assert "set numbers (--numbers)" in said(["1", "2"] * 9, flag=" (--{})")
+
+
+def test_stretches_of_one_recording_are_no_nuisance():
+    groups = np.arange(60) % 8
+    table = Splits(np.zeros(60, int), groups % 3, groups, tuple("abcdefgh"), unit="stretch of time")
+    assert table.nuisance is groups
+    assert replace(table, stretches=True).nuisance is None
+    named = replace(table, stretches=True, covariates={"site": groups}, nuisance_column="site")
+    assert named.nuisance is groups
 
 
 def test_names_that_differ_in_case_or_spaces_are_together():

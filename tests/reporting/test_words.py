@@ -7,7 +7,7 @@ import yaml
 from support import parse_training
 
 from jepa_steps.config import resolved
-from jepa_steps.reporting import numbers, words
+from jepa_steps.reporting import numbers, summary, words
 from jepa_steps.reporting.differences import as_yaml, changes
 from jepa_steps.reporting.grouping import Row
 from jepa_steps.reporting.standing import MEASURES
@@ -172,3 +172,10 @@ def test_where_there_are_numbers_alone_regressions_speak(interval, level, title)
     members = [{**member, "probe": {"of_targets": {"age": age}}} for member in row.members]
     card = words.card(replace(row, members=members), [])
     assert (card["level"], card["title"]) == (level, title) and "age (R² " in card["sentence"]
+
+
+@pytest.mark.parametrize(("least", "lines"), [(2, 1), (1, 1), (10, 0), (None, 0)])
+def test_a_missing_score_of_few_labels_names_the_smallest_class(least, lines):
+    row = Row("a", "jepa", "data", ({"probe": {"fewest_of_a_class": least}},))
+    found = [line for line in summary.intervals([row, row]) if "smallest class" in line]
+    assert len(found) == lines and all(f"has {least} training sample" in line for line in found)

@@ -22,7 +22,7 @@ from .forecasting.methods import FLOORS, MODEL, Forecasts, forecasts
 from .forecasting.names import METRICS
 from .forecasting.persistence import persistence
 from .forecasting.windows import ForecastWindows
-from .settings import Evaluate
+from .settings import Evaluate, check_horizons
 from .store import SeriesStore, open_store
 from .training import SeriesJepa
 
@@ -51,8 +51,7 @@ def evaluate(
     latent = trained and train.task == "future"
     if not longest:
         return _latent_alone(persistence(train, folder, store)) if latent else NO_FUTURE
-    if far := [h for h in settings.horizons if h > longest]:
-        raise InputError(f"evaluate.horizons: found {far[0]}, expected at most target_length {longest}")
+    check_horizons(settings, longest)
     if (settings.period or 1) > store.windows.longest:
         raise InputError(
             f"evaluate.period: found {settings.period}, expected at most context_length "

@@ -25,7 +25,7 @@ from .store import windows_of
 
 OFFSET, SCALE = "offset", "scale"
 _MOST_SAMPLES = 5_000_000  # rows of splits.csv
-_LOOKED_AT = 2_000_000  # values of a channel in which codes for missing ones are looked for
+_LOOKED_AT = 4_000_000  # values among which codes for missing ones are looked for
 
 
 def prepare(dataset: SeriesDataset, out: Path, workers: int) -> dict[str, Any]:
@@ -78,14 +78,12 @@ def prepare(dataset: SeriesDataset, out: Path, workers: int) -> dict[str, Any]:
 
 def _oddities(values: np.ndarray, channels: tuple[str, ...]) -> list[str]:
     """A sentence for each channel with a value that looks as if it stood for a missing one."""
-    every = max(1, len(values) // _LOOKED_AT)
-    notes = []
-    for i, name in enumerate(channels):
-        odd = repeated_extreme(np.asarray(values[::every, i], np.float64))
-        some = f" (of {len(values[::every]):,} looked at)" if every > 1 else ""
-        notes += [extreme_note(f"CHECK channel {name}{some}", odd)] if odd else []
+    every = max(1, values.size // _LOOKED_AT)
+    some = np.asarray(values[::every])
     release(values)
-    return notes
+    looked_at = f" (of {len(some):,} looked at)" if every > 1 else ""
+    odd = {name: repeated_extreme(some[:, i]) for i, name in enumerate(channels)}
+    return [extreme_note(f"CHECK {name}{looked_at}", found) for name, found in odd.items() if found]
 
 
 def _without(

@@ -9,6 +9,7 @@ from ...config.base import Settings
 from ...config.evaluate import Evaluate as Evaluation
 from ...config.given import ModuleEncoder
 from ...config.predictor import Predictor
+from ...errors import InputError
 from .dataset import SeriesDataset, SeriesKeys, SeriesSplit
 from .training import (
     ChannelStatistics,
@@ -98,15 +99,20 @@ def sources(dataset: SeriesDataset) -> dict[str, str]:
     return {"path": dataset.path} | ({"table": dataset.table} if dataset.table else {})
 
 
-def check_evaluate(dataset: SeriesDataset, evaluate: Evaluate) -> None:
-    """Whether horizons lie within the steps that are forecast.
+def check_evaluate(dataset: SeriesDataset, train: Settings, evaluate: Evaluate) -> None:
+    """Whether what is forecast lies within the data.
 
     Raises:
-        ValueError: one does not.
+        InputError: it does not.
     """
-    longest = dataset.target_length
-    if longest and (far := [h for h in evaluate.horizons if h > longest]):
-        raise ValueError(f"evaluate.horizons: found {far[0]}, expected at most target_length {longest}")
+    if dataset.target_length:
+        check_horizons(evaluate, dataset.target_length)
+
+
+def check_horizons(evaluate: Evaluate, longest: int) -> None:
+    """Raises InputError where a horizon is beyond ``longest``, the steps that are forecast."""
+    if far := [h for h in evaluate.horizons if h > longest]:
+        raise InputError(f"evaluate.horizons: found {far[0]}, expected at most target_length {longest}")
 
 
 def check(dataset: SeriesDataset, train: Settings) -> None:

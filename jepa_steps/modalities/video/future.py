@@ -18,13 +18,12 @@ from torch.nn import functional
 
 from ...device import judging_device, moved
 from ...draws import evenly
-from ...errors import InputError
 from ...model.export import batches, load_weights
 from ...model.jepa import Jepa
 from ...model.objectives.terms import full
 from .encoder import ClipInputs, describe, inputs
 from .jepa import video_jepa
-from .settings import Evaluate
+from .settings import Evaluate, horizons_of
 from .store import VideoStore
 from .times import past_and_future
 from .training import VideoJepa
@@ -52,24 +51,6 @@ class Future:
     errors: dict[str, dict[str, np.ndarray]]
     predicted: np.ndarray
     persistence: dict[str, float | int] | None
-
-
-def horizons_of(settings: Evaluate, times: int) -> tuple[int, tuple[int, ...]]:
-    """(times that predictions see, horizons) for clips of so many times; no horizons where clips are too
-    short.
-
-    Raises:
-        InputError: a past or a horizon beyond the clip.
-    """
-    past = settings.past or max(2, times // 2)
-    if settings.past and past >= times:
-        raise InputError(f"evaluate.past: found {past}, expected less than the {times} times of a clip")
-    if far := [h for h in settings.horizons if past + h > times]:
-        raise InputError(
-            f"evaluate.horizons: found {far[0]}, expected at most {times - past}: predictions see "
-            f"{past} of the {times} times of a clip"
-        )
-    return past, settings.horizons or tuple(h for h in (1, 2, 4) if past + h <= times)
 
 
 def predicted_future(

@@ -12,6 +12,7 @@ from ...config.floors import PcaEncoder
 from ...config.given import PixelModule, PretrainedEncoder, UntrainedPretrained
 from ...config.predictor import Predictor
 from ...config.split import Split
+from ...errors import InputError
 from .dataset import VideoDataset, VideoKeys
 from .training import (
     FrameDifferences,
@@ -89,6 +90,34 @@ PRESETS: dict[str, dict[str, Any]] = {
 def sources(dataset: VideoDataset) -> dict[str, str]:
     """Paths that prepare reads, by the setting that names them."""
     return {"path": dataset.path} | ({"table": dataset.table} if dataset.table else {})
+
+
+def check_evaluate(dataset: VideoDataset, train: Settings, evaluate: Evaluate) -> None:
+    """Whether what is predicted lies within a clip.
+
+    Raises:
+        InputError: it does not.
+    """
+    if isinstance(train, VideoJepa):
+        horizons_of(evaluate, dataset.shape[0] // train.model.tubelet_length)
+
+
+def horizons_of(settings: Evaluate, times: int) -> tuple[int, tuple[int, ...]]:
+    """(times that predictions see, horizons) for clips of so many times; no horizons where clips are too
+    short.
+
+    Raises:
+        InputError: a past or a horizon beyond the clip.
+    """
+    past = settings.past or max(2, times // 2)
+    if settings.past and past >= times:
+        raise InputError(f"evaluate.past: found {past}, expected less than the {times} times of a clip")
+    if far := [h for h in settings.horizons if past + h > times]:
+        raise InputError(
+            f"evaluate.horizons: found {far[0]}, expected at most {times - past}: predictions see "
+            f"{past} of the {times} times of a clip"
+        )
+    return past, settings.horizons or tuple(h for h in (1, 2, 4) if past + h <= times)
 
 
 def check(dataset: VideoDataset, train: Settings) -> None:

@@ -178,6 +178,9 @@ def test_a_random_split_is_evaluated_and_called_leaky(step, tmp_path, cells, of_
     run(step, results, cells, {"encoder": "raw"}, "b")
     names = ("--experiments", "a", "b", "--out", tmp_path / "report")
     assert step(report, "--results", results, "--data", cells, *names)[0] == 0
+    summary = (tmp_path / "report" / "summary.md").read_text()
+    lines = [line for line in summary.splitlines() if line.startswith("- **a** predicts, ")]
+    assert len(lines) >= 6 and all("LEAKY: training saw" in line for line in lines)
     page = (tmp_path / "report" / "report.html").read_text()
     assert (
         "Leak in the data:</strong> cells are split at random" in page

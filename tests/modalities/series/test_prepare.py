@@ -175,3 +175,16 @@ def test_a_row_without_a_group_is_refused(tmp_path, groups):
     ):
         run(tmp_path / "t.csv", tmp_path / "out", **spec)
     assert run(tmp_path / "t.csv", tmp_path / "out", keys={"group": "none"}, **spec)["groups"] is None
+
+
+def test_a_code_for_missing_values_is_pointed_out_by_channel(tmp_path, monkeypatch):
+    x = noise()
+    x[::8, 4, 1] = -9999
+    content = {"x": x, "y": np.arange(40) % 4}
+    manifest = run(arrays(tmp_path, **content), tmp_path / "out")
+    (note,) = (note for note in manifest["notes"] if note.startswith("CHECK"))
+    assert note.startswith("CHECK channel 2: 5 values are -9999, far from all others"), note
+    x[:, 4, 1] = -9999  # more of them, as 1 in 12 is looked at
+    monkeypatch.setattr("jepa_steps.modalities.series.prepare._LOOKED_AT", 200)
+    notes = run(arrays(tmp_path, x=x, y=content["y"]), tmp_path / "few")["notes"]
+    assert all("(of 100 looked at)" in note for note in notes if note.startswith("CHECK"))

@@ -54,7 +54,7 @@ def read_labels(table: Table, rows: np.ndarray, dataset: VectorDataset) -> tuple
     notes: list[str] = []
     columns, kinds = {}, {}
     for field, name, wanted in _wanted(table, dataset, notes):
-        columns[name], kinds[name], note = read_column(table, name, field, wanted, rows, " (--classes)")
+        columns[name], kinds[name], note = read_column(table, name, field, wanted, rows, " (--{})")
         notes.append(note)
     asked = [name for name in columns if name not in dataset.nuisances]
     label = next((name for name in asked if kinds[name] == "classes"), None)
