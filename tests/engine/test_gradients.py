@@ -1,14 +1,12 @@
 """A batch in pieces, recomputed or on several ranks gives the gradient of the whole batch."""
 
 import copy
-import os
-import socket
 
 import numpy as np
 import pytest
+import ranks
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from support import TINY, parse_training
 from torch.nn.parallel import DistributedDataParallel
 
@@ -125,10 +123,9 @@ FORMATS = [(torch.float64, 1e-12, 1), (torch.float32, 1e-6, 1), (torch.float64, 
 CASES = [(kind, *case) for kind in KINDS for case in FORMATS]
 
 
-def member(rank, size, port, folder):
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=size)
+def member(folder):
+    dist.init_process_group("gloo")
+    rank, size = dist.get_rank(), dist.get_world_size()
     for number, (kind, dtype, _, pieces) in enumerate(CASES):
         jepa, batch = case(kind, dtype)
         mine = tuple(part[rank::size] for part in batch)
@@ -141,10 +138,7 @@ def member(rank, size, port, folder):
 @pytest.mark.parametrize("size", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_ranks_share_the_gradient_of_the_global_batch(size, tmp_path):
     """DDP over gloo, whole and in pieces, against one process with the same 16 samples."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(member, (size, port, str(tmp_path)), size)
+    ranks.run(member, size, str(tmp_path))
     for number, (kind, dtype, tolerance, _) in enumerate(CASES):
         one = gradient(*case(kind, dtype))
         if dtype == torch.float32:  # 1e-6, or what float32 itself loses against float64

@@ -1,14 +1,12 @@
 """What FSDP2 keeps of weights on each of two ranks in half precision."""
 
-import os
-import socket
 import tempfile
 from pathlib import Path
 
 import pytest
+import ranks
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from support import TINY, parse_training
 
 from jepa_steps.engine.distributed import World
@@ -26,10 +24,9 @@ WIDE = {
 }
 
 
-def member(rank: int, port: int, data: str, out: str) -> None:
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=2)
+def member(data: str, out: str) -> None:
+    dist.init_process_group("gloo")
+    rank = dist.get_rank()
     world = World(rank, 2, torch.device("cpu"))
     folder = Path(tempfile.mkdtemp())
     trainer = Trainer(parse_training(WIDE, "test"), open_store(Path(data)), folder, world)
@@ -59,10 +56,7 @@ def member(rank: int, port: int, data: str, out: str) -> None:
 @pytest.mark.slow
 def test_no_half_precision_copy_of_the_weights_is_kept_whole(tmp_path, digits):
     """Autocast alone kept 2 bytes a parameter on every rank, whatever the number of ranks."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(member, (port, str(digits), str(tmp_path)), 2)
+    ranks.run(member, 2, str(digits), str(tmp_path))
     for rank in range(2):
         bytes_per_weight, master_in_fp32 = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert bytes_per_weight < 0.2 and master_in_fp32

@@ -4,16 +4,14 @@ import csv
 import hashlib
 import json
 import math
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import ranks
 import torch
 from safetensors.torch import load_file
-from support import ROOT, TINY, parse_training
+from support import TINY, parse_training
 
 from jepa_steps import load_encoder, train
 from jepa_steps.engine.distributed import World
@@ -47,12 +45,6 @@ def trained(step, tmp_path, digits, name="a", spec=TINY) -> Path:
     code, _, err = step(train, *arguments)
     assert code == 0, err
     return out
-
-
-def command(tmp_path, digits, spec, *launcher) -> list[str]:
-    arguments = ["--spec", json.dumps(spec), "--data", str(digits)]
-    arguments += ["--out", str(tmp_path / "out"), "--checkpoints", str(tmp_path / "runs")]
-    return [sys.executable, *launcher, "-m", "jepa_steps.train", *arguments]
 
 
 def test_same_settings_twice_give_the_same_bytes(step, tmp_path, digits):
@@ -320,14 +312,10 @@ def test_a_second_job_on_one_run_folder_is_refused(step, tmp_path, digits, store
     ids=["ema_target", "vicreg", "vicreg in pieces", "sharded", "sharded, both, in pieces"],
 )
 def test_two_ranks_equal_one_process(step, tmp_path, digits, changes):
-    """torchrun with 2 gloo ranks of B/2 follows one process of B: loss and weights, float32 noise."""
+    """2 gloo ranks of B/2 follow one process of B: loss and weights, float32 noise."""
     spec = {**TINY, "steps": 10, "log_every": 1, "watch_every": 1, "validate_every": 5, **changes}
     one = trained(step, tmp_path, digits, "one", {**spec, "shard": False})
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        command(tmp_path, digits, spec, *launcher), cwd=ROOT, env=environment, check=True, timeout=120
-    )
+    ranks.train(2, json.dumps(spec), digits, tmp_path / "out", tmp_path / "runs")
 
     def column(folder, table, name):
         with (folder / table).open(newline="") as file:
@@ -364,17 +352,9 @@ def test_compiled_blocks_follow_the_plain_ones(step, tmp_path, digits):
 @pytest.mark.slow
 def test_a_sharded_run_resumes_to_the_same_bytes(tmp_path, digits):
     spec = {**TINY, "steps": 12, "checkpoint_every": 5, "log_every": 4, "shard": True}
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
 
     def run() -> dict[str, str]:
-        subprocess.run(
-            command(tmp_path, digits, spec, *launcher),
-            cwd=ROOT,
-            env=environment,
-            check=True,
-            timeout=120,
-        )
+        ranks.train(2, json.dumps(spec), digits, tmp_path / "out", tmp_path / "runs")
         return hashes(tmp_path / "out")
 
     whole = run()

@@ -3,13 +3,12 @@
 import csv
 import hashlib
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+import ranks
 import torch
-from support import ROOT, parse_training
+from support import parse_training
 
 from jepa_steps import embed, evaluate, load_encoder, monitor, probe, rank, report, train
 from jepa_steps.config import parse
@@ -317,11 +316,8 @@ def test_two_processes_train_cells_as_one(step, tmp_path, cells, depth):
     spec = json.dumps({**SPEC, "predictor": {"dim": 16, "depth": depth, "heads": 1}})
     losses = []
     for n in (1, 2):
-        launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(n), "--standalone"]
         out = tmp_path / str(n)
-        command = [sys.executable, *launcher, "-m", "jepa_steps.train", "--spec", spec]
-        command += ["--data", str(cells), "--out", str(out), "--checkpoints", str(tmp_path / f"r{n}")]
-        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+        ranks.train(n, spec, cells, out, tmp_path / f"r{n}")
         with (out / "metrics.csv").open() as file:
             losses.append([float(row["loss"]) for row in csv.DictReader(file)])
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)

@@ -3,16 +3,14 @@
 import csv
 import hashlib
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+import ranks
 import torch
 from safetensors.numpy import load_file
 from series_factory import stored
-from support import ROOT, parse_training
+from support import parse_training
 
 from jepa_steps import embed, evaluate, load_encoder, monitor, probe, rank, train
 from jepa_steps.engine.distributed import World
@@ -230,16 +228,10 @@ def test_minirocket_is_the_papers_proportions_of_positive_values():
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["views", "masked"])
 def test_two_ranks_equal_one_process(step, tmp_path, labelled, task):
-    """torchrun with 2 gloo ranks of B/2 follows one process of B: loss and weights, float32 noise."""
+    """2 gloo ranks of B/2 follow one process of B: loss and weights, float32 noise."""
     spec = {**(VIEWS if task == "views" else FUTURE), "task": task, "steps": 10, "log_every": 1}
     one = trained(step, tmp_path, labelled, spec, "one")
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    arguments = ["--spec", json.dumps(spec), "--data", str(labelled), "--out", str(tmp_path / "two")]
-    arguments += ["--checkpoints", str(tmp_path / "two-runs")]
-    subprocess.run(
-        [sys.executable, *launcher, "-m", "jepa_steps.train", *arguments],
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, timeout=120,
-    )  # fmt: skip
+    ranks.train(2, json.dumps(spec), labelled, tmp_path / "two", tmp_path / "two-runs")
 
     def losses(folder):
         with (folder / "metrics.csv").open(newline="") as file:

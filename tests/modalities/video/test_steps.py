@@ -3,12 +3,10 @@
 import csv
 import hashlib
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+import ranks
 import torch
 from modalities.video.clips import prepared
 from support import ROOT, parse_training
@@ -256,17 +254,11 @@ def test_frames_of_a_clip_are_varied_alike(moving):
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["masked", "pooled"])
 def test_two_ranks_equal_one_process(step, tmp_path, moving, task):
-    """torchrun with 2 gloo ranks of B/2 follows one process of B, float32 noise: loss, and embeddings.
+    """2 gloo ranks of B/2 follow one process of B, float32 noise: loss, and embeddings.
     Weights may differ where their gradient is nothing but noise, as that of key biases is."""
     spec = {**TASKS[task], "steps": 10, "log_every": 1}
     one = trained(step, tmp_path, moving, spec, "one")
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    arguments = ["--spec", json.dumps(spec), "--data", str(moving), "--out", str(tmp_path / "two")]
-    arguments += ["--checkpoints", str(tmp_path / "two-runs")]
-    subprocess.run(
-        [sys.executable, *launcher, "-m", "jepa_steps.train", *arguments],
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, timeout=120,
-    )  # fmt: skip
+    ranks.train(2, json.dumps(spec), moving, tmp_path / "two", tmp_path / "two-runs")
 
     def losses(folder):
         with (folder / "metrics.csv").open(newline="") as file:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ..dataset import VideoDataset
 
@@ -45,11 +45,17 @@ class Look:
         image = image if image.mode == mode else image.convert(mode)
         height, width = self.size
         if image.size != (width, height):
-            if self.resize == "crop":
-                image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
-            else:
-                image = image.resize((width, height), Image.Resampling.BICUBIC)
+            image = image.resize((width, height), Image.Resampling.BICUBIC, self.box(*image.size))
         return np.asarray(image, np.uint8).reshape(self.shape)
+
+    def box(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """What is kept of a frame of width x height: (left, upper, right, lower), in its pixels."""
+        if self.resize == "stretch":
+            return 0.0, 0.0, float(width), float(height)
+        shape = self.size[1] / self.size[0]
+        w, h = min(width, shape * height), min(height, width / shape)
+        left, upper = (width - w) / 2, (height - h) / 2
+        return left, upper, min(left + w, width), min(upper + h, height)
 
     def first(self, frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """The frames that are taken of some, from the beginning."""

@@ -1,6 +1,6 @@
 """The frames of one video, one after another, as they will be stored."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from ....errors import InputError
 from ..sources.source import Item
 from .clock import Clock
+from .colours import Colours
 from .containers import opened
 from .headers import duration, own_duration
 from .look import Look
@@ -95,7 +96,7 @@ def _upright(file: Path) -> Image.Image:
 def _of_file(path: Path, look: Look, told: Told) -> Iterator[np.ndarray]:
     with opened(path) as (container, stream):
         told.rate = float(stream.average_rate) if stream.average_rate else None
-        decoded, pixels = _decoded(container, stream, path, told), _Pixels(look, path)
+        decoded, pixels = _decoded(container, stream, path, told), _pixels(look, path)
         if look.rate is None:
             yield from map(pixels, decoded)
             return
@@ -107,33 +108,21 @@ def _of_file(path: Path, look: Look, told: Told) -> Iterator[np.ndarray]:
             yield shown
 
 
-class _Pixels:
-    """From decoded frames to those that are stored. Only frames that are taken come here, as this takes
-    longer than to decode one."""
+def _pixels(look: Look, path: Path) -> "Callable[[av.VideoFrame], np.ndarray]":
+    """From decoded frames to those that are stored, uint8 (H, W, C)."""
+    colours = Colours()
 
-    def __init__(self, look: Look, path: Path):
-        from av.video.reformatter import Interpolation, VideoReformatter
-
-        self._look, self._path = look, path
-        self._to_rgb = VideoReformatter().reformat  # one for all frames: its tables take time to set up
-        # Colour at full width, and rounding that no processor changes: the same bytes on every machine.
-        self._exactly = (
-            Interpolation.BILINEAR
-            | Interpolation.FULL_CHR_H_INT
-            | Interpolation.ACCURATE_RND
-            | Interpolation.BITEXACT
-        )
-
-    def __call__(self, frame: "av.VideoFrame") -> np.ndarray:
+    def stored(frame: "av.VideoFrame") -> np.ndarray:
         matrix = display_matrix(frame)
-        rgb = self._to_rgb(frame, format="rgb24", interpolation=self._exactly, threads=1)
-        pixels = rgb.to_ndarray()
-        if matrix is not None:
-            try:
-                pixels = turned(pixels, matrix)
-            except ValueError as error:
-                raise InputError(f"{self._path}: found {error}") from None
-        return self._look.of_array(np.ascontiguousarray(pixels))
+        if matrix is None:
+            small = colours.small(frame, look)
+            return look.of_array(colours.of(frame) if small is None else small)
+        try:
+            return look.of_array(np.ascontiguousarray(turned(colours.of(frame), matrix)))
+        except ValueError as error:
+            raise InputError(f"{path}: found {error}") from None
+
+    return stored
 
 
 def _timed(
