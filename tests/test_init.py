@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import snakemake_server
 import yaml
 from support import ROOT
 
@@ -43,9 +44,8 @@ def test_a_new_folder_holds_the_workflow_and_a_config_that_plans(tmp_path, capsy
     rules = {p.name for p in (ROOT / "workflow" / "rules").iterdir()}
     assert {p.name for p in (folder / "workflow" / "rules").iterdir()} == rules
     assert [p.name for p in folder.parent.iterdir()] == ["mine"]
-    command = [sys.executable, "-m", "snakemake", "-n", "--quiet"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    code, said = snakemake_server.run("-n", "--quiet", cwd=folder)
+    assert code == 0, said
 
 
 @pytest.mark.parametrize("example", examples())
@@ -122,11 +122,10 @@ def other_version(project: Path) -> None:
 def test_another_version_than_the_installed_one_stops_planning_with_one_line(project):
     check_version(project)
     other_version(project)
-    command = [sys.executable, "-m", "snakemake", "-n"]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
-    (line,) = (text for text in (done.stdout + done.stderr).splitlines() if "code.json" in text)
+    code, said = snakemake_server.run("-n", cwd=project)
+    (line,) = (text for text in said.splitlines() if "code.json" in text)
     assert f"version: found 0.1.9, expected the installed {jepa_steps.__version__}" in line
-    assert f"jepa-steps init {project} --renew" in line and done.returncode != 0
+    assert f"jepa-steps init {project} --renew" in line and code != 0
 
 
 def test_renewing_takes_over_what_belongs_to_a_version_and_keeps_the_rest(project):

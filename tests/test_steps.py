@@ -11,19 +11,17 @@ import pytest
 from PIL import Image
 from support import ROOT, TINY
 
-from jepa_steps import config, embed, evaluate, monitor, prepare, probe, rank, report, train
+from jepa_steps import adopt, embed, evaluate, monitor, prepare, probe, rank, report, train
+from jepa_steps.config import __main__ as config_step
 
 STEPS = (prepare, train, embed, evaluate, monitor, rank, probe, report)
 
 
-@pytest.mark.parametrize("module", [s.__name__ for s in (*STEPS, config)] + ["jepa_steps.adopt"])
-def test_help_explains_the_step_in_a_screenful(module):
-    result = subprocess.run(
-        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, cwd=ROOT
-    )
-    lines = result.stdout.splitlines()
-    assert result.returncode == 0 and 8 < len(lines) <= 40
-    assert f"python -m {module}" in result.stdout
+@pytest.mark.parametrize("module", (*STEPS, config_step, adopt), ids=lambda m: m.__name__)
+def test_help_explains_the_step_in_a_screenful(step, module):
+    code, out, _ = step(module, "--help")
+    assert code == 0 and 8 < len(out.splitlines()) <= 40
+    assert f"python -m {module.__name__.removesuffix('.__main__')}" in out
 
 
 def images(folder, n=12, classes=("a", "b")):

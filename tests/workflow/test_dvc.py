@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import snakemake_server
 import yaml
 from support import ROOT, TINY
 
@@ -56,7 +57,8 @@ def sh(cwd: Path, command: str, check: bool = True) -> str:
 
 def planned(cwd: Path) -> dict[str, int]:
     """Jobs that Snakemake would run, by rule."""
-    text = sh(cwd, "snakemake -n")
+    code, text = snakemake_server.run("-n", cwd=cwd)
+    assert code == 0, text
     if "Nothing to be done" in text:
         return {}
     table = text[text.index("Job stats") :].splitlines()[3:]

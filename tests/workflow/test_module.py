@@ -1,10 +1,9 @@
 """The workflow inside another one: with ``module``, and as snakedeploy writes it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import snakemake_server
 import yaml
 from support import ROOT
 
@@ -52,10 +51,8 @@ def test_it_plans_inside_another_workflow(text, block, last, tmp_path: Path):
     mine = {block: config, "other": 1} if block else config
     (tmp_path / "config" / "mine.yaml").write_text(yaml.safe_dump(mine))
     (tmp_path / "Snakefile").write_text(text.format(root=ROOT))
-    command = [sys.executable, "-m", "snakemake", "-n", "--cores", "2"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
+    code, said = snakemake_server.run("-n", "--cores", "2", cwd=tmp_path)
+    assert code == 0, said
     assert last <= {line.split()[0] for line in said.split("Job stats:")[1].splitlines() if line.strip()}
 
 

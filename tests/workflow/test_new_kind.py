@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import snakemake_server
 import yaml
 from support import ROOT, TINY
 from workflow.test_dvc import planned, repository, sh
@@ -128,7 +129,8 @@ def test_the_other_door_gives_the_same(project):
 def experiments(folder: Path) -> dict[str, set[str]]:
     """Experiments of which a step would run again, by the tool that says so."""
     names = CONFIG["experiments"]
-    planned_jobs, status = sh(folder, "snakemake -n"), json.loads(sh(folder, "dvc status --json"))
+    planned_jobs = snakemake_server.run("-n", cwd=folder)[1]
+    status = json.loads(sh(folder, "dvc status --json"))
     return {
         "snakemake": {n for n in names if f"wildcards: experiment={n}\n" in planned_jobs},
         "dvc": {n for n in names if any(stage.endswith(f"@{n}") for stage in status)},
