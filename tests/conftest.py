@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,9 @@ from hypothesis import settings
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from support import ROOT
+
+# Tests share the cores by processes; threads of several that wait for each other would take them all.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from jepa_steps import cli
 from jepa_steps.config.training import parse_dataset

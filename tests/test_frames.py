@@ -142,6 +142,7 @@ def test_what_was_trained_and_no_more(step, tmp_path, digits):
         assert getattr(found, name).empty and "experiment" in getattr(found, name)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_what_judge_writes_is_read_as_well(tmp_path):
     columns = table()
     np.save(tmp_path / "e.npy", embeddings(columns))

@@ -314,6 +314,7 @@ def test_probe_and_monitor_twice_give_the_same_bytes(step, tmp_path, digits):
         ).read_bytes(), name
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_data_without_labels_go_through_all_steps(step, tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -331,6 +332,7 @@ def test_data_without_labels_go_through_all_steps(step, tmp_path):
     assert json.loads((results / "probe/mine/probe.json").read_text())["labels"] == 0
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_new_images_are_embedded_with_the_stored_preprocessing(step, tmp_path, digits, store):
     folder = tmp_path / "new"
     folder.mkdir()

@@ -221,6 +221,7 @@ def names(at):
     return [finding["name"] for finding in read(at["monitor"], "monitor")["findings"]]
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("spec", [{"encoder": "raw"}, {"encoder": "pca", "dim": 5}, UNTRAINED])
 def test_floors_go_through_the_same_steps_and_predict_nothing(step, tmp_path, cells, spec):
     at = run(step, tmp_path, cells, spec)

@@ -124,6 +124,7 @@ def test_from_series_to_a_verdict(step, tmp_path, labelled):
         assert "a floor" not in (tmp_path / "monitor" / f"{picture}.svg").read_text()
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("encoder", ["raw", "pca", "minirocket", "statistics", "series-untrained"])
 def test_floors_go_through_the_same_steps(step, tmp_path, labelled, encoder):
     own = {"pca": {"dim": 8}, "minirocket": {"features": 84}, "series-untrained": {"model": MODEL}}
@@ -132,6 +133,7 @@ def test_floors_go_through_the_same_steps(step, tmp_path, labelled, encoder):
     assert np.isfinite(np.load(tmp_path / "embed" / "embeddings.npy")).all()
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_forecasts_beside_their_floors(step, tmp_path, windowed):
     found = judged(step, tmp_path, windowed, FUTURE)
     told = json.loads((tmp_path / "evaluate" / "evaluation.json").read_text())

@@ -96,6 +96,7 @@ def test_names_that_embed_writes_beside_an_npy(tmp_path):
     assert np.array_equal(np.array(["ant", "bee", "cat"])[store.labels], COLUMNS["label"])
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_rows_matched_by_name_in_another_order_give_the_same_numbers(tmp_path):
     columns = table(200)
     x, order = embeddings(columns, 8), np.random.default_rng(0).permutation(200)

@@ -150,6 +150,7 @@ def test_errors_are_shares_of_the_variance(step, tmp_path, moving):
     assert told["methods"]["linear"]["error 2"]["mean"] == pytest.approx(float(error), rel=1e-4)
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("spec", [
     {"encoder": "raw"}, {"encoder": "pca", "dim": 8}, {"encoder": "mean-frame"},
     {"encoder": "frame-differences", "size": 8}, {"encoder": "video-untrained", "model": {**MODEL, "patch_size": 4}},
