@@ -300,6 +300,7 @@ def test_all_steps_and_the_report(step, tmp_path, digits):
     assert first == again | {"gone.json": b"{}"} and "gone.json" not in again
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_probe_and_monitor_twice_give_the_same_bytes(step, tmp_path, digits):
     for run in ("a", "b"):
         run_all(step, tmp_path / run, digits, {"encoder": "pca", "dim": 8}, "pca")

@@ -39,11 +39,26 @@ HIDDEN_TOKENS = {
 }
 
 
+@pytest.fixture(scope="module")
+def known() -> dict[str, dict]:
+    """Results of runs that several tests look at, by their settings."""
+    return {}
+
+
 @pytest.fixture
-def judged(step, tmp_path, digits):
+def judged(step, tmp_path, digits, known):
     """Train, embed and monitor a run; what monitor.json holds, or how training ended."""
 
-    def run(spec: dict) -> dict:
+    def run(spec: dict, shared: bool = True) -> dict:
+        key = json.dumps(spec)
+        if shared and key in known:
+            return known[key]
+        result = fresh(spec)
+        if shared:
+            known[key] = result
+        return result
+
+    def fresh(spec: dict) -> dict:
         folder = {name: tmp_path / name for name in ("train", "embed", "monitor")}
         calls = (
             (train, "--spec", spec, "--data", digits, "--checkpoints", tmp_path / "runs"),
@@ -63,6 +78,10 @@ def judged(step, tmp_path, digits):
         return result
 
     return run
+
+
+def a_hundred_times_too_fast(spec: dict) -> dict:
+    return {**spec, "steps": 300, "optimizer": {"lr": 100 * spec["optimizer"]["lr"]}}
 
 
 def names(result) -> list[str]:
@@ -94,7 +113,7 @@ def test_a_batch_of_two_is_too_small_for_terms_over_samples(judged):
 @pytest.mark.slow
 @pytest.mark.parametrize("spec", [TWO_CROPS, HIDDEN_TOKENS], ids=["two crops", "hidden tokens"])
 def test_a_hundred_times_the_learning_rate_is_named(judged, spec):
-    result = judged({**spec, "steps": 300, "optimizer": {"lr": 100 * spec["optimizer"]["lr"]}})
+    result = judged(a_hundred_times_too_fast(spec))
     named = {"collapse", "rank-k collapse", "dimensional collapse", "divergence", "NaN loss"}
     assert result["verdict"] in named or "training diverged" in result["verdict"], result["verdict"]
     if result["findings"]:
@@ -110,7 +129,7 @@ def test_targets_of_other_samples_are_named(judged, monkeypatch, spec):
         return plain(self, views._replace(target=views.target.roll(1, 0)), *arguments, **options)
 
     monkeypatch.setattr(Jepa, "loss", shuffled)
-    result = judged(spec)
+    result = judged(spec, shared=False)
     assert result["verdict"] in (
         "collapse",
         "positional collapse",
@@ -163,8 +182,8 @@ def test_following_the_remedies_of_no_learning_mends_it(judged):
     remedy = first["findings"][0]["remedy"]["train"]
     assert remedy["objective"]["level"] == "pooled"
     assert "worse than untrained" not in names(judged(merge(tokens, remedy)))
-    rate = 100 * TWO_CROPS["optimizer"]["lr"]
-    too_fast = {**TWO_CROPS, "steps": 300, "optimizer": {"lr": rate}}
+    too_fast = a_hundred_times_too_fast(TWO_CROPS)
+    rate = too_fast["optimizer"]["lr"]
     found = {finding["name"]: finding["remedy"]["train"] for finding in judged(too_fast)["findings"]}
     remedy = found["worse than untrained"]
     assert set(remedy) == {"optimizer"} and remedy["optimizer"]["lr"] < rate
@@ -173,7 +192,7 @@ def test_following_the_remedies_of_no_learning_mends_it(judged):
 
 @pytest.mark.slow
 def test_a_sound_short_run_is_healthy_and_its_snapshots_are_ordered(judged, tmp_path):
-    result = judged(TWO_CROPS)
+    result = judged(TWO_CROPS, shared=False)
     assert result["verdict"] == "healthy" and result["findings"] == []
     with (tmp_path / "monitor" / "snapshots.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

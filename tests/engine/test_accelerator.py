@@ -12,6 +12,8 @@ import pytest
 from modalities.expression.screens import prepared
 from support import ROOT
 
+pytestmark = pytest.mark.slow
+
 RUN = {"steps": 20, "batch_size": 16, "threads": 1, "log_every": 4, "watch_every": 3}
 RUN |= {"validate_every": 20, "validation_samples": 32, "optimizer": {"lr": 0.001}}
 IMAGES = {

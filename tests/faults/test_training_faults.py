@@ -145,7 +145,7 @@ def test_a_signal_while_the_imports_go_on_is_not_lost(tmp_path, digits, number, 
 
 @pytest.mark.parametrize("changes", [{}, {"shard": True}], ids=["copies", "shards"])
 def test_a_killed_rank_ends_the_job_and_the_rerun_gives_the_same_bytes(tmp_path, digits, changes):
-    spec = {**TINY, "steps": 100, "checkpoint_every": 7, "validate_every": 30, **changes}
+    spec = {**TINY, "steps": 50, "checkpoint_every": 7, "validate_every": 15, **changes}
     (tmp_path / "whole").mkdir()
     whole = finished(tmp_path / "whole", digits, spec, size=2)
     process = start(tmp_path, digits, spec, *TORCHRUN)

@@ -3,6 +3,7 @@ folder of one kind reruns no experiment of another."""
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,13 @@ def test_it_goes_through_every_step(project):
     assert "which takes no images" in sh(
         project, f"python -m jepa_steps.embed {' '.join(new)}", check=False
     )
+
+
+def test_snakemake_s_own_report_holds_the_figures(project):
+    sh(project, "snakemake --report report.zip --quiet all")
+    with zipfile.ZipFile(project / "report.zip") as file:
+        names = [name for name in file.namelist() if name.endswith(".svg")]
+    assert len(names) >= 2 * len(CONFIG["experiments"])
 
 
 def test_the_other_door_gives_the_same(project):
