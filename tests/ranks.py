@@ -35,7 +35,8 @@ def run(target: Callable[..., Any], size: int, *arguments: Any, timeout: float =
     processes, ends = [], []
     for rank in range(size):
         ours, theirs = SERVER.Pipe(duplex=False)
-        process = SERVER.Process(target=_rank, args=(rank, size, port, theirs, target, arguments))
+        place = dict(os.environ) | _place(rank, size, port)
+        process = SERVER.Process(target=_rank, args=(place, theirs, target, arguments))
         process.start()
         theirs.close()
         processes.append(process)
@@ -71,17 +72,23 @@ def _train(arguments: list[str]) -> None:
     cli.run(lambda: train.main(arguments))
 
 
-def _rank(rank: int, size: int, port: int, end: Any, target: Callable[..., Any], arguments: Any) -> None:
-    os.environ |= {
+def _place(rank: int, size: int, port: int) -> dict[str, str]:
+    """What torchrun tells a rank."""
+    return {
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size),
     }  # fmt: skip
+
+
+def _rank(place: dict[str, str], end: Any, target: Callable[..., Any], arguments: Any) -> None:
+    os.environ.clear()
+    os.environ.update(place)
     import torch
 
     torch.set_num_threads(1)  # read when torch was imported, before there was a rank
     try:
         target(*arguments)
     except BaseException:
-        end.send(f"rank {rank}:\n{traceback.format_exc()}")
+        end.send(f"rank {place['RANK']}:\n{traceback.format_exc()}")
         raise
     end.send("")

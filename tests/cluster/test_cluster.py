@@ -103,7 +103,9 @@ def check_history(run: Run, summary: dict, saves: bool) -> None:
         assert lost <= (0 if saves else INTERVAL), starts
 
 
-def test_two_nodes_requeued_once_give_the_bytes_of_torchrun(cluster, prepared, whole, tmp_path):
+def test_two_nodes_requeued_once_give_the_bytes_of_two_processes_here(
+    cluster, prepared, whole, tmp_path
+):
     run = Run(prepared, tmp_path / "run")
     job = run.job()
     near_the_time_limit(run, job)
@@ -113,7 +115,7 @@ def test_two_nodes_requeued_once_give_the_bytes_of_torchrun(cluster, prepared, w
     assert {start["job"] for start in summary["run"]["starts"]} == {job}
     log = next((run.folder / ".snakemake/slurm_logs").rglob(f"{job}.log")).read_text()
     assert "stopped by a signal" in log  # what the first start said is still there
-    one = load_file(locally(prepared, tmp_path / "one") / "encoder.safetensors")
+    one = load_file(locally(prepared, tmp_path / "one", size=1) / "encoder.safetensors")
     two = load_file(run.folder / "results/train/two/encoder.safetensors")
     worst = max(float((one[name] - two[name]).abs().max()) for name in one)
     print(f"largest weight difference of 1 and 2 processes after {TRAIN['steps']} steps: {worst:.1e}")
@@ -147,8 +149,7 @@ def test_sharded_over_two_nodes_with_two_processes_each(cluster, prepared, tmp_p
     shard = {"shard": True, "steps": 100}
     run = Run(prepared, tmp_path / "run", train=shard, gpus=2)
     run.finish()
-    four = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "4")
-    assert run.hashes() == hashes(locally(prepared, tmp_path / "four", *four, train=shard))
+    assert run.hashes() == hashes(locally(prepared, tmp_path / "four", size=4, train=shard))
 
 
 def test_snakemake_killed_while_a_job_trains_repeats_no_training(cluster, prepared, whole, tmp_path):
