@@ -21,10 +21,10 @@ run: setup ## run the default experiments, print the verdicts and the path of th
 	@echo && cat logs/report.log
 
 test: setup ## the fast tests
-	@pytest -n 2 --dist loadfile  # what tests of a file share is made once
+	@pytest -n 2 --dist loadfile --no-loadscope-reorder  # what tests of a file share is made once
 
 test-slow: setup ## Snakemake, DVC and several processes for real
-	@pytest -m slow -n 2 --dist loadfile
+	@pytest -m slow -n 3 --dist loadfile --no-loadscope-reorder  # one more than cores: they wait
 
 faults: setup ## kill, starve and cut off training 50 times
 	@FAULTS=50 pytest -m slow tests/faults

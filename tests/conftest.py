@@ -21,6 +21,19 @@ settings.register_profile("fixed", derandomize=True)
 settings.load_profile("fixed")
 
 
+_LONG = ("tests/workflow/", "tests/faults/", "tests/test_verdicts.py", "tests/test_judge.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take longest come first, so that no process is left alone with one at the end."""
+
+    def place(item: pytest.Item) -> int:
+        path = f"{item.path.relative_to(ROOT)}"
+        return next((i for i, start in enumerate(_LONG) if path.startswith(start)), len(_LONG))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory) -> Path:
     """The prepared digits."""
