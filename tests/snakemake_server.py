@@ -14,10 +14,11 @@ import tempfile
 from pathlib import Path
 
 LOOP = """
-import importlib, json, os, sys
+import contextlib, importlib, json, os, sys, traceback
 import snakemake.cli
-for plugin in ("snakemake_executor_plugin_slurm", "pydantic", "numpy", "pandas"):
-    importlib.import_module(plugin)
+for module in ("snakemake_executor_plugin_slurm", "pydantic", "numpy", "pandas"):
+    with contextlib.suppress(ImportError):  # the first is an extra
+        importlib.import_module(module)
 assert not any(name.split(".")[0] == "jepa_steps" for name in sys.modules)
 for line in sys.stdin:
     arguments, folder, environment, out = json.loads(line)
@@ -36,6 +37,8 @@ for line in sys.stdin:
             snakemake.cli.main()
         except SystemExit as stop:
             code = stop.code or 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
