@@ -22,9 +22,9 @@ _GPU_PEAKS = {
     ("V100",): 125e12,
 }
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_ENOUGH = 0.1  # seconds of timed products
 # Side of the timed product: a smaller one times the start of a kernel, a larger one takes CPUs seconds,
 # of which many have no half precision.
-_ENOUGH = 0.1  # seconds of timed products
 _SIDE = {("cpu", "fp32"): 1024, ("cpu", "bf16"): 256, ("cpu", "fp16"): 256}
 
 
@@ -59,7 +59,8 @@ def peak(device: torch.device, precision: str, tf32: bool = False) -> tuple[floa
 def _timed(
     device: torch.device, n: int, dtype: torch.dtype, kind: str, _threads: int
 ) -> tuple[float, str]:
-    """The best of two to six products: on a slow CPU each takes as long as several training steps."""
+    """(FLOP/s of the best of two to six products, how it was obtained), once per process and number of
+    threads: on a slow CPU a product takes as long as several training steps."""
     a = torch.randn(n, n, device=device, dtype=dtype)
     seconds: list[float] = []
     while len(seconds) < 2 or (len(seconds) < 6 and sum(seconds) < _ENOUGH):

@@ -30,9 +30,21 @@ def both(frame: av.VideoFrame, look: Look) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("pixels", PLANAR)
 @pytest.mark.parametrize("size", [(240, 320), (241, 333)], ids=["even", "odd"])
 @pytest.mark.parametrize("resize", ["crop", "stretch"])
-def test_the_order_of_resizing_and_converting_changes_rounding_alone(pixels, size, resize):
+def test_smooth_frames_are_those_of_the_other_order_up_to_rounding(pixels, size, resize):
     small, first = both(decoded(*size, pixels), Look((48, 56), 3, resize))
-    assert np.abs(small - first).max() <= 3 and np.abs(small - first).mean() < 0.8
+    assert np.abs(small - first).max() <= 4 and np.abs(small - first).mean() < 0.8
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p"])
+@pytest.mark.parametrize("seed", range(6))
+def test_sharp_edges_of_colour_come_out_nearer_to_what_was_encoded(pixels, seed):
+    coarse = np.random.default_rng(seed).integers(0, 256, (15, 20, 3)).astype(np.uint8)
+    rgb = np.roll(coarse.repeat(16, 0).repeat(16, 1), (seed, seed), (0, 1))
+    frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=pixels)
+    look = Look((112, 112), 3, "crop")
+    small, first = both(frame, look)
+    wanted = look.of_array(rgb).astype(int)
+    assert np.abs(small - wanted).mean() < np.abs(first - wanted).mean()
 
 
 @pytest.mark.parametrize("space", [1, 5, 9], ids=["BT.709", "BT.601", "BT.2020"])
@@ -46,21 +58,14 @@ def test_colours_are_converted_as_the_file_says(space, full):
     assert np.abs(both(frame, Look((30, 40), 3, "stretch"))[0] - small).max() > 8
 
 
-def test_a_colour_stays_in_its_place():
-    """A ramp of colour along the columns: chroma read half a column aside would be off by 1.3."""
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p"])
+def test_a_colour_stays_in_its_place(pixels):
+    """A ramp of colour along the columns: a quarter of a sample of chroma aside would be .3 levels."""
     ramp = np.zeros((64, 128, 3), np.uint8)
     ramp[..., 0], ramp[..., 2] = np.arange(128) * 1.3 + 40, 210 - np.arange(128) * 1.3
-    planes = av.VideoFrame.from_ndarray(ramp, format="rgb24").reformat(format="yuv444p").to_ndarray()
-    frame = av.VideoFrame(128, 64, "yuv420p")
-    for plane, values in zip(
-        frame.planes, (planes[0], planes[1, ::2, ::2], planes[2, ::2, ::2]), strict=True
-    ):
-        rows = np.zeros((plane.height, plane.line_size), np.uint8)
-        rows[:, : plane.width] = values
-        plane.update(rows.tobytes())
-    look = Look((16, 32), 3, "stretch")
-    small, expected = both(frame, look)[0], look.of_array(ramp).astype(int)
-    assert abs((small - expected)[4:-4, 4:-4, 0].mean()) < 0.5
+    frame = av.VideoFrame.from_ndarray(ramp, format="rgb24").reformat(format=pixels)
+    small, first = both(frame, Look((16, 32), 3, "stretch"))
+    assert abs((small - first)[4:-4, 4:-4, 0].mean()) < 0.2
 
 
 def test_other_frames_are_converted_first():

@@ -109,10 +109,11 @@ def _of_file(path: Path, look: Look, told: Told) -> Iterator[np.ndarray]:
 
 
 def _pixels(look: Look, path: Path) -> "Callable[[av.VideoFrame], np.ndarray]":
-    """From decoded frames to those that are stored, uint8 (H, W, C)."""
+    """A function from decoded frames to those that are stored."""
     colours = Colours()
 
     def stored(frame: "av.VideoFrame") -> np.ndarray:
+        """uint8 (H, W, C), upright. Raises InputError where a frame is turned by other than quarters."""
         matrix = display_matrix(frame)
         if matrix is None:
             small = colours.small(frame, look)
